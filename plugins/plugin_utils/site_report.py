@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run of ``site.yml`` says at its end: a line for each host and part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Mapping
+
+RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
+
+
+def site_report(fleet: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
+    """A line for each host and side of *fleet*: release, credentials' days, verdicts of the proof.
+
+    A host whose part was not installed in this run (outside the limit, failed, unreachable) says so.
+    """
+    lines = list(fleet.get("warnings") or [])
+    for host, model in sorted(fleet["hosts"].items()):
+        for side in model["sides"]:
+            result = hostvars[host].get(RESULTS[side]) if host in hostvars else None
+            lines.append(f"{host} {side}: {_line(result)}")
+    return lines
+
+
+def _line(result: Mapping[str, Any] | None) -> str:
+    if not result or result.get("skipped"):
+        return "not done in this run"
+    if result.get("failed"):
+        return f"FAILED: {result.get('msg', '')}"
+    words = [str(result.get("state", "unknown")), f"release {result.get('release') or 'none'}"]
+    words.append("changed" if result.get("changed") else "unchanged")
+    verdicts = Counter(row["verdict"] for row in result.get("proof") or [])
+    words.extend(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    if result.get("positive"):
+        words.append(f"positive {result['positive']}")
+    findings = [finding for entry in result.get("credentials") or [] for finding in entry.get("findings") or []]
+    words.extend(f"{finding['severity']}: {finding['message']}" for finding in findings)
+    return ", ".join(words)
