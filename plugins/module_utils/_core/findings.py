@@ -1,0 +1,191 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of findings: one row per code, with severity, title and remedy.
+
+A code never changes its meaning. Severity: ``error``: nginx would not load it, or the other side would
+refuse it, now; ``warning``: works now, and will not or should not; ``info``: said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Tuple
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+SEVERITIES = (ERROR, WARNING, INFO)
+
+# Areas in which one and the same fault may or may not stop the path: see ``Finding.harmless``.
+_DEPENDS_ON_EFFECT = ("chain", "purpose", "crl", "format")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue; *remedy* is what a person does about it."""
+
+    severity: str
+    title: str
+    remedy: str
+
+
+def _rows(*rows: Tuple[str, str, str, str]) -> Dict[str, Entry]:
+    return {code: Entry(severity, title, remedy) for code, severity, title, remedy in rows}
+
+
+CATALOGUE: Dict[str, Entry] = _rows(
+    ("pair.key_mismatch", ERROR, "The private key does not belong to the certificate",
+     "Give the key that the certificate was requested with, or have a new certificate issued for this key."),
+    ("pair.key_encrypted", ERROR, "The private key is encrypted and cannot be opened",
+     "Give the passphrase of the key (private_key_passphrase or private_key_passphrase_path)."),
+    ("pair.swapped_files", ERROR, "Certificate and private key are swapped",
+     "Exchange the two files."),
+    ("chain.missing_intermediate", ERROR, "The issuer's certificate is not in the chain",
+     "Append the issuing CA's intermediate certificate to the certificate's chain; if there is none, the"
+     " trust bundle belongs to another CA."),
+    ("chain.root_missing", ERROR, "The trust bundle holds an intermediate but not its root",
+     "Add the root certificate to the trust bundle; nginx accepts no chain that ends at an intermediate."),
+    ("chain.root_not_trusted", ERROR, "The chain ends at a root that the trust bundle does not hold",
+     "Use a certificate of a CA that the other side trusts, or add this root to the trust bundle."),
+    ("chain.self_signed", ERROR, "The certificate is self-signed and not trusted itself",
+     "Use a certificate issued by a trusted CA."),
+    ("chain.wrong_order", ERROR, "The certificates are not in order",
+     "Put the certificate of the key first, then each issuer after the one that it issued."),
+    ("chain.signature_invalid", ERROR, "A signature in the chain does not fit the issuer's key",
+     "Use the certificate of the CA that really signed: one of the same name has another key."),
+    ("chain.too_deep", ERROR, "The chain has more intermediates than the verify depth allows",
+     "Raise verify_depth to the number of intermediates."),
+    ("chain.not_a_ca", ERROR, "A certificate that is no CA has issued another one",
+     "Have the certificate issued by a CA certificate (basic constraints CA:TRUE, key usage keyCertSign)."),
+    ("chain.path_length", ERROR, "A CA's path length forbids this many CAs below it",
+     "Have the intermediate issued by a CA whose path length allows it."),
+    ("chain.unknown_critical", ERROR, "A certificate has a critical extension that OpenSSL does not know",
+     "Have the certificate issued without that extension, or with it not critical."),
+    ("chain.no_key_identifier", ERROR, "A certificate has no authority key identifier",
+     "Have it issued with subject and authority key identifiers: without them, of several CAs of one name"
+     " only the first in the bundle is tried."),
+    ("purpose.client_auth_missing", ERROR, "The certificate may not be used by a TLS client",
+     "Have it issued with the extended key usage clientAuth and the key usage digitalSignature."),
+    ("purpose.server_auth_missing", ERROR, "The certificate may not be used by a TLS server",
+     "Have it issued with the extended key usage serverAuth and the key usage digitalSignature."),
+    ("name.mismatch", ERROR, "The certificate is not valid for a wanted name",
+     "Have it issued with this name as a subject alternative name."),
+    ("name.common_name_only", WARNING, "The name stands in the common name only",
+     "Have it issued with subject alternative names: nginx still reads the common name, most clients do not."),
+    ("expiry.expired", ERROR, "A certificate has expired",
+     "Renew it."),
+    ("expiry.soon", WARNING, "A certificate expires soon",
+     "Renew it: run rotate.yml, or deliver the new file where the issuer is `files`."),
+    ("expiry.not_yet_valid", ERROR, "A certificate is not valid yet",
+     "Check the clock of this host, or wait until the certificate's first day."),
+    ("format.der", ERROR, "The file is DER, nginx reads PEM only",
+     "Convert it: openssl x509 -inform DER -in FILE -out FILE.pem"),
+    ("format.bom", WARNING, "The file begins with a byte order mark",
+     "Save it as plain ASCII or UTF-8 without a byte order mark."),
+    ("format.glued_blocks", ERROR, "Two PEM blocks stand on one line",
+     "Put a line break between the END line and the BEGIN line (a file lacked its last line break)."),
+    ("format.indented", ERROR, "A PEM block is indented, so it is not seen",
+     "Remove the white space before each line of the block."),
+    ("format.damaged", ERROR, "A PEM block is truncated or damaged",
+     "Fetch the file again from its source."),
+    ("format.unreadable", ERROR, "The file holds nothing that can be read as what it should be",
+     "Give a PEM file of the right kind."),
+    ("key.weak", ERROR, "A key is too short for OpenSSL's security level",
+     "Use RSA of 2048 bits or more, or P-256."),
+    ("signature.weak", ERROR, "A certificate is signed with a broken digest",
+     "Have it issued again with SHA-256 or better."),
+    ("bundle.private_key", WARNING, "The trust bundle holds a private key",
+     "Take the key out of the bundle, and replace it: whoever could read the bundle may have it."),
+    ("bundle.leaf", WARNING, "The trust bundle holds a certificate that is no CA's but a peer's",
+     "Take it out and name its CA: a leaf in the bundle does not pin, every certificate of its CA passes."
+     " To admit single clients use `allow`; a self-signed peer may be listed in allow_pinned."),
+    ("bundle.not_a_ca", WARNING, "The trust bundle holds a certificate that OpenSSL does not use as an issuer",
+     "Give the CA's own certificate (basic constraints CA:TRUE, key usage keyCertSign)."),
+    ("bundle.expired", WARNING, "The trust bundle holds an expired certificate",
+     "Take it out of the sources."),
+    ("bundle.empty", ERROR, "The trust bundle holds no usable certificate",
+     "Give at least one CA certificate that is valid now."),
+    ("bundle.same_subject_other_key", WARNING, "Two CAs in the bundle have one name and different keys",
+     "Give each CA generation a name of its own."),
+    ("crl.expired", ERROR, "A CRL is past its next update: every client of that CA is refused",
+     "Renew the CRL."),
+    ("crl.missing_for_ca", ERROR, "A CA has no CRL: every client of it is refused",
+     "Add a CRL for each CA of the chain, the root included."),
+    ("crl.no_key_identifier", WARNING, "A CRL has no authority key identifier",
+     "Have it made with one: without it, of two CAs of one name only the first CRL is used."),
+    ("crl.signature_invalid", ERROR, "A CRL is not signed by the CA whose name it carries",
+     "Fetch the CRL again from that CA."),
+    ("crl.revoked", ERROR, "The certificate is revoked",
+     "Have a new certificate issued for a new key."),
+    ("file.permissions", WARNING, "A file with a private key can be read by others",
+     "Set its mode to 0600 and its owner to root."),
+    ("server.default_governs", ERROR, "A default server of another configuration governs this address",
+     "Change the line named, or take `default_server` off that block."),
+    ("include.absolute", ERROR, "nginx includes the live release by an absolute path",
+     "Write the include relative: include mtls/current/mtls.conf;"),
+    ("include.missing", ERROR, "nginx does not read conf.d/mtls.conf",
+     "Add `include conf.d/*.conf;` to the http block of nginx.conf."),
+    ("rollback.trust_older", ERROR, "That release has older trust or an older CRL than the live one",
+     "Rotate forward instead: going back would admit what was revoked or retired."),
+    ("nginx.upgrade_in_flight", ERROR, "Two nginx masters run: a binary upgrade is in flight",
+     "Finish or abandon the upgrade, then run again."),
+    ("nginx.orphan_workers", ERROR, "Workers of a dead nginx master still serve",
+     "End them, start nginx, then run again."),
+    ("endpoint.client_cert_not_sent", ERROR, "The client sent no certificate",
+     "Set proxy_ssl_certificate for this location, with the chain."),
+    ("endpoint.client_ca_not_accepted", ERROR, "The server does not accept the CA of the client's certificate",
+     "Add the client's CA to the server's trust, or use a certificate of a CA that it names."),
+    ("endpoint.revoked", ERROR, "The server refuses the certificate as revoked",
+     "Have a new certificate issued for a new key."),
+    ("endpoint.depth", ERROR, "The server's verify depth is smaller than the client's chain",
+     "Raise verify_depth on the server."),
+    ("endpoint.server_name", ERROR, "The server does not answer for this name",
+     "Make server name, SNI and Host the same, and one of the site's server_names."),
+    ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",
+     "Reload nginx; if it stays, look for another nginx or another server block on this address."),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem. *message* is a sentence without any secret, *place* a file and line, or host and port.
+
+    *harmless* says that the fault does not stop nginx or the other side here (the path verifies all the
+    same, nothing is verified, or nginx reads the block): it lowers an ``error`` to a ``warning`` in the
+    areas chain, purpose, crl and format; elsewhere the severity is fixed by the code.
+    Raises KeyError for a code that is not in the catalogue.
+    """
+
+    code: str
+    message: str
+    place: str = ""
+    harmless: bool = False
+
+    def __post_init__(self) -> None:
+        CATALOGUE[self.code]
+
+    @property
+    def severity(self) -> str:
+        severity = CATALOGUE[self.code].severity
+        if self.harmless and severity == ERROR and self.code.split(".")[0] in _DEPENDS_ON_EFFECT:
+            return WARNING
+        return severity
+
+    @property
+    def remedy(self) -> str:
+        return CATALOGUE[self.code].remedy
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The form that modules return."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "remedy": self.remedy,
+            "place": self.place,
+        }
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity == ERROR for finding in findings)
