@@ -11,8 +11,9 @@ when the deadline has passed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Callable, Iterable
+from typing import Callable
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 

@@ -18,8 +18,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator, NoReturn, Optional, Union
+from typing import Any, Callable, NoReturn, Optional, Union
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_number

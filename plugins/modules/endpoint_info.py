@@ -1,0 +1,457 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_info
+short_description: Ask TLS and HTTP endpoints as a client would, and say what was seen
+version_added: 0.1.0
+author:
+  - The mutual_tls.nginx maintainers (@mutual-tls-nginx)
+description:
+  - Makes one request for each probe, from the host it runs on, with a client certificate, without, or with a
+    wrong one, and returns what was negotiated and served, the HTTP status, and what refused it.
+  - nginx completes the handshake with a client that it then refuses by HTTP 400. So a refusal is told by
+    RV(probes[].status) and RV(probes[].body_class), or by RV(probes[].alert) where the server ended the
+    handshake.
+  - A refused or failed probe is a result. The module fails only for options that are wrong and files that
+    cannot be read.
+  - By default the server's certificate is not verified, only reported. Give O(trust_path) or
+    O(trust_content) to verify it.
+notes:
+  - Redirects are not followed, and no proxy of the environment is used.
+  - Names of TLS alerts are in RFC 8446, B.2. Number 112 is C(unrecognized_name), what nginx sends for
+    C(ssl_reject_handshake on); 40 is C(handshake_failure), 70 C(protocol_version), 48 C(unknown_ca),
+    116 C(certificate_required).
+requirements:
+  - cryptography is optional. Without it RV(probes[].served) has fingerprints only.
+attributes:
+  check_mode:
+    description: Works the same in check mode, since nothing is changed.
+    support: full
+  diff_mode:
+    description: Would show what a change is about.
+    support: N/A
+    details: There is nothing to change.
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+  platform:
+    description: Where the module runs.
+    support: full
+    platforms: posix
+    details: C(*_content) needs Linux, where a file can be kept in memory.
+options:
+  host:
+    description:
+      - A host name, an IP address, or V(unix:/path) for a unix socket.
+      - Required, here or in each element of O(probes).
+    type: str
+  port:
+    description: The TCP port.
+    type: int
+    default: 443
+  server_name:
+    description:
+      - The name to send in the handshake (SNI), and the name to verify.
+      - Empty sends none. An IP address is never sent.
+    type: str
+    default: ""
+  http_host:
+    description: The Host header. Empty takes O(server_name), else O(host).
+    type: str
+    default: ""
+  path:
+    description: The request's path, with its query.
+    type: str
+    default: /
+  method:
+    description: The request's method.
+    type: str
+    default: GET
+  headers:
+    description:
+      - More request headers.
+      - C(Host), C(Connection) and those for framing are set by the module and refused here.
+    type: dict
+    default: {}
+  tls:
+    description: Whether to speak TLS. V(false) sends plain HTTP.
+    type: bool
+    default: true
+  proxy_protocol:
+    description: Whether to begin with a header of the PROXY protocol, version 1.
+    type: bool
+    default: false
+  timeout_s:
+    description: Seconds for a whole request, from the name's resolution to the end of the answer.
+    type: float
+    default: 5
+  certificate_path:
+    description:
+      - PEM file on the host with the client's certificate, followed by its chain.
+      - It may hold the key, too. Empty, with the other options of the identity, sends no certificate.
+    type: path
+  certificate_content:
+    description: The same as text.
+    type: str
+  private_key_path:
+    description: PEM file on the host with the key of the client's certificate.
+    type: path
+  private_key_content:
+    description: The same as text.
+    type: str
+  private_key_passphrase:
+    description:
+      - Passphrase of an encrypted key.
+      - Ansible masks it wherever it occurs in the result, so prefer O(private_key_passphrase_path).
+    type: str
+  private_key_passphrase_path:
+    description: File on the host whose first line is the passphrase.
+    type: path
+  trust_path:
+    description: PEM file on the host with the CAs by which to verify the server's chain.
+    type: path
+  trust_content:
+    description: The same as text.
+    type: str
+  verify_hostname:
+    description: Whether O(server_name) must be among the names of the certificate. Needs the CAs.
+    type: bool
+    default: false
+  tls_version:
+    description: The one version to offer. Without it every version that the host's OpenSSL allows.
+    type: str
+    choices: ["1.2", "1.3"]
+  session:
+    description:
+      - V(resume) makes a second request that offers the TLS session of the first, and reports the second.
+      - Where the first gave no session, it is the one reported.
+    type: str
+    choices: [none, resume]
+    default: none
+  return_body:
+    description: Whether to return the first 64 KiB of the answer's body.
+    type: bool
+    default: false
+  probes:
+    description:
+      - Several probes, made in this order. What an element does not give is taken from the module's own
+        option.
+      - The options of the identity (certificate, key, passphrase) are inherited together or not at all, and
+        so are those of the trust. So V("") as C(certificate_path) is a probe without a certificate.
+      - Without this option the module's own options are the one probe.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: A name to find the result by.
+        type: str
+        default: ""
+      host:
+        description: As O(host).
+        type: str
+      port:
+        description: As O(port).
+        type: int
+      server_name:
+        description: As O(server_name).
+        type: str
+      http_host:
+        description: As O(http_host).
+        type: str
+      path:
+        description: As O(path).
+        type: str
+      method:
+        description: As O(method).
+        type: str
+      headers:
+        description: As O(headers).
+        type: dict
+      tls:
+        description: As O(tls).
+        type: bool
+      proxy_protocol:
+        description: As O(proxy_protocol).
+        type: bool
+      timeout_s:
+        description: As O(timeout_s).
+        type: float
+      certificate_path:
+        description: As O(certificate_path).
+        type: path
+      certificate_content:
+        description: As O(certificate_content).
+        type: str
+      private_key_path:
+        description: As O(private_key_path).
+        type: path
+      private_key_content:
+        description: As O(private_key_content).
+        type: str
+      private_key_passphrase:
+        description: As O(private_key_passphrase).
+        type: str
+      private_key_passphrase_path:
+        description: As O(private_key_passphrase_path).
+        type: path
+      trust_path:
+        description: As O(trust_path).
+        type: path
+      trust_content:
+        description: As O(trust_content).
+        type: str
+      verify_hostname:
+        description: As O(verify_hostname).
+        type: bool
+      tls_version:
+        description: As O(tls_version).
+        type: str
+        choices: ["1.2", "1.3"]
+      session:
+        description: As O(session).
+        type: str
+        choices: [none, resume]
+      return_body:
+        description: As O(return_body).
+        type: bool
+"""
+
+EXAMPLES = r"""
+- name: Who is let in, and who is not
+  mutual_tls.nginx.endpoint_info:
+    host: a1.example.com
+    server_name: orders.example.com
+    certificate_path: /etc/nginx/mtls/current/proxy/credentials/client/fullchain.pem
+    private_key_path: /etc/nginx/mtls/current/proxy/credentials/client/privkey.pem
+    probes:
+      - name: the good client
+      - name: the good client, TLS 1.2
+        tls_version: "1.2"
+      - name: no certificate
+        certificate_path: ""
+      - name: no server name
+        server_name: ""
+        http_host: orders.example.com
+      - name: plain HTTP
+        tls: false
+  register: seen
+
+- name: The good client is let in, the others are refused
+  ansible.builtin.assert:
+    that:
+      - seen.probes[0].status == 200
+      - seen.probes[1].status == 200
+      - seen.probes[2].body_class == 'no_certificate'
+      - seen.probes[3].alert == 112
+      - seen.probes[4].body_class == 'plain_http_to_tls'
+
+- name: Is the certificate one that the callers accept
+  mutual_tls.nginx.endpoint_info:
+    host: 192.0.2.10
+    server_name: orders.example.com
+    trust_path: /etc/ssl/certs/example-ca.pem
+    verify_hostname: true
+"""
+
+RETURN = r"""
+probes:
+  description: The results, in the order of O(probes).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The probe's name, as given.
+      type: str
+      returned: always
+      sample: no certificate
+    target:
+      description: Whom it asked, with the port.
+      type: str
+      returned: always
+      sample: a1.example.com:443
+    phase:
+      description:
+        - The step it ended in, one of V(resolve), V(connect), V(handshake), V(request), V(response), V(done).
+        - V(done) means that a whole answer was read, whatever it says.
+      type: str
+      returned: always
+      sample: done
+    protocol:
+      description: The TLS version, empty without TLS.
+      type: str
+      returned: always
+      sample: TLSv1.3
+    cipher:
+      description: The cipher suite in OpenSSL's words, empty without TLS.
+      type: str
+      returned: always
+      sample: TLS_AES_256_GCM_SHA384
+    served:
+      description: The certificates that the server sent, leaf first.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        sha256:
+          description: SHA-256 of the certificate.
+          type: str
+          returned: always
+          sample: 5e0a2c3f0d6f8a0b6a1f6a2f3c9d7b1e4c8d9e0f1a2b3c4d5e6f708192a3b4c5
+        subject:
+          description: The subject's name.
+          type: str
+          returned: when cryptography is installed
+          sample: CN=orders.example.com
+        issuer:
+          description: The issuer's name.
+          type: str
+          returned: when cryptography is installed
+          sample: CN=mtls CA 1
+        serial:
+          description: The serial number.
+          type: str
+          returned: when cryptography is installed
+          sample: 1F
+        not_before:
+          description: Begin of validity, UTC.
+          type: str
+          returned: when cryptography is installed
+          sample: "2026-11-01T00:00:00Z"
+        not_after:
+          description: End of validity, UTC.
+          type: str
+          returned: when cryptography is installed
+          sample: "2027-01-30T00:00:00Z"
+    served_complete:
+      description: Whether RV(probes[].served) is the whole chain. Python before 3.10 shows the leaf only.
+      type: bool
+      returned: always
+      sample: true
+    status:
+      description: The HTTP status, null without an answer.
+      type: int
+      returned: always
+      sample: 400
+    body_class:
+      description:
+        - What an answer from 400 on means, one of V(no_certificate), V(certificate_error),
+          V(plain_http_to_tls), V(misdirected), V(forbidden), V(bad_gateway), V(other).
+        - Empty where there is nothing to explain.
+        - The first three are told by the title of nginx's page. Where there is none (method HEAD, or a page
+          of one's own), they are V(other).
+      type: str
+      returned: always
+      sample: no_certificate
+    body:
+      description: The first 64 KiB of the body.
+      type: str
+      returned: when O(return_body=true)
+      sample: "ok\n"
+    headers:
+      description: Those headers of the answer that tell who answered, names in lower case.
+      type: dict
+      returned: always
+      sample: {server: nginx, content-type: text/html}
+    error:
+      description: What went wrong, empty when nothing did.
+      type: str
+      returned: always
+      sample: Connection refused
+    alert:
+      description: The number of the TLS alert that the server sent, null if it sent none.
+      type: int
+      returned: always
+      sample: 112
+    session_reused:
+      description: Whether the session was resumed.
+      type: bool
+      returned: always
+      sample: false
+    seconds:
+      description: How long each step took.
+      type: dict
+      returned: always
+      sample: {resolve: 0.0004, connect: 0.0002, handshake: 0.0031, request: 0.0001, response: 0.0009}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import merge
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.endpoint import ask
+
+EXCLUSIVE = [
+    ("certificate_path", "certificate_content"),
+    ("private_key_path", "private_key_content"),
+    ("private_key_passphrase", "private_key_passphrase_path"),
+    ("trust_path", "trust_content"),
+]
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "host": {"type": "str"},
+    "port": {"type": "int", "default": 443},
+    "server_name": {"type": "str", "default": ""},
+    "http_host": {"type": "str", "default": ""},
+    "path": {"type": "str", "default": "/"},
+    "method": {"type": "str", "default": "GET"},
+    "headers": {"type": "dict", "default": {}},
+    "tls": {"type": "bool", "default": True},
+    "proxy_protocol": {"type": "bool", "default": False},
+    "timeout_s": {"type": "float", "default": 5},
+    "certificate_path": {"type": "path", "no_log": False},
+    "certificate_content": {"type": "str", "no_log": True},
+    "private_key_path": {"type": "path", "no_log": False},
+    "private_key_content": {"type": "str", "no_log": True},
+    "private_key_passphrase": {"type": "str", "no_log": True},
+    "private_key_passphrase_path": {"type": "path", "no_log": False},
+    "trust_path": {"type": "path", "no_log": False},
+    "trust_content": {"type": "str", "no_log": True},
+    "verify_hostname": {"type": "bool", "default": False},
+    "tls_version": {"type": "str", "choices": ["1.2", "1.3"]},
+    "session": {"type": "str", "choices": ["none", "resume"], "default": "none"},
+    "return_body": {"type": "bool", "default": False},
+}
+
+# The same without defaults: what an element does not give must stay None, to be inherited.
+PROBE = {
+    "name": {"type": "str", "default": ""},
+    **{
+        name: {key: value for key, value in option.items() if key != "default"}
+        for name, option in OPTIONS.items()
+    },
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **OPTIONS,
+            "probes": {
+                "type": "list",
+                "elements": "dict",
+                "options": PROBE,
+                "mutually_exclusive": EXCLUSIVE,
+            },
+        },
+        mutually_exclusive=EXCLUSIVE,
+        supports_check_mode=True,
+    )
+    common = dict(module.params)
+    probes = common.pop("probes")
+    try:
+        results = [ask(entry, lambda der: {}) for entry in merge(common, probes)]
+    except MtlsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, probes=results)
+
+
+if __name__ == "__main__":
+    main()
