@@ -94,7 +94,9 @@ def expand(name: str) -> list[str]:
 
 def up(lab: str, hosts: dict[str, Host]) -> None:
     subprocess.run(
-        [str(HERE / "images.sh"), *sorted({h["image"] for h in hosts.values()})], check=True, stdout=sys.stderr
+        [str(HERE / "images.sh"), *sorted({h["image"] for h in hosts.values()})],
+        check=True,
+        stdout=sys.stderr,
     )
     allow_many(len(hosts))
     network = f"{PREFIX}-{lab}"
@@ -143,10 +145,14 @@ def wait(lab: str, name: str) -> None:
             break
         time.sleep(0.2)
     if state == "degraded":
-        failed = podman("exec", container, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False)
+        failed = podman(
+            "exec", container, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False
+        )
         say(f"{name}: degraded, failed units:\n{failed}")
     elif state != "running":
-        fail(f"{name}: systemd is '{state or 'not answering'}' after {START_TIMEOUT_S} s; see: podman logs {container}")
+        fail(
+            f"{name}: systemd is '{state or 'not answering'}' after {START_TIMEOUT_S} s; see: podman logs {container}"
+        )
 
 
 def install_backend(container: str) -> None:
@@ -175,10 +181,14 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
     key = CACHE / "ssh" / "id_ed25519"
     if not key.exists():
         key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(key)], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(key)], check=True
+        )
     install = "umask 077; mkdir -p ~operator/.ssh; cat >~operator/.ssh/authorized_keys; chown -R operator ~operator/.ssh"
     podman("exec", "--interactive", container, "sh", "-c", install, stdin=key.with_suffix(".pub").read_text())
-    addresses = podman("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container)
+    addresses = podman(
+        "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container
+    )
     return {
         "ansible_connection": "ssh",
         "ansible_host": addresses.split()[0],
@@ -207,7 +217,9 @@ def down(lab: str | None) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "inventory"):
         command = commands.add_parser(name)
@@ -234,7 +246,9 @@ def main() -> None:
         up(given.lab, {given.name: {"image": given.image, "aliases": [], "backend": False}})
         print(container_name(given.lab, given.name))
     elif given.command == "inventory":
-        json.dump(inventory(given.lab, read_definition(given.definition), given.connection), sys.stdout, indent=2)
+        json.dump(
+            inventory(given.lab, read_definition(given.definition), given.connection), sys.stdout, indent=2
+        )
         print()
     else:
         down(None if given.all else given.lab)

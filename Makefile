@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+SHELL := /bin/bash
+STEP := tests/lab/step
+CACHE := $(CURDIR)/.cache
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Whatever a tool would leave in the user's home or in the checkout lies under .cache.
+export ANSIBLE_HOME := $(CACHE)/ansible
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+export RUFF_CACHE_DIR := $(CACHE)/ruff
+export UV_CACHE_DIR := $(CACHE)/uv
+export UV_SYSTEM_CERTS := true
+export UV_PYTHON_DOWNLOADS := never
+# Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test clean setup lint units sanity molecule lock images build
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F': ## ' '/^[a-z]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: ## bring up real hosts, run site.yml against them, show the proof (root, Debian 12)
+	@tests/lab/demo
+
+test: ## every check, on real hosts at the end (root, Debian 12)
+	@tests/lab/all.sh
+
+clean: ## remove containers, networks and images of this checkout, .venv and .cache
+	@tests/lab/clean.sh
+
+setup: ## install what demo and tests need: system packages, .venv
+	@$(STEP) 'setup: system packages' tests/lab/setup.sh packages
+	@$(STEP) 'setup: Python packages' tests/lab/setup.sh python
+	@$(STEP) 'setup: collection' tests/lab/setup.sh link
+
+lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
+	@code=0; \
+	$(STEP) 'lint: ruff' ruff check . || code=1; \
+	$(STEP) 'lint: format' ruff format --check . || code=1; \
+	$(STEP) 'lint: mypy' mypy || code=1; \
+	$(STEP) 'lint: ansible-lint' ansible-lint --profile production --offline || code=1; \
+	$(STEP) 'lint: yamllint' yamllint --strict . || code=1; \
+	$(STEP) 'lint: docs' antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent . || code=1; \
+	$(STEP) 'lint: changelog' antsibull-changelog lint || code=1; \
+	exit $$code
+
+units: ## pytest: here, then what runs on hosts with the oldest and the newest Python
+	@code=0; \
+	$(STEP) 'units' pytest -q tests/unit || code=1; \
+	$(STEP) 'units: oldest Python' tests/lab/units.sh bullseye || code=1; \
+	$(STEP) 'units: newest Python' tests/lab/units.sh sid || code=1; \
+	exit $$code
+
+sanity: ## ansible-test sanity, no ignore file
+	@$(STEP) 'sanity' tests/lab/sanity.sh
+
+molecule: ## the scenario `default` on real hosts
+	@$(STEP) 'images' tests/lab/images.sh bare bookworm
+	@$(STEP) 'molecule: default' molecule test --scenario-name default
+
+images: ## build the host images that are missing
+	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid bullseye
+
+build: ## the collection's tarball, in .cache/build
+	@$(STEP) 'build' ansible-galaxy collection build --force --output-path .cache/build .
+
+# No address in a lock: whoever installs has their own index. --no-header keeps local paths out, too.
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header
+lock: ## renew requirements-dev.txt and requirements-units.txt
+	@$(STEP) 'lock' $(COMPILE) --upgrade --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	@$(STEP) 'lock: units' $(COMPILE) --upgrade --python-version 3.9 requirements-units.in -o requirements-units.txt
+	@if grep -n '://' requirements-dev.txt requirements-units.txt; then echo 'an address in a lock'; exit 1; fi
