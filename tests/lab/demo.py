@@ -51,8 +51,12 @@ class Table:
         head = ("tried", "from", "expected", "got")
         widths = [max(len(row[column]) for row in [head, *self.rows]) for column in range(4)]
         for row in [head, tuple("-" * width for width in widths), *self.rows]:
-            mark = "    " if row == head or row[0].startswith("--") else "ok  " if row[2] == row[3] else "FAIL"
-            print(mark, "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            mark = (
+                "    " if row == head or row[0].startswith("--") else "ok  " if row[2] == row[3] else "FAIL"
+            )
+            print(
+                mark, "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            )
 
 
 class Step:
@@ -73,7 +77,9 @@ class Step:
 
 
 def lab(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, HERE / "hosts.py", *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, HERE / "hosts.py", *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     return done.stdout
 
 
@@ -93,7 +99,12 @@ def on(host: str, *command: str, stdin: str | None = None) -> str:
 
 def ansible(program: str, *arguments: str, log: Path | None = None, **variables: str) -> tuple[int, str]:
     """Runs an Ansible program in the user's project; its output goes to the screen and to *log*, or is returned only."""
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_FORCE_COLOR": "0", **variables}
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"),
+        "ANSIBLE_FORCE_COLOR": "0",
+        **variables,
+    }
     inventory = ["--inventory", "inventory.yml", "--inventory", "lab.json"]
     command = [str(BIN / program), *inventory, *arguments]
     run = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if log else None, text=True)  # fmt: skip
@@ -115,7 +126,10 @@ def site(name: str, *arguments: str) -> tuple[int, str]:
 
 
 def changed(output: str) -> dict[str, int]:
-    return {host: int(count) for host, count in re.findall(r"^ *(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE)}
+    return {
+        host: int(count)
+        for host, count in re.findall(r"^ *(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE)
+    }
 
 
 def ask(host: str, *probes: dict[str, Any]) -> list[dict[str, Any]]:
@@ -163,7 +177,10 @@ def stranger(name: str | None = None, **more: Any) -> dict[str, Any]:
     """A request from the stranger's host to A, with a stranger's certificate or with none."""
     probe = {"host": A, "server_name": SITE, **more}
     if name:
-        probe |= {"certificate_path": f"{STRANGERS}/{name}.pem", "private_key_path": f"{STRANGERS}/{name}.key"}
+        probe |= {
+            "certificate_path": f"{STRANGERS}/{name}.pem",
+            "private_key_path": f"{STRANGERS}/{name}.key",
+        }
     return probe
 
 
@@ -205,7 +222,12 @@ def prove(table: Table) -> None:
 def prove_files(table: Table) -> None:
     for host in (A, B):
         files = on(host, "find", BASE, "-name", "privkey.pem", "-printf", "%m %u:%g\n")
-        table.add("private keys' mode and owner", host.split(".")[0], "600 root:root", "+".join(sorted(set(files.split("\n")))))
+        table.add(
+            "private keys' mode and owner",
+            host.split(".")[0],
+            "600 root:root",
+            "+".join(sorted(set(files.split("\n")))),
+        )
     served = on(STRANGER, "openssl", "s_client", "-connect", f"{A}:443", "-servername", SITE, stdin="")
     served_print = on(STRANGER, "openssl", "x509", "-noout", "-fingerprint", "-sha256", stdin=served)
     file = on(A, "cat", f"{BASE}/current/server/credentials/server/fullchain.pem")
@@ -244,12 +266,22 @@ def prove_secrets(table: Table) -> None:
     for host in (A, B):
         journal = on(host, "journalctl", "--no-pager", "--quiet")
         found += sum(secret in journal for secret in secrets)
-    table.add(f"secrets in {len(logs)} logs and 2 journals", "controller", f"0 of {len(secrets)}", f"{found} of {len(secrets)}")
+    table.add(
+        f"secrets in {len(logs)} logs and 2 journals",
+        "controller",
+        f"0 of {len(secrets)}",
+        f"{found} of {len(secrets)}",
+    )
 
 
 def inventory_of(host: str) -> str:
     """What lies in /etc/nginx and is installed: a check run must not change it."""
-    return on(host, "sh", "-c", "dpkg-query --show | sha256sum; find /etc/nginx -printf '%p %m %l %T@\\n' 2>&1 | sort | sha256sum")
+    return on(
+        host,
+        "sh",
+        "-c",
+        "dpkg-query --show | sha256sum; find /etc/nginx -printf '%p %m %l %T@\\n' 2>&1 | sort | sha256sum",
+    )
 
 
 def write_project() -> None:
@@ -276,14 +308,26 @@ def main() -> int:
     if code == 0:
         with Step("site.yml again"):
             code, output = site("3-again", "--diff", "-vvv") if "-v" in sys.argv else site("3-again")
-            table.add("site.yml again", "controller", "rc 0, changed=0", f"rc {code}, changed={sum(changed(output).values())}")
+            table.add(
+                "site.yml again",
+                "controller",
+                "rc 0, changed=0",
+                f"rc {code}, changed={sum(changed(output).values())}",
+            )
         with Step("site.yml --check --diff again"):
             code, output = site("4-check", "--check", "--diff")
-            table.add("site.yml --check --diff again", "controller", "rc 0, changed=0", f"rc {code}, changed={sum(changed(output).values())}")
+            table.add(
+                "site.yml --check --diff again",
+                "controller",
+                "rc 0, changed=0",
+                f"rc {code}, changed={sum(changed(output).values())}",
+            )
         with Step("proof by real requests"):
             strangers.make(DEMO / "strangers", PROJECT / "private_ca", SITE)
             shutil.copy(HERE / "impostor.py", DEMO / "strangers")
-            subprocess.run(["podman", "cp", DEMO / "strangers", f"{container(STRANGER)}:{STRANGERS}"], check=True)
+            subprocess.run(
+                ["podman", "cp", DEMO / "strangers", f"{container(STRANGER)}:{STRANGERS}"], check=True
+            )
             prove(table)
             prove_files(table)
             prove_impostor(table)
@@ -291,7 +335,9 @@ def main() -> int:
     print()
     table.show()
     failed = table.failed()
-    print(f"\n{len(table.rows) - failed} as expected, {failed} not. The hosts stay up; `make clean` removes them.")
+    print(
+        f"\n{len(table.rows) - failed} as expected, {failed} not. The hosts stay up; `make clean` removes them."
+    )
     return 1 if failed else 0
 
 

@@ -77,15 +77,21 @@ def _leaf(
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     names = x509.SubjectAlternativeName([x509.DNSName(host)])
-    builder = _builder(subject, issuer.certificate.subject if issuer else subject, key.public_key(), start, end)
+    builder = _builder(
+        subject, issuer.certificate.subject if issuer else subject, key.public_key(), start, end
+    )
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    certificate = builder.add_extension(names, critical=False).sign(issuer.key if issuer else key, hashes.SHA256())
+    certificate = builder.add_extension(names, critical=False).sign(
+        issuer.key if issuer else key, hashes.SHA256()
+    )
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     (directory / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    with os.fdopen(os.open(directory / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+    with os.fdopen(
+        os.open(directory / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+    ) as out:
         out.write(private)
 
 
