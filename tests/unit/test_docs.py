@@ -1,0 +1,293 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people read: commands, links, variables and examples must be true, generated pages current."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
+    PLUGINS,
+    ROLES,
+    ROOT,
+    VARIABLE_PREFIXES,
+    all_role_variables,
+    documentation,
+    files_below,
+    load_yaml,
+)
+
+PAGES = files_below("README.md", "CONTRIBUTING.md", "docs", suffixes=(".md",))
+GALAXY = load_yaml(ROOT / "galaxy.yml")
+COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
+TARBALL = f"{GALAXY['namespace']}-{GALAXY['name']}-{GALAXY['version']}.tar.gz"
+# Where a command of a page is run, tried in this order: a clone, or a project copied from an example.
+PROJECTS = (ROOT, ROOT / "examples" / "simple", ROOT / "examples" / "fleet")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+pages = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[str]:
+    """The lines of all `sh` and `console` blocks without prompt, comment and output."""
+    found: list[str] = []
+    for language, block in FENCE.findall(text):
+        lines = block.replace("\\\n", " ").splitlines()
+        if language == "console":
+            lines = [line[2:] for line in lines if line.startswith(("$ ", "# "))]
+        elif language != "sh":
+            continue
+        found += [line.split(" #")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    return found
+
+
+def make_targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^([a-z][a-z0-9_-]*):(?!=)", makefile, re.MULTILINE))
+
+
+def exists_in_a_project(path: str) -> bool:
+    installed = f"ansible_collections/{GALAXY['namespace']}/{GALAXY['name']}/"
+    path = path.split(installed)[-1]
+    return any((project / path).exists() for project in PROJECTS)
+
+
+def command_fault(command: str, targets: set[str]) -> str:
+    """What in this command does not exist; says nothing of programs that it does not know."""
+    words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word)]
+    program, arguments = words[0], [word for word in words[1:] if not word.startswith("-")]
+    if program == "make":
+        unknown = {word for word in arguments if "=" not in word} - targets
+        return f"no target {unknown}" if unknown else ""
+    if program == "ansible-playbook":
+        books = [word for word in arguments if word.endswith(".yml")]
+        return next((f"no file {book}" for book in books if not exists_in_a_project(book)), "")
+    if program == "ansible-galaxy":
+        archives = [word for word in arguments if word.endswith(".tar.gz")]
+        return next((f"{a} is not {TARBALL}" for a in archives if Path(a).name != TARBALL), "")
+    if program == "ansible-doc":
+        known = {f"{COLLECTION}.{name}" for name in [*ROLES, *plugin_names()]}
+        return next((f"no {word}" for word in arguments if "." in word and word not in known), "")
+    if program == "cp":
+        return "" if exists_in_a_project(arguments[0]) else f"no {arguments[0]}"
+    return ""
+
+
+def plugin_names() -> list[str]:
+    return [path.stem for path in files_below("plugins/modules", "plugins/filter", suffixes=(".py", ".yml"))]
+
+
+@pages
+def test_commands_exist(page: Path) -> None:
+    targets = make_targets((ROOT / "Makefile").read_text(encoding="utf-8"))
+    found = commands(page.read_text(encoding="utf-8"))
+    faults = {command: command_fault(command, targets) for command in found}
+    assert {command: fault for command, fault in faults.items() if fault} == {}
+
+
+def test_the_readme_has_the_two_commands() -> None:
+    found = commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {"make demo", "make test"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("command", "good"),
+    [
+        ("make demo", True),
+        ("make demmo", False),
+        ("make demo HOSTS=3", True),
+        ("ansible-playbook site.yml", True),
+        ("ansible-playbook --check --diff site.yml", True),
+        ("ansible-playbook no-such-playbook.yml", False),
+        (f"ansible-galaxy collection install {TARBALL}", True),
+        ("ansible-galaxy collection install mutual_tls-nginx-9.9.9.tar.gz", False),
+        (f"ansible-doc -t role {COLLECTION}.mtls_server", True),
+        (f"ansible-doc -t role {COLLECTION}.mtls_sever", False),
+        ("cp -r ~/x/ansible_collections/mutual_tls/nginx/examples/simple fleet", True),
+        ("cp -r ~/x/ansible_collections/mutual_tls/nginx/examples/simpel fleet", False),
+    ],
+)
+def test_which_commands_are_found_wrong(command: str, good: bool) -> None:
+    assert (command_fault(command, {"demo"}) == "") is good
+
+
+def test_commands_are_read_from_blocks_only() -> None:
+    text = "make no\n```sh\n# say\nmake a # why\ncp \\\n  x y\n```\n```console\n$ make b\nout\n```\n"
+    assert commands(text) == ["make a", "cp    x y", "make b"]
+    assert commands("```yaml\nmake: c\n```\n") == []
+
+
+# --- links -------------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+
+
+def anchors(text: str) -> set[str]:
+    """Anchors of the headings as the usual renderers make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def link_faults(text: str, place: Path) -> list[str]:
+    """Links to files or headings that do not exist. Not checked: addresses of other sites."""
+    found: list[str] = []
+    for pair in LINK.findall(FENCE.sub("", text)):
+        link = pair[0] or pair[1]
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (place.parent / path).resolve() if path else place
+        if path and not target.exists():
+            found.append(link)
+        elif anchor and target.suffix == ".md":
+            page = text if target == place else target.read_text(encoding="utf-8")
+            found += [link] if anchor not in anchors(page) else []
+    return found
+
+
+@pages
+def test_links_resolve(page: Path) -> None:
+    assert link_faults(page.read_text(encoding="utf-8"), page) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[a](galaxy.yml)", 0),
+        ("[a](no-such-file.md)", 1),
+        ("# One two\n[a](#one-two)", 0),
+        ("# One two\n[a](#one-three)", 1),
+        ("[a](https://www.gnu.org/x)", 0),
+        ("```sh\n[a](no-such-file.md)\n```", 0),
+        ('<img src="no-such.svg">', 1),
+    ],
+)
+def test_a_dead_link_is_found(text: str, found: int) -> None:
+    assert len(link_faults(text, ROOT / "page.md")) == found
+
+
+# --- variables ---------------------------------------------------------------------------------------------
+
+# Extra vars of one run; each must be read by a playbook.
+RUN_OPTIONS = {"site_batches"}
+NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
+
+
+def unknown_variables(text: str, known: set[str]) -> list[str]:
+    return sorted(set(NAMED.findall(text)) - known)
+
+
+@pages
+def test_pages_name_only_documented_variables(page: Path) -> None:
+    known = all_role_variables() | RUN_OPTIONS | {"rotate_ca"}
+    assert unknown_variables(page.read_text(encoding="utf-8"), known) == []
+
+
+def test_run_options_are_read_by_a_playbook() -> None:
+    playbooks = [path.read_text(encoding="utf-8") for path in files_below("playbooks", suffixes=(".yml",))]
+    assert [name for name in RUN_OPTIONS if name not in "".join(playbooks)] == []
+
+
+def test_every_public_variable_is_on_the_page_of_variables() -> None:
+    page = (ROOT / "docs" / "variables.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(all_role_variables()) if f"`{name}`" not in page] == []
+
+
+def test_an_undocumented_variable_is_found() -> None:
+    text = "set `mtls_server_sitez`, `nginx_mtls_base` and rotate_everything; mtls_servers is a group"
+    assert unknown_variables(text, {"nginx_mtls_base"}) == ["mtls_server_sitez", "rotate_everything"]
+
+
+# --- examples of plugins -----------------------------------------------------------------------------------
+
+
+def unknown_options(given: Any, options: dict[str, Any], place: str = "") -> list[str]:
+    """Keys of a task's arguments that DOCUMENTATION does not have, at any depth."""
+    found: list[str] = []
+    for element in given if isinstance(given, list) else [given]:
+        if not isinstance(element, dict):
+            continue
+        for key, value in element.items():
+            if key not in options:
+                found.append(f"{place}{key}")
+            elif options[key].get("suboptions"):
+                found += unknown_options(value, options[key]["suboptions"], f"{place}{key}.")
+    return found
+
+
+def example_faults(module: str, examples: Any, options: dict[str, Any]) -> list[str]:
+    """Examples that do not use the module by its full name, or use options that are not documented."""
+    uses = [task[module] for task in examples or [] if module in task]
+    if not uses:
+        return [f"no task uses {module}"]
+    return [fault for use in uses for fault in unknown_options(use, options)]
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.glob("modules/[a-z]*.py")), ids=lambda p: p.stem)
+def test_examples_use_documented_options(path: Path) -> None:
+    options = documentation(path, "DOCUMENTATION")["options"]
+    assert example_faults(f"{COLLECTION}.{path.stem}", documentation(path, "EXAMPLES"), options) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "found"),
+    [
+        ("[{a.b.c: {path: /x}}]", 0),
+        ("[{a.b.c: {paht: /x}}]", 1),
+        ("[{a.b.c: {parts: [{name: x}, {nmae: y}]}}]", 1),
+        ("[{a.b.other: {path: /x}}]", 1),
+        ("[]", 1),
+    ],
+)
+def test_a_wrong_example_is_found(example: str, found: int) -> None:
+    options = yaml.safe_load("{path: {type: path}, parts: {type: list, suboptions: {name: {type: str}}}}")
+    assert len(example_faults("a.b.c", yaml.safe_load(example), options)) == found
+
+
+# --- generated pages and the changelog ---------------------------------------------------------------------
+
+
+def test_generated_pages_are_current() -> None:
+    """docs/findings.md and docs/variables.md; `python docs/generate.py` writes them anew."""
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout + run.stderr) == (0, "")
+
+
+def changelog_fault(fragments: list[Any], releases: dict[str, Any], version: str) -> str:
+    if version in releases:
+        return ""
+    said = [line for fragment in fragments for lines in (fragment or {}).values() for line in lines]
+    return "" if said else f"{version} is not released and no fragment says what is in it"
+
+
+def test_the_changelog_says_what_is_in_this_version() -> None:
+    fragments = [load_yaml(path) for path in files_below("changelogs/fragments", suffixes=(".yml", ".yaml"))]
+    releases = load_yaml(ROOT / "changelogs" / "changelog.yaml")["releases"]
+    assert changelog_fault(fragments, releases, GALAXY["version"]) == ""
+
+
+def test_a_missing_fragment_is_found() -> None:
+    assert changelog_fault([], {}, "0.1.0") and changelog_fault([None], {}, "0.1.0")
+    assert not changelog_fault([{"minor_changes": ["x"]}], {}, "0.1.0")
+    assert not changelog_fault([], {"0.1.0": {}}, "0.1.0")
