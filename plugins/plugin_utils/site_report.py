@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
 
@@ -35,6 +36,6 @@ def _line(result: Mapping[str, Any] | None) -> str:
     words.extend(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
     if result.get("positive"):
         words.append(f"positive {result['positive']}")
-    findings = [finding for entry in result.get("credentials") or [] for finding in entry.get("findings") or []]
-    words.extend(f"{finding['severity']}: {finding['message']}" for finding in findings)
+    for credential in result.get("credentials") or []:
+        words.extend(f"{found['severity']}: {found['message']}" for found in credential.get("findings") or [])
     return ", ".join(words)

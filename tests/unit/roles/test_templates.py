@@ -92,14 +92,14 @@ PLAY = """
 - hosts: all
   gather_facts: false
   tasks:
-    - ansible.builtin.include_vars: "{{ roles }}/mtls_server/vars/main.yml"
-    - ansible.builtin.include_vars: "{{ roles }}/mtls_proxy/vars/main.yml"
+    - ansible.builtin.include_vars: "{{ server }}/vars/main.yml"
+    - ansible.builtin.include_vars: "{{ proxy }}/vars/main.yml"
     - ansible.builtin.copy:
         dest: "{{ out }}/{{ inventory_hostname }}.json"
         mode: "0600"
         content: >-
-          {{ {'sites': lookup('ansible.builtin.template', roles ~ '/mtls_server/templates/sites.json.j2') | from_json,
-              'proxy': lookup('ansible.builtin.template', roles ~ '/mtls_proxy/templates/blocks.json.j2') | from_json}
+          {{ {'sites': lookup('ansible.builtin.template', server ~ '/templates/sites.json.j2') | from_json,
+              'proxy': lookup('ansible.builtin.template', proxy ~ '/templates/blocks.json.j2') | from_json}
              | to_json }}
 """
 
@@ -118,7 +118,8 @@ def rendered(tmp_path_factory):
         for name, version in versions.items()
     }
     fleet = {"hosts": {name: {"sites": SITES, "routes": ROUTES, "credentials": []} for name in hosts}}
-    shared = {"mtls_fleet": fleet, "roles": str(ROOT / "roles"), "out": str(folder)}
+    roles = {"server": str(ROOT / "roles" / "mtls_server"), "proxy": str(ROOT / "roles" / "mtls_proxy")}
+    shared = {"mtls_fleet": fleet, **roles, "out": str(folder)}
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     (folder / "vars.json").write_text(json.dumps(shared))
     (folder / "play.yml").write_text(PLAY)
@@ -207,8 +208,9 @@ def test_identity_is_told_only_of_a_verified_client(blocks):
     assert len(sent) == 6
     for variable in sent:
         assert maps[variable]["args"][0] == "$ssl_client_verify"
-        assert [(d["directive"], d["args"][0]) for d in maps[variable]["block"]][0] == ("default", "")
-        assert [d["directive"] for d in maps[variable]["block"]] == ["default", "SUCCESS"]
+        default, success = maps[variable]["block"]
+        assert (default["directive"], default["args"]) == ("default", [""])
+        assert success["directive"] == "SUCCESS"
 
 
 def test_a_hostile_name_in_the_allowlist_stays_one_key_of_the_map(blocks):
