@@ -79,15 +79,14 @@ def read_response(recv: Callable[[int], bytes], method: str, response: Response)
     ``truncated`` says so. Raises HttpError, and whatever *recv* raises.
     """
     stream = _Stream(recv)
-    while True:
-        response.status, response.headers = stream.head()
-        # 101 is the last answer in HTTP/1.1 on its connection (RFC 9110, 15.2.2).
-        if response.status >= 200 or response.status == 101:
-            break
-    if method == "HEAD" or response.status in (101, 204, 304):
+    status, headers = stream.head()
+    while status < 200 and status != 101:  # 101 is final: what follows is no HTTP/1.1 (RFC 9110, 15.2.2)
+        status, headers = stream.head()
+    response.status, response.headers = status, headers
+    if method == "HEAD" or status in (101, 204, 304):
         return
     try:
-        stream.body(response.headers)
+        stream.body(headers)
     finally:
         response.body = bytes(stream.taken)
         response.truncated = stream.truncated

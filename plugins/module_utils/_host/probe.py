@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, NoReturn, Optional, Union
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_number
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_name, alert_number
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.http1 import (
     HttpError,
     Response,
@@ -181,24 +181,14 @@ class _Call:
 
     def fail(self, error: Exception) -> None:
         """Put *error* into words; the phase stays the one it happened in."""
-        self.seen.error = self._words(error)
         if isinstance(error, ssl.SSLError):
             self.seen.alert = _alert(error)
-
-    def _words(self, error: Exception) -> str:
+            self.seen.error = _tls_words(error, self.seen.alert)
         # socket.timeout became TimeoutError in Python 3.10; one with an errno is the kernel's own.
-        if isinstance(error, (socket.timeout, TimeoutError)) and not error.errno:
-            return f"no end within {self._timeout_s:g} s"
-        if isinstance(error, ssl.SSLEOFError):
-            return "the connection was closed without a word of TLS"
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f"the server's certificate is not accepted: {error.verify_message} ({error.verify_code})"
-        if isinstance(error, ssl.SSLError):
-            # "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1000)": the file is CPython's own.
-            return re.sub(r"\s*\(_ssl\.c:\d+\)$", "", str(error.args[-1]))
-        if isinstance(error, OSError):
-            return str(error.strerror or error)
-        return str(error)
+        elif isinstance(error, (socket.timeout, TimeoutError)) and not error.errno:
+            self.seen.error = f"no end within {self._timeout_s:g} s"
+        else:
+            self.seen.error = str(getattr(error, "strerror", None) or error)
 
     def _left(self) -> float:
         left = self._end - time.monotonic()
@@ -409,8 +399,10 @@ def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 def _unusable(what: str, path: str, error: OSError) -> NoReturn:
-    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-    raise MtlsError(f"the {what} cannot be loaded: {reason or error}", path) from error
+    reason = str(error.strerror or error)
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "it is not in PEM form").lower().replace("_", " ")
+    raise MtlsError(f"the {what} cannot be loaded: {reason}", path) from error
 
 
 def _served(tls: ssl.SSLSocket) -> tuple[list[bytes], bool]:
@@ -426,6 +418,19 @@ def _served(tls: ssl.SSLSocket) -> tuple[list[bytes], bool]:
     if not chain:
         return [leaf], False
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain], True
+
+
+def _tls_words(error: ssl.SSLError, alert: Optional[int]) -> str:
+    if alert is not None:
+        return f"the server sent TLS alert {alert} ({alert_name(alert)})"
+    if isinstance(error, ssl.SSLEOFError):
+        return "the connection was closed without a word of TLS"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not accepted: {error.verify_message} ({error.verify_code})"
+    if error.reason == "WRONG_VERSION_NUMBER":
+        return "the answer is not TLS"
+    # "[SSL: BAD_SIGNATURE] bad signature (_ssl.c:1000)": the line is one of CPython's own source.
+    return re.sub(r"\s*\(_ssl\.c:\d+\)$", "", str(error.args[-1]))
 
 
 def _alert(error: ssl.SSLError) -> Optional[int]:
