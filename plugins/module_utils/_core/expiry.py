@@ -49,7 +49,7 @@ def is_not_yet_valid(not_before: datetime, at: datetime) -> bool:
     return utc(at) < utc(not_before)
 
 
-def is_soon(not_before: datetime, not_after: datetime, at: datetime, min_days: Optional[int] = None) -> bool:
+def is_soon(not_before: datetime, not_after: datetime, at: datetime, min_days: int | None = None) -> bool:
     """Whether a certificate that is still valid should be renewed.
 
     With *min_days*: fewer days are left. Without: a third of the lifetime or less is left.

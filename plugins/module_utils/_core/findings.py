@@ -9,8 +9,9 @@ refuse it, now; ``warning``: works now, and will not or should not; ``info``: sa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Tuple
 
 ERROR = "error"
 WARNING = "warning"
@@ -30,11 +31,11 @@ class Entry:
     remedy: str
 
 
-def _rows(*rows: Tuple[str, str, str, str]) -> Dict[str, Entry]:
+def _rows(*rows: tuple[str, str, str, str]) -> dict[str, Entry]:
     return {code: Entry(severity, title, remedy) for code, severity, title, remedy in rows}
 
 
-CATALOGUE: Dict[str, Entry] = _rows(
+CATALOGUE: dict[str, Entry] = _rows(
     ("pair.key_mismatch", ERROR, "The private key does not belong to the certificate",
      "Give the key that the certificate was requested with, or have a new certificate issued for this key."),
     ("pair.key_encrypted", ERROR, "The private key is encrypted and cannot be opened",
@@ -176,7 +177,7 @@ class Finding:
     def remedy(self) -> str:
         return CATALOGUE[self.code].remedy
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The form that modules return."""
         return {
             "code": self.code,

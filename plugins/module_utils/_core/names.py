@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import FrozenSet, Iterable, List, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import FrozenSet, List, Tuple
 
 # A distinguished name as plain values: per RDN its attributes, each (dotted OID, value).
-Rdns = Tuple[Tuple[Tuple[str, str], ...], ...]
+Rdns = tuple[tuple[tuple[str, str], ...], ...]
 
 COMMON_NAME = "2.5.4.3"
 
@@ -41,14 +42,14 @@ def text(name: Rdns) -> str:
 
     Not covered: attributes without a short name are `OID=value`, where OpenSSL dumps their DER.
     """
-    parts: List[str] = []
+    parts: list[str] = []
     for rdn in reversed(name):
         parts.append("+".join(f"{_SHORT.get(oid, oid)}={_escaped(value)}" for oid, value in reversed(rdn)))
     return ",".join(parts)
 
 
 def _escaped(value: str) -> str:
-    out: List[str] = []
+    out: list[str] = []
     for index, char in enumerate(value):
         if char in ',+"\\<>;' or (char == "#" and index == 0) or (
             char == " " and index in (0, len(value) - 1)
@@ -61,7 +62,7 @@ def _escaped(value: str) -> str:
     return "".join(out)
 
 
-def common_names(name: Rdns) -> List[str]:
+def common_names(name: Rdns) -> list[str]:
     return [value for rdn in name for oid, value in rdn if oid == COMMON_NAME]
 
 
@@ -74,7 +75,7 @@ def as_ip(name: str) -> str:
         return ""
 
 
-def name_set(names: Iterable[str]) -> FrozenSet[str]:
+def name_set(names: Iterable[str]) -> frozenset[str]:
     """Host names for comparison as sets: lower case, addresses in their shortest form."""
     return frozenset(as_ip(name) or name.rstrip(".").lower() for name in names)
 

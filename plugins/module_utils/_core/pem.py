@@ -75,16 +75,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Document:
-    blocks: Tuple[Block, ...]
-    problems: Tuple[Problem, ...]
+    blocks: tuple[Block, ...]
+    problems: tuple[Problem, ...]
 
-    def certificates(self) -> List[Block]:
+    def certificates(self) -> list[Block]:
         return [block for block in self.blocks if block.is_certificate]
 
-    def private_keys(self) -> List[Block]:
+    def private_keys(self) -> list[Block]:
         return [block for block in self.blocks if block.is_private_key]
 
-    def findings(self, place: str) -> List[Finding]:
+    def findings(self, place: str) -> list[Finding]:
         """The problems as findings; *place* is the file, the line is added to it."""
         return [Finding(_CODES[problem.kind], f"In line {problem.line} {_SENTENCES[problem.kind]}.",
                         f"{place}:{problem.line}") for problem in self.problems]
@@ -104,17 +104,17 @@ def encode(label: str, der: bytes) -> bytes:
 
 def parse(data: bytes) -> Document:
     """All blocks and problems of *data*; raises nothing, whatever the bytes are."""
-    problems: List[Problem] = []
+    problems: list[Problem] = []
     if data[:2] in _UTF16_BOMS:
         return Document((), (Problem("utf16", 1),))
     if data.startswith(_BOM):
         problems.append(Problem("bom", 1))
         data = data[len(_BOM):]
 
-    blocks: List[Block] = []
-    label: Optional[str] = None
+    blocks: list[Block] = []
+    label: str | None = None
     start = 0
-    body: List[str] = []
+    body: list[str] = []
     # OpenSSL cuts trailing control characters and blanks of each line (crypto/pem/pem_lib.c, sanitize_line).
     for number, raw in enumerate(re.split(r"\r\n|\n|\r", data.decode("latin-1")), start=1):
         line = raw.rstrip()
@@ -145,10 +145,10 @@ def parse(data: bytes) -> Document:
     return Document(tuple(blocks), tuple(problems))
 
 
-def _block(label: str, line: int, body: List[str]) -> Optional[Block]:
+def _block(label: str, line: int, body: list[str]) -> Block | None:
     """None when the body is not base64."""
     # RFC 1421 headers, as in the traditional encrypted form, end at the first blank line.
-    headers: List[str] = []
+    headers: list[str] = []
     if any(":" in text for text in body) and "" in body:
         cut = body.index("")
         headers, body = body[:cut], body[cut + 1:]

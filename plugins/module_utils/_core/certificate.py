@@ -1,0 +1,137 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the rules need to know of one certificate, as plain values, and the rules about one certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import FrozenSet, Optional, Tuple
+
+from . import names
+from .names import Rdns
+
+SERVER = "server"
+CLIENT = "client"
+ANY = "any"
+
+# The limits of OpenSSL's security level 2 (112 bits), Debian's default and everybody's since OpenSSL 3.2.
+_MIN_BITS = {"rsa": 2048, "dsa": 2048, "ec": 224}
+_WEAK_DIGESTS = frozenset(["md2", "md4", "md5", "sha1"])
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """Plain values of one certificate; equal when the bytes are equal.
+
+    *subject* and *issuer* are as written (``names.canonical`` for comparison); *basic_constraints* is None
+    or (ca, path length or None); *key_usage* and *extended_key_usage* are None where the extension is
+    absent; *place* is the file and line that it came from.
+    """
+
+    sha256: str
+    subject: Rdns = field(compare=False)
+    issuer: Rdns = field(compare=False)
+    serial: int = field(compare=False)
+    version: int = field(compare=False)
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    key_type: str = field(compare=False)
+    key_bits: int = field(compare=False)
+    public_key_sha256: str = field(compare=False)
+    signature_type: str = field(compare=False, default="")
+    signature_digest: str = field(compare=False, default="")
+    basic_constraints: tuple[bool, int | None] | None = field(compare=False, default=None)
+    key_usage: frozenset[str] | None = field(compare=False, default=None)
+    extended_key_usage: tuple[str, ...] | None = field(compare=False, default=None)
+    subject_key_id: bytes | None = field(compare=False, default=None)
+    authority_key_id: bytes | None = field(compare=False, default=None)
+    authority_issuer: Rdns | None = field(compare=False, default=None)
+    authority_serial: int | None = field(compare=False, default=None)
+    san_dns: tuple[str, ...] = field(compare=False, default=())
+    san_ip: tuple[str, ...] = field(compare=False, default=())
+    san_uri: tuple[str, ...] = field(compare=False, default=())
+    san_email: tuple[str, ...] = field(compare=False, default=())
+    unknown_critical: tuple[str, ...] = field(compare=False, default=())
+    place: str = field(compare=False, default="")
+
+    @property
+    def subject_text(self) -> str:
+        """For people, and as nginx prints it."""
+        return names.text(self.subject)
+
+    @property
+    def issuer_text(self) -> str:
+        return names.text(self.issuer)
+
+    @property
+    def self_issued(self) -> bool:
+        return names.canonical(self.subject) == names.canonical(self.issuer)
+
+    @property
+    def self_signed(self) -> bool:
+        """As OpenSSL decides it, without checking the signature (EXFLAG_SS, crypto/x509/v3_purp.c)."""
+        return likely_issued(self, self)
+
+
+def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
+    """OpenSSL's test for a candidate (ossl_x509_likely_issued): names, the authority key identifier where
+    both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
+    if names.canonical(issuer.subject) != names.canonical(subject.issuer):
+        return False
+    if None not in (subject.authority_key_id, issuer.subject_key_id):
+        if subject.authority_key_id != issuer.subject_key_id:
+            return False
+    if subject.authority_serial is not None and subject.authority_serial != issuer.serial:
+        return False
+    if subject.authority_issuer is not None:
+        if names.canonical(subject.authority_issuer) != names.canonical(issuer.issuer):
+            return False
+    return not subject.signature_type or subject.signature_type == issuer.key_type
+
+
+def is_ca(cert: CertificateFacts) -> bool:
+    """Whether OpenSSL uses it as an issuer (check_ca, crypto/x509/v3_purp.c): CA:TRUE, a self-signed
+    certificate of version 1, or key usage keyCertSign without basic constraints."""
+    if cert.key_usage is not None and "keyCertSign" not in cert.key_usage:
+        return False
+    if cert.basic_constraints is not None:
+        return cert.basic_constraints[0]
+    if cert.version == 1 and cert.self_signed:
+        return True
+    return cert.key_usage is not None
+
+
+def is_leaf(cert: CertificateFacts) -> bool:
+    """A peer's certificate: CA:FALSE, or no basic constraints and not self-issued."""
+    if cert.basic_constraints is not None:
+        return not cert.basic_constraints[0]
+    return not cert.self_issued and not is_ca(cert)
+
+
+def path_length(cert: CertificateFacts) -> int | None:
+    return cert.basic_constraints[1] if cert.basic_constraints is not None else None
+
+
+def serves_purpose(cert: CertificateFacts, purpose: str, as_issuer: bool = False) -> bool:
+    """check_purpose_ssl_client and _server of OpenSSL: no extended key usage means any; one that is there
+    must name the purpose in each certificate of the path, the CAs included; anyExtendedKeyUsage does not
+    count. Not checked: the Netscape certificate type."""
+    wanted = {SERVER: ("serverAuth", "msSGC", "nsSGC"), CLIENT: ("clientAuth",)}.get(purpose)
+    if wanted is None:
+        return True
+    if cert.extended_key_usage is not None and not set(wanted) & set(cert.extended_key_usage):
+        return False
+    if as_issuer or cert.key_usage is None:
+        return True
+    uses = {"digitalSignature", "keyAgreement"} | ({"keyEncipherment"} if purpose == SERVER else set())
+    return bool(uses & cert.key_usage)
+
+
+def weak_key(cert: CertificateFacts) -> bool:
+    return cert.key_bits < _MIN_BITS.get(cert.key_type, 0)
+
+
+def weak_signature(cert: CertificateFacts) -> bool:
+    return cert.signature_digest in _WEAK_DIGESTS

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place that imports cryptography, guarded: everything else uses ``_deps.x509`` and so on.
+
+A host without the library can still import every module (the sanity test does); ``require`` says what to
+install. Differences between versions of the library are levelled here or in ``certificate.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Tuple
+
+from .._core.errors import MtlsError
+
+try:
+    from cryptography import __version__ as VERSION
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import (
+        dsa,
+        ec,
+        ed448,
+        ed25519,
+        padding,
+        rsa,
+    )
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    IMPORT_ERROR = ""
+except ImportError as error:
+    VERSION = ""
+    IMPORT_ERROR = str(error)
+
+# What Debian 11 has; whoever needs more says so. One call of `require` per module run.
+READ_MINIMUM = (3, 3)
+WRITE_MINIMUM = (38, 0)
+
+__all__ = [
+    "IMPORT_ERROR", "READ_MINIMUM", "VERSION", "WRITE_MINIMUM", "ExtendedKeyUsageOID", "InvalidSignature",
+    "NameOID", "UnsupportedAlgorithm", "dsa", "ec", "ed25519", "ed448", "hashes", "padding", "require", "rsa",
+    "serialization", "x509",
+]
+
+
+def available() -> bool:
+    return not IMPORT_ERROR
+
+
+def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:
+    """Raises MtlsError, with the package to install, when the library is absent or older than *minimum*."""
+    wanted = ".".join(str(number) for number in minimum)
+    remedy = (f"Install the package python3-cryptography (Debian: apt install python3-cryptography), version"
+              f" {wanted} or newer, for the interpreter that Ansible uses there (ansible_python_interpreter).")
+    if not available():
+        raise MtlsError("The Python library cryptography is missing on this host"
+                        f" ({IMPORT_ERROR}).", sys.executable or "python", remedy)
+    have = tuple(int(number) for number in VERSION.split(".")[:2] if number.isdigit())
+    if have < minimum:
+        raise MtlsError(f"The Python library cryptography is {VERSION} on this host, {wanted} is needed.",
+                        sys.executable or "python", remedy)

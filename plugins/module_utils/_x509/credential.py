@@ -1,0 +1,226 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One credential as a whole: facts and findings of certificate, key, chain and trust together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Dict, List, Optional
+
+from .._core import bundle as bundle_rules
+from .._core import certificate as rules
+from .._core import chain, expiry, names, pem
+from .._core.certificate import CertificateFacts
+from .._core.errors import MtlsError
+from .._core.findings import Finding
+from . import bundle, certificate, key
+from .certificate import Certificate
+
+
+@dataclass
+class _Files:
+    """What could be read of one credential's files; *sent* is what nginx would send, leaf first."""
+
+    sent: list[Certificate] = field(default_factory=list)
+    trusted: list[Certificate] | None = None
+    form: str = "pem"
+    private_key: key.PrivateKey | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> bool:
+        known = {cert.facts.sha256: cert for cert in [*self.sent, *(self.trusted or [])]}
+        return certificate.signed_by(known[subject.sha256], known[issuer.sha256])
+
+
+def examine(spec: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The element of credential_info's output for one credential, plain values only.
+
+    *spec*: `name`; as bytes in memory or None `certificate`, `private_key`, `chain`, `trust`, `crl`; and
+    `passphrase`, `purpose` (server, client, any), `hostnames`, `verify_depth` (default nginx's 1),
+    `min_days` (default: a third of the lifetime). `<file>_place` may name a file in findings.
+    Raises nothing for what the bytes are: an unreadable file is a finding and the rest goes on.
+    Not checked yet: CRLs, name constraints.
+    """
+    at = expiry.utc(at)
+    files = _read(spec)
+    findings = files.findings
+    leaf = files.sent[0] if files.sent else None
+    purpose = spec.get("purpose") or rules.ANY
+    result: dict[str, Any] = {
+        "name": spec.get("name", ""),
+        "matches": None,
+        "private_key": _describe_key(files.private_key),
+        "certificate": certificate.describe(leaf, at, files.form) if leaf else None,
+        "chain": _describe_chain(files),
+        "verifies": None,
+        "hostnames": {},
+        "findings": findings,
+    }
+    if leaf is not None:
+        result["matches"] = _matches(files, findings)
+        result["verifies"] = _verifies(files, purpose, spec, at, findings)
+        result["hostnames"] = _hostnames(leaf.facts, spec.get("hostnames") or [], findings)
+        findings += _soon(leaf.facts, at, spec.get("min_days"))
+    elif files.trusted is not None:
+        result["verifies"] = False
+    result["findings"] = [finding.to_dict() for finding in _unique(findings)]
+    return result
+
+
+def _place(spec: Mapping[str, Any], what: str) -> str:
+    return spec.get(f"{what}_place") or what
+
+
+def _read(spec: Mapping[str, Any]) -> _Files:
+    files = _Files()
+    data = spec.get("certificate")
+    if data is not None:
+        files.form = "der" if pem.looks_like_der(data) else "pem"
+        files.sent, said = certificate.load(data, _place(spec, "certificate"))
+        if not files.sent and pem.parse(data).private_keys():
+            said = [Finding("pair.swapped_files", "A private key stands where the certificate should be.",
+                            _place(spec, "certificate"))]
+        files.findings += said
+    if spec.get("chain"):
+        more, said = certificate.load(spec["chain"], _place(spec, "chain"))
+        files.sent += more
+        files.findings += said
+    if spec.get("private_key") is not None:
+        try:
+            files.private_key = key.read(spec["private_key"], spec.get("passphrase"), _place(spec, "private_key"))
+        except MtlsError as error:
+            files.findings.append(Finding(error.code, error.message, error.place))
+    if spec.get("trust") is not None:
+        place = _place(spec, "trust")
+        files.trusted, said = certificate.load(spec["trust"], place)
+        files.findings += said
+        files.findings += bundle.private_keys(spec["trust"], place)
+        trusted = [cert.facts for cert in files.trusted]
+        files.findings += bundle_rules.role_findings(trusted, _pinned(files))
+        files.findings += bundle_rules.namesake_findings(trusted)
+    return files
+
+
+def _pinned(files: _Files) -> frozenset[str]:
+    """A self-signed leaf that is its own anchor does its work in the bundle."""
+    return frozenset(cert.facts.sha256 for cert in files.sent[:1])
+
+
+def _describe_key(private_key: key.PrivateKey | None) -> dict[str, Any] | None:
+    if private_key is None:
+        return None
+    kind, size = private_key.kind
+    return {"type": kind, "size": size, "encrypted": private_key.encrypted,
+            "public_key_sha256": private_key.public_key_sha256}
+
+
+def _describe_chain(files: _Files) -> dict[str, Any] | None:
+    """*complete* is None where only a bundle could tell (no root sent, no trust given)."""
+    if not files.sent:
+        return None
+    sent = [cert.facts for cert in files.sent]
+    leaf = sent[0]
+    ordered = chain.order(leaf, sent[1:])
+    length = next((index for index, (before, after) in enumerate(zip(ordered, ordered[1:]), start=1)
+                   if not rules.likely_issued(after, before)), len(ordered))
+    path, extraneous = ordered[:length], ordered[length:]
+    unique = list(dict.fromkeys(sent))
+    complete: bool | None = True if path[-1].self_signed else None
+    if complete is None and files.trusted is not None:
+        complete = any(cert.facts.self_signed and rules.likely_issued(cert.facts, path[-1])
+                       for cert in files.trusted)
+    return {
+        "ordered": chain.in_order(unique[:length]),
+        "complete": complete,
+        "leaf_first": not any(rules.likely_issued(leaf, other) for other in sent[1:] if other != leaf),
+        "has_root": any(cert.self_signed and rules.is_ca(cert) for cert in sent),
+        "duplicates": len(sent) - len(unique),
+        "extraneous": [cert.sha256 for cert in extraneous],
+        "sha256": [cert.sha256 for cert in sent],
+    }
+
+
+def _matches(files: _Files, findings: list[Finding]) -> bool | None:
+    """Compared by public key. nginx loads the first certificate, so a later one that fits does not count."""
+    if files.private_key is None or not files.sent[0].facts.public_key_sha256:
+        return None
+    wanted = files.private_key.public_key_sha256
+    leaf = files.sent[0].facts
+    if leaf.public_key_sha256 == wanted:
+        return True
+    for position, cert in enumerate(files.sent[1:], start=2):
+        if cert.facts.public_key_sha256 == wanted:
+            findings.append(Finding(
+                "chain.wrong_order", f"The certificate of the private key is number {position} in the file, it"
+                                     " must be the first.", cert.facts.place))
+            return False
+    findings.append(Finding("pair.key_mismatch",
+                            f'The private key is not that of "{leaf.subject_text}".', leaf.place))
+    return False
+
+
+def _verifies(files: _Files, purpose: str, spec: Mapping[str, Any], at: datetime,
+              findings: list[Finding]) -> bool | None:
+    leaf, sent = files.sent[0].facts, [cert.facts for cert in files.sent[1:]]
+    if files.trusted is None:
+        findings += chain.date_faults([leaf], at)
+        findings += chain.purpose_faults([leaf], purpose, harmless=True)
+        findings += chain.strength_faults(chain.Path((leaf,), 0, leaf.self_signed))
+        return None
+    depth = spec.get("verify_depth")
+    verdict = chain.verify(leaf, sent, [cert.facts for cert in files.trusted], files.signed_by, at, purpose,
+                           chain.NGINX_DEPTH if depth is None else depth)
+    findings += verdict.findings
+    return verdict.accepted
+
+
+def _hostnames(leaf: CertificateFacts, wanted: Sequence[str], findings: list[Finding]) -> dict[str, bool]:
+    result: dict[str, bool] = {}
+    common = names.common_names(leaf.subject)
+    for name in wanted:
+        result[name] = names.covers(name, leaf.san_dns, leaf.san_ip, common)
+        if not result[name]:
+            has = ", ".join([*leaf.san_dns, *leaf.san_ip]) or "none"
+            findings.append(Finding("name.mismatch",
+                                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).', leaf.place))
+        elif names.by_common_name_only(name, leaf.san_dns):
+            findings.append(Finding("name.common_name_only",
+                                    f'"{leaf.subject_text}" has {name} in the common name only.', leaf.place))
+    return result
+
+
+def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Finding]:
+    if expiry.is_expired(leaf.not_after, at) or not expiry.is_soon(leaf.not_before, leaf.not_after, at, min_days):
+        return []
+    return [Finding("expiry.soon", f'"{leaf.subject_text}" expires at {expiry.rfc3339(leaf.not_after)}'
+                                   f" ({expiry.days_left(leaf.not_after, at)} days left).", leaf.place)]
+
+
+def _unique(findings: Sequence[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def assemble(certificate_data: bytes, chain_data: bytes | None = None) -> bytes:
+    """What nginx gets as ssl_certificate: the leaf, then its issuers in order, as clean PEM without
+    duplicates. Private keys and text between the blocks are left out.
+
+    Where the first certificate is an issuer of the others and just one of them has issued nothing, that one
+    is the leaf. Raises MtlsError when a certificate cannot be read.
+    """
+    certs = certificate.split(certificate_data, "certificate")
+    if chain_data:
+        certs += certificate.split(chain_data, "chain")
+    by_digest = {cert.facts.sha256: cert for cert in certs}
+    facts = [cert.facts for cert in certs]
+    return b"".join(by_digest[cert.sha256].pem for cert in chain.order(_leaf(facts), facts))
+
+
+def _leaf(facts: Sequence[CertificateFacts]) -> CertificateFacts:
+    childless = [cert for cert in dict.fromkeys(facts)
+                 if not any(other != cert and rules.likely_issued(cert, other) for other in facts)]
+    if facts[0] not in childless and len(childless) == 1:
+        return childless[0]
+    return facts[0]
