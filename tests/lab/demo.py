@@ -101,13 +101,8 @@ def on(host: str, *command: str, stdin: str | None = None) -> str:
 
 
 def ansible(program: str, *arguments: str, log: Path | None = None, **variables: str) -> tuple[int, str]:
-    """Runs an Ansible program in the user's project; with *log* its output goes there and to the screen, too."""
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"),
-        "ANSIBLE_FORCE_COLOR": "0",
-        **variables,
-    }
+    """Runs an Ansible program in the user's project; with *log* its output goes there and to the screen."""
+    variables = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_FORCE_COLOR": "0", **variables}
     inventory = ["--inventory", "inventory.yml", "--inventory", "lab.json"]
     command = [str(BIN / program), *inventory, *arguments]
     run = subprocess.Popen(
@@ -306,7 +301,7 @@ def inventory_of(host: str) -> str:
 
 
 def write_project() -> None:
-    """A copy of examples/simple, as a user makes one, and beside its inventory how the lab's hosts are reached."""
+    """A copy of examples/simple, as a user makes one, and beside its inventory how to reach the hosts."""
     shutil.rmtree(DEMO, ignore_errors=True)
     shutil.copytree(ROOT / "examples" / "simple", PROJECT, ignore=shutil.ignore_patterns("private_ca"))
     (PROJECT / "lab.json").write_text(lab("inventory", LAB))
@@ -356,9 +351,7 @@ def main() -> int:
     print()
     table.show()
     failed = table.failed()
-    print(
-        f"\n{len(table.rows) - failed} as expected, {failed} not. The hosts stay up; `make clean` removes them."
-    )
+    print(f"\n{len(table.rows) - failed} as expected, {failed} not. The hosts stay up (`make clean`).")
     return 1 if failed else 0
 
 
