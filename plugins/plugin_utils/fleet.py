@@ -1,0 +1,280 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All hosts at once: routes that follow from Server A's sites, edges, and one report of all problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+import jinja2
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS, build_host
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import read, suggest
+
+
+def host_model(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The model of one host from its hostvars; what only other hosts tell stays empty.
+
+    Raises MtlsError with all problems.
+    """
+    host = str(variables["inventory_hostname"])
+    member = variables["group_names"] if "group_names" in variables else []
+    model, context = build_host(host, variables, [side for group, side in GROUPS.items() if group in member])
+    _refuse({host: context})
+    return model
+
+
+def fleet_model(
+    hostvars: Mapping[str, Any], hosts: Optional[Iterable[str]], groups: Mapping[str, Iterable[str]]
+) -> dict[str, Any]:
+    """``{hosts: {name: model}, edges: [..], warnings: [..]}`` of *hosts*, by default all of both groups.
+
+    Raises MtlsError with all problems of all hosts.
+    """
+    members = {group: set(groups.get(group) or ()) for group in GROUPS}
+    if hosts is None:
+        hosts = dict.fromkeys(host for group in GROUPS for host in groups.get(group) or ())
+    models, contexts = {}, {}
+    for host in map(str, hosts):
+        variables = hostvars[host]
+        if isinstance(variables, jinja2.Undefined):
+            contexts[host] = Context(host, None)
+            contexts[host].problems.add("hosts", "there is no such host in the inventory.")
+            continue
+        sides = [side for group, side in GROUPS.items() if host in members[group]]
+        models[host], contexts[host] = build_host(host, variables, sides)
+        _check_private_ca_host(models[host], contexts[host], groups)
+    _check_one_private_ca(models, contexts)
+    edges = _connect(models, contexts, hostvars)
+    _refuse(contexts)
+    return {
+        "hosts": models,
+        "edges": edges,
+        "warnings": _grouped((host, text) for host, c in contexts.items() for text in c.warnings),
+    }
+
+
+def _refuse(contexts: Mapping[str, Context]) -> None:
+    found = [
+        (host, f"{place}: {text}")
+        for host, context in contexts.items()
+        for place, text in context.problems.found
+    ]
+    if not found:
+        return
+    lines = _grouped(found)
+    head = "The inventory has a problem." if len(lines) == 1 else f"The inventory has {len(lines)} problems."
+    raise MtlsError("\n".join([head, *(f"  {line}" for line in lines)]))
+
+
+def _grouped(found: Iterable[tuple[str, str]]) -> list[str]:
+    """``host, host and 3 more: text``, sorted by text: a fault in group_vars is one line, not a thousand."""
+    by_text: dict[str, list[str]] = {}
+    for host, text in found:
+        by_text.setdefault(text, []).append(host)
+    lines = []
+    for text, hosts in sorted(by_text.items()):
+        more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
+        lines.append(f"{', '.join(hosts[:3])}{more}: {text}")
+    return lines
+
+
+def _uses_private_ca(model: Mapping[str, Any]) -> bool:
+    return any(entry["issuer"] == "private_ca" for entry in model["credentials"])
+
+
+def _check_private_ca_host(
+    model: dict[str, Any], context: Context, groups: Mapping[str, Iterable[str]]
+) -> None:
+    name = model["private_ca"]["host"]
+    known = groups.get("all") or ()
+    if _uses_private_ca(model) and name != "localhost" and name not in known:
+        context.problems.add(
+            "private_ca_host", f"there is no host {name!r} in the inventory.", suggest(name, known)
+        )
+
+
+def _check_one_private_ca(models: dict[str, dict[str, Any]], contexts: dict[str, Context]) -> None:
+    """One authority for the fleet: two would be made in one run, and neither side would trust the other."""
+    first: Optional[dict[str, Any]] = None
+    for host, model in models.items():
+        if not _uses_private_ca(model):
+            continue
+        first = first or model
+        for key in ("host", "dir", "name", "intermediate"):
+            if model["private_ca"][key] != first["private_ca"][key]:
+                contexts[host].problems.add(
+                    f"private_ca_{key}",
+                    f"is {model['private_ca'][key]!r} here and {first['private_ca'][key]!r} on {first['host']}.",
+                    "A fleet has one private authority: set it for all hosts.",
+                )
+
+
+class _Servers:
+    """The A hosts, by server name and by the names under which a route may call them."""
+
+    def __init__(
+        self,
+        models: Mapping[str, dict[str, Any]],
+        hostvars: Mapping[str, Any],
+        contexts: Mapping[str, Context],
+    ) -> None:
+        self.models = {host: model for host, model in models.items() if "server" in model["sides"]}
+        self.complete = not any(
+            contexts[host].problems for host in contexts if host not in models or host in self.models
+        )
+        self.by_name: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        self.by_alias: dict[str, list[str]] = {}
+        for host, model in self.models.items():
+            for site in model["sites"]:
+                for name in site["server_names"]:
+                    self.by_name.setdefault(name, []).append((host, site))
+            facts = (
+                read(hostvars[host], "ansible_facts", contexts[host].problems)
+                if "ansible_facts" in hostvars[host]
+                else None
+            )
+            fqdn = (facts or {}).get("fqdn") or host
+            for alias in {host.lower(), str(model["address"]).lower(), str(fqdn).lower()}:
+                self.by_alias.setdefault(alias, []).append(host)
+        self.common = self.names_of(self.models)
+
+    def names_of(self, hosts: Iterable[str]) -> list[str]:
+        """The server names that all of *hosts* have."""
+        names = [
+            {name for site in self.models[host]["sites"] for name in site["server_names"]} for host in hosts
+        ]
+        return sorted(set.intersection(*names)) if names else []
+
+    def default_addresses(self, name: str, proxy: str) -> list[str]:
+        """Inventory name and port of each A with a site of that *name*: of the first listen that others can reach."""
+        addresses: dict[str, str] = {}
+        for host, site in self.by_name.get(name, []):
+            ports = [
+                entry["port"]
+                for entry in site["listeners"]
+                if host == proxy or not _is_loopback(entry["address"])
+            ]
+            if ports:
+                addresses.setdefault(host, f"[{host}]:{ports[0]}" if ":" in host else f"{host}:{ports[0]}")
+        return list(addresses.values())
+
+    def at(self, address: str) -> list[tuple[str, int]]:
+        """The A hosts that *address* names, with its port."""
+        host, _colon, port = address.rpartition(":")
+        return [(name, int(port)) for name in self.by_alias.get(host.strip("[]").lower(), [])]
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _connect(
+    models: dict[str, dict[str, Any]], contexts: dict[str, Context], hostvars: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Fills the routes of all B hosts and returns the edges.
+
+    What follows from Server A's sites is not judged while an A host has problems of its own.
+    """
+    servers = _Servers(models, hostvars, contexts)
+    edges: list[dict[str, Any]] = []
+    for host, model in models.items():
+        for index, route in enumerate(model["routes"]):
+            place = f"mtls_proxy_routes[{index}]"
+            _fill_route(host, route, place, servers, contexts[host])
+            found = [_edge(host, route, address, servers, contexts[host]) for address in route["servers"]]
+            _fill_probe_path(route, found, place, servers, contexts[host])
+            edges.extend(found)
+    return edges
+
+
+def _fill_route(host: str, route: dict[str, Any], place: str, servers: _Servers, context: Context) -> None:
+    if not servers.complete:
+        return
+    if not route["server_name"]:
+        named = {name for address in route["servers"] for name, _port in servers.at(address)}
+        names = servers.names_of(named) if named else servers.common
+        if len(names) != 1:
+            context.problems.add(
+                f"{place}.server_name",
+                _no_common_name(names, servers),
+                "Name it, with server_names on Server A to match.",
+            )
+            return
+        route["server_name"] = names[0]
+    if not route["servers"]:
+        addresses = servers.default_addresses(route["server_name"], host)
+        route["servers"] = context.each(lambda text: forms.server(text, 443), addresses, f"{place}.servers")
+        if not addresses:
+            context.problems.add(
+                f"{place}.servers",
+                f"no host of mtls_servers has a site for {route['server_name']!r} that can be reached.",
+                suggest(route["server_name"], servers.by_name)
+                or "Name the servers, if they are not of this inventory.",
+            )
+
+
+def _no_common_name(names: list[str], servers: _Servers) -> str:
+    if not servers.models:
+        return "is not given, and there is no host in mtls_servers to take it from."
+    if names:
+        return (
+            f"is not given, and the hosts of mtls_servers have several names in common: {', '.join(names)}."
+        )
+    some = [f"{host}: {', '.join(servers.names_of([host])) or 'none'}" for host in sorted(servers.models)[:3]]
+    return f"is not given, and the hosts of mtls_servers have no name in common ({'; '.join(some)})."
+
+
+def _edge(
+    host: str, route: dict[str, Any], address: str, servers: _Servers, context: Context
+) -> dict[str, Any]:
+    """One B, one route, one server. External where no site of this inventory answers there."""
+    edge = {
+        "proxy": host,
+        "route": route["name"],
+        "credential": route["credential"],
+        "server": None,
+        "site": None,
+        "server_name": route["server_name"],
+        "address": address,
+        "external": True,
+    }
+    ours = servers.at(address)
+    for server, port in ours:
+        for site in servers.models[server]["sites"]:
+            if route["server_name"] in site["server_names"] and port in [
+                entry["port"] for entry in site["listeners"]
+            ]:
+                return {**edge, "server": server, "site": site["name"], "external": False}
+    if ours and route["server_name"] and servers.complete:
+        context.warnings.append(
+            f"route {route['name']}: {address} is {ours[0][0]} of mtls_servers, which has no site for"
+            f" {route['server_name']!r} on that port. It is taken for somebody else's."
+        )
+    return edge
+
+
+def _fill_probe_path(
+    route: dict[str, Any], edges: list[dict[str, Any]], place: str, servers: _Servers, context: Context
+) -> None:
+    """One location of B asks any server of the upstream, so their probe paths must be one."""
+    route["external"] = any(edge["external"] for edge in edges)
+    if route["external"] or not edges:
+        return
+    paths = {}
+    for edge in edges:
+        sites = {site["name"]: site for site in servers.models[edge["server"]]["sites"]}
+        paths.setdefault(sites[edge["site"]]["probe_path"], edge["server"])
+    if len(paths) > 1:
+        told = ", ".join(f"{path} on {server}" for path, server in sorted(paths.items()))
+        context.problems.add(
+            place,
+            f"its servers have different values of probe_path: {told}.",
+            "Give the sites of one name one path.",
+        )
+    route["probe_path"] = next(iter(paths))

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles' argument specs, read as data: what variables there are, and their values with every default."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+
+#: Role to the prefix of its variables.
+PREFIXES = {
+    "nginx": "nginx_mtls_",
+    "mtls_server": "mtls_server_",
+    "mtls_proxy": "mtls_proxy_",
+    "private_ca": "private_ca_",
+}
+#: What the roles themselves register under such a prefix; a second play of the same run sees it in hostvars.
+REGISTERED = frozenset({"mtls_server_result", "mtls_proxy_result"})
+#: Kept out of the model, so never read: not even a vault is opened for it.
+UNREAD = frozenset({"private_ca_passphrase"})
+
+_FLAT = ("type", "elements", "choices", "default")
+
+
+class Problems:
+    """All that is wrong with one host, each with the full path of the value."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def add(self, place: str, message: str, remedy: str = "") -> None:
+        entry = (place, f"{message} {remedy}" if remedy else message)
+        if entry not in self.found:
+            self.found.append(entry)
+
+    def add_error(self, place: str, error: MtlsError) -> None:
+        self.add(place, error.message, error.remedy)
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+
+@lru_cache(maxsize=None)
+def role_options() -> dict[str, dict[str, Any]]:
+    """Role to its options, as ``meta/argument_specs.yml`` beside this file's collection says."""
+    roles = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "roles")
+    options = {}
+    for role in PREFIXES:
+        with open(os.path.join(roles, role, "meta", "argument_specs.yml"), encoding="utf-8") as stream:
+            options[role] = yaml_load(stream)["argument_specs"]["main"]["options"]
+    return options
+
+
+def suggest(word: str, words: Iterable[str]) -> str:
+    """``Did you mean "x"?`` for the nearest of *words*, or nothing."""
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.7)
+    return f'Did you mean "{near[0]}"?' if near else ""
+
+
+def unknown_variables(names: Iterable[str], problems: Problems) -> list[str]:
+    """Refuses names that begin with a role's prefix and are none of its variables.
+
+    Returns warnings for names that only look like one (``mtls_servers_sites``): those may be the user's own.
+    """
+    known = sorted({name for options in role_options().values() for name in options} | REGISTERED)
+    prefixes = tuple(PREFIXES.values())
+    warnings = []
+    for name in names:
+        if name in known or not isinstance(name, str):
+            continue
+        if name.startswith(prefixes):
+            problems.add(name, "there is no such variable.", suggest(name, known))
+        elif name.startswith(("mtls_", "nginx_mtls", "private_ca")):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.88)
+            if near:
+                warnings.append(
+                    f'the variable {name} is not one of this collection. Did you mean "{near[0]}"?'
+                )
+    return warnings
+
+
+def read(variables: Mapping[str, Any], name: str, problems: Problems) -> Any:
+    """The value of one variable as plain data; None where it is not set or cannot be rendered (then a problem)."""
+    if name not in variables:
+        return None
+    try:
+        return _plain(variables[name])
+    except (AnsibleError, jinja2.exceptions.TemplateError, _Unrendered) as error:
+        problems.add(name, f"cannot be rendered: {str(error).strip().rstrip('.')}.")
+        return None
+
+
+class _Unrendered(Exception):
+    """A template that has no value."""
+
+
+def _plain(value: Any) -> Any:
+    """Lists, dicts and scalars of the language itself: no tags, no lazy containers, no vaulted strings.
+
+    The model is kept as a fact and read by other plays, where a lazy value would be rendered again.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, jinja2.Undefined):
+        raise _Unrendered(getattr(value, "_undefined_message", "a variable in it is undefined"))
+    if isinstance(value, str):
+        text = str(value)
+        # core 2.18 hands out the template itself when a variable in it is undefined.
+        if "{{" in text or "{%" in text:
+            raise _Unrendered(f"a variable in {text!r} is undefined")
+        return text
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (int, float)):
+        return (
+            type(value)(value)
+            if type(value) in (int, float)
+            else (int if isinstance(value, int) else float)(value)
+        )
+    return str(value)  # dates, and the vaulted text of core 2.18
+
+
+def overlay(below: Any, above: Any) -> Any:
+    """*above* laid over *below*: mappings are merged, a value that is None is not given, all else replaces."""
+    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
+        return below if above is None else above
+    return {**below, **{key: overlay(below.get(key), item) for key, item in above.items()}}
+
+
+def fill(
+    options: Mapping[str, Any], given: Mapping[str, Any], place: str, problems: Problems
+) -> dict[str, Any]:
+    """Every option with its value or default, typed, at every depth.
+
+    Each level is one call of Ansible's own validator, so that a role's argument validation accepts the same.
+    It is applied level by level because it names no list index. A problem gives the option its default.
+    """
+    path = f"{place}." if place else ""
+    known = {}
+    for key, value in given.items():
+        if key not in options:
+            problems.add(f"{path}{key}", "there is no such key.", suggest(key, options))
+        elif value is not None:
+            known[key] = value
+    for key, option in options.items():
+        if option.get("required") and key not in known:
+            problems.add(f"{path}{key}", "is missing.")
+    flat = {key: {word: option[word] for word in _FLAT if word in option} for key, option in options.items()}
+    result = ArgumentSpecValidator(flat).validate(known)
+    if result.error_messages:
+        for key in list(known):
+            messages = ArgumentSpecValidator({key: flat[key]}).validate({key: known[key]}).error_messages
+            if messages:
+                problems.add(f"{path}{key}", _complaint(options[key], known.pop(key), messages[0]))
+        result = ArgumentSpecValidator(flat).validate(known)
+    filled = result.validated_parameters
+    return {
+        key: _deeper(option, filled.get(key), f"{path}{key}", problems) for key, option in options.items()
+    }
+
+
+def _deeper(option: Mapping[str, Any], value: Any, place: str, problems: Problems) -> Any:
+    inner = option.get("options")
+    if inner is None or value is None:
+        return value
+    if isinstance(value, dict):
+        return fill(inner, value, place, problems)
+    if isinstance(value, list):
+        return [
+            fill(inner, item, f"{place}[{index}]", problems) if isinstance(item, dict) else item
+            for index, item in enumerate(value)
+        ]
+    return value
+
+
+def _complaint(option: Mapping[str, Any], value: Any, message: str) -> str:
+    """Ansible's sentence where it helps, ours where it would repeat the value or say less."""
+    if "choices" in option and not isinstance(value, (dict, list)):
+        remedy = suggest(str(value), option["choices"])
+        return f"{value!r} is not one of {', '.join(option['choices'])}.{' ' + remedy if remedy else ''}"
+    kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
+    words = {
+        "int": "a whole number",
+        "bool": "true or false",
+        "dict": "a mapping",
+        "list of dict": "a list of mappings",
+    }
+    if kind in words:
+        return f"must be {words[kind]}."
+    return re.sub(r"^argument '\S+' is of type", "is of type", message)
