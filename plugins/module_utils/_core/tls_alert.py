@@ -50,7 +50,9 @@ _NUMBERS = {
 # TLSV1_x (include/openssl/sslerr.h, reasons 1000 + number). Its own faults carry no such prefix, and must
 # not be taken for a word of the peer: UNSUPPORTED_PROTOCOL, CERTIFICATE_VERIFY_FAILED.
 # The text of 3.2 and later begins "ssl/tls alert" where the reason's name is still SSLV3_ALERT.
-_RECEIVED = re.compile(r"\b(?:SSLV3_ALERT|SSL_TLS_ALERT|TLSV1_ALERT|TLSV13_ALERT|TLSV1|TLSV13)_([A-Z_]+)")
+_RECEIVED = re.compile(
+    r"(?<![A-Z0-9])(?:SSLV3_ALERT|SSL_TLS_ALERT|TLSV1_ALERT|TLSV13_ALERT|TLSV1|TLSV13)_([A-Z_]+)"
+)
 
 
 def alert_number(reason: str) -> Optional[int]:
