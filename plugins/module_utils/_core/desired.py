@@ -1,0 +1,289 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wanted release as values: what was given, laid over what is live.
+
+The live release is the only store of certificates: whatever a call does not give is kept from there, each
+file by itself. What needs cryptography comes in as ``Tools``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable, Optional
+
+from . import release
+from .blocks import Site, sites
+from .default_server import DefaultPlan, Trust, UserServer, plan_defaults
+from .errors import MtlsError
+from .release import PARTS, Source, credential_files, credential_path
+from .tlsconf import DEFAULT_DEPTH, TlsSettings, settings_of, tls_conf
+
+#: The client identity by which A proves itself to itself; it has no trust and no tls.conf.
+PROBE = "probe"
+_PURPOSES = {"server": "server", "proxy": "client"}
+_FILES = {"certificate": "fullchain.pem", "private_key": "privkey.pem"}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """*read*: bytes of a path on this host. *bundle* returns an object with pem, verify_depth and findings."""
+
+    read: Callable[[str], bytes]
+    assemble: Callable[[bytes, Optional[bytes]], bytes]
+    normalise_key: Callable[[bytes, Optional[bytes]], bytes]
+    bundle: Callable[[list[tuple[str, bytes]], Mapping[str, Any]], Any]
+    decode: Callable[[str], bytes]
+
+
+@dataclass
+class Credential:
+    """One credential of the wanted release. *pending*: the path its key came from, where that is a pending one."""
+
+    part: str
+    name: str
+    purpose: str
+    files: Source
+    changed: bool = False
+    key_path: str = ""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Desired:
+    """The wanted source without default.conf and mtls.conf (see ``complete``), and its credentials."""
+
+    source: Source
+    credentials: list[Credential]
+
+
+def build(parts: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools) -> Desired:
+    """Lay *parts* (the module's option) over the *live* source. Raises MtlsError, naming the option."""
+    source: Source = {}
+    credentials: list[Credential] = []
+    for part in PARTS:
+        given = parts.get(part)
+        if given is None:
+            source.update(release.part_of(live, part))
+            credentials += [_kept(part, name, live) for name in release.credential_names(live, part)]
+            continue
+        credentials += _credentials(part, given, live, tools)
+        for kind, folder in release.FOLDERS.items():
+            if folder.startswith(part + "/"):
+                source.update(_blocks(part, kind, given.get(kind), live))
+    for credential in credentials:
+        for file, data in credential.files.items():
+            source[credential_path(credential.part, credential.name, file)] = data
+        credential.changed = credential.files != credential_files(live, credential.part, credential.name)
+    source.pop("server/default.conf", None)
+    release.check_references(source)
+    return Desired(source, credentials)
+
+
+def _blocks(
+    part: str, kind: str, given: Optional[Sequence[Mapping[str, str]]], live: Mapping[str, bytes]
+) -> Source:
+    if given is None:
+        return {path: data for path, data in live.items() if path.startswith(release.FOLDERS[kind] + "/")}
+    found: Source = {}
+    for block in given:
+        path = release.block_path(kind, release.check_name(block["name"], kind[:-1]))
+        if path in found:
+            raise MtlsError(
+                f"'{block['name']}' is listed twice.", f"parts.{part}.{kind}", "Give each a name of its own."
+            )
+        found[path] = block["content"].encode()
+    return found
+
+
+def _credentials(
+    part: str, given: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools
+) -> list[Credential]:
+    listed = given.get("credentials")
+    if listed is None:
+        return [_kept(part, name, live) for name in release.credential_names(live, part)]
+    names = [release.check_name(spec["name"], "credential") for spec in listed]
+    for name in names:
+        if names.count(name) > 1:
+            raise MtlsError(
+                f"'{name}' is listed twice.", f"parts.{part}.credentials", "Give each a name of its own."
+            )
+    return [_credential(part, spec, live, tools) for spec in listed]
+
+
+def _kept(part: str, name: str, live: Mapping[str, bytes]) -> Credential:
+    return Credential(part, name, _purpose(part, name), credential_files(live, part, name))
+
+
+def _purpose(part: str, name: str) -> str:
+    return "client" if part == "server" and name == PROBE else _PURPOSES[part]
+
+
+def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools) -> Credential:
+    name = spec["name"]
+    place = f"parts.{part}.credentials[{name}]"
+    purpose = _purpose(part, name)
+    if spec.get("purpose") not in (None, purpose):
+        raise MtlsError(
+            f"Its purpose is '{spec['purpose']}', but a credential of part {part} named '{name}' is a {purpose}'s.",
+            place,
+            f"Leave purpose out; only '{PROBE}' of part server is a client's.",
+        )
+    before = credential_files(live, part, name)
+    try:
+        files = _pair(spec, before, place, tools)
+        credential = Credential(part, name, purpose, files, key_path=spec.get("private_key_path") or "")
+        if part == "server" and name == PROBE:
+            return credential
+        depth = _trust(spec, before, credential, place, tools)
+        files.update(_crl(spec, before, place, tools))
+        files["tls.conf"] = tls_conf(
+            part, name, _settings(spec, before, depth), files["trust.pem"], files.get("crl.pem", b"")
+        ).encode()
+    except MtlsError as error:
+        raise error if error.place.startswith("parts.") else _placed(error, place) from error
+    return credential
+
+
+def _placed(error: MtlsError, place: str) -> MtlsError:
+    inner = f"{place}: {error.place}" if error.place else place
+    return MtlsError(error.message, inner, error.remedy, error.code)
+
+
+def _given(spec: Mapping[str, Any], what: str, tools: Tools) -> Optional[bytes]:
+    """The bytes of ``<what>_content`` or ``<what>_path``, None where neither is given."""
+    if spec.get(f"{what}_content"):
+        return tools.decode(spec[f"{what}_content"])
+    if spec.get(f"{what}_path"):
+        return tools.read(spec[f"{what}_path"])
+    return None
+
+
+def _passphrase(spec: Mapping[str, Any], tools: Tools) -> Optional[bytes]:
+    if spec.get("private_key_passphrase"):
+        return bytes(spec["private_key_passphrase"].encode())
+    if spec.get("private_key_passphrase_path"):
+        return tools.read(spec["private_key_passphrase_path"]).rstrip(b"\r\n")
+    return None
+
+
+def _pair(spec: Mapping[str, Any], before: Mapping[str, bytes], place: str, tools: Tools) -> Source:
+    certificate, key = _given(spec, "certificate", tools), _given(spec, "private_key", tools)
+    chain = _given(spec, "chain", tools)
+    if chain is not None and certificate is None:
+        raise MtlsError(
+            "A chain without its certificate.", place, "Give the certificate too, or leave the chain out."
+        )
+    files: Source = {}
+    if certificate is not None:
+        files["fullchain.pem"] = tools.assemble(certificate, chain)
+    if key is not None:
+        files["privkey.pem"] = tools.normalise_key(key, _passphrase(spec, tools))
+    for what, file in _FILES.items():
+        if file not in files:
+            if file not in before:
+                raise MtlsError(
+                    f"No {what.replace('_', ' ')} is given, and the live release has none to keep.",
+                    place,
+                    f"Give {what}_path, {what}_content or {what}_src.",
+                )
+            files[file] = before[file]
+    return files
+
+
+def _sources(entries: Sequence[Mapping[str, Any]], what: str, tools: Tools) -> list[tuple[str, bytes]]:
+    found = []
+    for number, entry in enumerate(entries):
+        if entry.get("content"):
+            found.append((f"{what}[{number}]", tools.decode(entry["content"])))
+        elif entry.get("path"):
+            found.append((entry["path"], tools.read(entry["path"])))
+        else:
+            raise MtlsError(
+                "It has neither path nor content.", f"{what}[{number}]", "Give src, path or content."
+            )
+    return found
+
+
+def _trust(
+    spec: Mapping[str, Any], before: Mapping[str, bytes], credential: Credential, place: str, tools: Tools
+) -> Optional[int]:
+    """Put trust.pem into the credential's files; the depth that its CAs need, None where the trust is kept."""
+    trust = spec.get("trust")
+    if trust is None or trust.get("sources") is None:
+        if "trust.pem" not in before:
+            raise MtlsError(
+                "No trust is given, and the live release has none to keep.",
+                place,
+                "Give trust.sources: the CAs that this side accepts from the other one.",
+            )
+        credential.files["trust.pem"] = before["trust.pem"]
+        return None
+    bundle = tools.bundle(_sources(trust["sources"], f"{place}.trust.sources", tools), trust)
+    credential.files["trust.pem"] = bundle.pem
+    credential.findings += [finding.to_dict() for finding in bundle.findings]
+    return int(bundle.verify_depth)
+
+
+def _crl(spec: Mapping[str, Any], before: Mapping[str, bytes], place: str, tools: Tools) -> Source:
+    if spec.get("crl") is None:
+        return {"crl.pem": before["crl.pem"]} if "crl.pem" in before else {}
+    lists = []
+    for label, data in _sources(spec["crl"], f"{place}.crl", tools):
+        if b"-----BEGIN X509 CRL-----" not in data:
+            raise MtlsError("It holds no CRL in PEM.", label, "nginx reads CRLs as PEM only: convert it.")
+        lists.append(data.strip() + b"\n")
+    return {"crl.pem": b"".join(dict.fromkeys(lists))} if lists else {}
+
+
+def _settings(spec: Mapping[str, Any], before: Mapping[str, bytes], depth: Optional[int]) -> TlsSettings:
+    kept = settings_of(before["tls.conf"].decode()) if "tls.conf" in before else None
+    sessions = spec.get("sessions") or (kept.sessions if kept else "off")
+    wanted = spec.get("verify_depth")
+    if wanted not in (None, "auto"):
+        return TlsSettings(int(wanted), sessions)
+    if depth is None:
+        depth = kept.verify_depth if kept else DEFAULT_DEPTH
+    elif wanted is None and kept:
+        depth = kept.verify_depth
+    return TlsSettings(depth, sessions)
+
+
+def complete(
+    desired: Desired,
+    users: Sequence[UserServer],
+    nginx_version: tuple[int, ...],
+    digest: Callable[[str], str],
+) -> DefaultPlan:
+    """Add default.conf and mtls.conf to the source; returns what governs each socket. Raises MtlsError."""
+    source = desired.source
+    found = sites(release.texts(source, "sites"))
+
+    def trust_of(site: Site) -> Trust:
+        files = credential_files(source, "server", site.credential or "")
+        depth = settings_of(files.get("tls.conf", b"").decode()).verify_depth
+        return _digest(files.get("trust.pem", b"")), "", _digest(files.get("crl.pem", b"")), str(depth)
+
+    def sessions_of(site: Site) -> str:
+        return session_zone(source, site)
+
+    plan = plan_defaults(found, users, nginx_version, trust_of, sessions_of, digest)
+    if plan.text:
+        source["server/default.conf"] = plan.text.encode()
+    desired.source = release.with_entry(source)
+    return plan
+
+
+def session_zone(source: Mapping[str, bytes], site: Site) -> str:
+    """The site's ``ssl_session_cache``, which is ``off`` unless its credential asks for shared sessions."""
+    files = credential_files(source, "server", site.credential or "")
+    for line in files.get("tls.conf", b"").decode().splitlines():
+        if line.startswith("ssl_session_cache "):
+            return line[len("ssl_session_cache ") :].rstrip(";")
+    return "off"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest() if data else ""

@@ -1,0 +1,260 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading nginx configuration text: a block as a role wrote it, and the whole dump of ``nginx -T``.
+
+It reads what nginx has already accepted or is about to test; it does not know which directive may stand where.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Optional
+
+from .errors import MtlsError
+
+_SPACE = " \t\r\n"
+_UNESCAPE = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
+_MARKER = re.compile(r"^# configuration file (.+):$")
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word, or ``;``, ``{``, ``}``; a quoted word is never one of the three."""
+
+    text: str
+    line: int
+    quoted: bool = False
+
+    def ends(self, what: str) -> bool:
+        return not self.quoted and self.text == what
+
+
+@dataclass(frozen=True)
+class Directive:
+    """``name args;`` or ``name args { block }``; *block* is None where there is none."""
+
+    name: str
+    args: tuple[str, ...]
+    file: str
+    line: int
+    block: Optional[tuple[Directive, ...]] = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def children(self, name: str) -> list[Directive]:
+        return [child for child in self.block or () if child.name == name]
+
+    def value(self, name: str) -> Optional[str]:
+        """The arguments of the last directive of that name in the block, in one string; None without one.
+
+        nginx lets the last of a repeated directive win where it takes repetition at all.
+        """
+        found = self.children(name)
+        return " ".join(found[-1].args) if found else None
+
+
+def tokens(text: str, file: str = "") -> Iterator[Token]:
+    """Words as ngx_conf_read_token() cuts them (nginx: src/core/ngx_conf_file.c).
+
+    Raises MtlsError for a quoted word or a ``${`` without its end.
+    """
+    position, line, size = 0, 1, len(text)
+    while position < size:
+        char = text[position]
+        if char in _SPACE:
+            line += char == "\n"
+            position += 1
+        elif char == "#":
+            while position < size and text[position] != "\n":
+                position += 1
+        elif char in ";{}":
+            yield Token(char, line)
+            position += 1
+        else:
+            start = line
+            word, position, line = _word(text, position, line, file)
+            yield Token(word, start, quoted=char in "\"'")
+
+
+def _word(text: str, position: int, line: int, file: str) -> tuple[str, int, int]:
+    quote = text[position] if text[position] in "\"'" else ""
+    start = line
+    position += len(quote)
+    out: list[str] = []
+    while position < len(text):
+        char = text[position]
+        line += char == "\n"
+        if char == "\\" and position + 1 < len(text):
+            following = text[position + 1]
+            line += following == "\n"
+            # nginx drops the backslash only before these; before anything else it stays in the word.
+            out.append(_UNESCAPE.get(following, char + following))
+            position += 2
+        elif quote and char == quote:
+            return "".join(out), position + 1, line
+        elif not quote and (char in _SPACE or char in ";{"):
+            if char == "{" and out and out[-1] == "$":
+                end = text.find("}", position)
+                if end < 0:
+                    raise MtlsError("'${' without its '}'.", f"{file}:{line}", "Close the variable.")
+                out.append(text[position : end + 1])
+                position = end + 1
+            else:
+                return "".join(out), position, line - (char == "\n")
+        else:
+            out.append(char)
+            position += 1
+    if quote:
+        raise MtlsError("A quoted word has no end.", f"{file}:{start}", "Close the quotation mark.")
+    return "".join(out), position, line
+
+
+def _raw_block(text: str, line: int) -> tuple[int, int]:
+    """Offset and line number after the ``}`` that ends a block of foreign code (Lua), braces counted."""
+    depth, position = 1, 0
+    while position < len(text) and depth:
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        line += text[position] == "\n"
+        position += 1
+    return position, line
+
+
+def parse(text: str, file: str = "") -> tuple[Directive, ...]:
+    """All directives of *text*. Raises MtlsError where braces or the final ``;`` do not fit."""
+    stack: list[tuple[list[Directive], Optional[list[Token]]]] = [([], None)]
+    words: list[Token] = []
+    for token in tokens(_without_lua(text), file):
+        if token.ends(";"):
+            if words:
+                stack[-1][0].append(_directive(words, file, None))
+            words = []
+        elif token.ends("{"):
+            if not words:
+                raise MtlsError(
+                    "A block has no name.", f"{file}:{token.line}", "Remove the brace or name the block."
+                )
+            stack.append(([], words))
+            words = []
+        elif token.ends("}"):
+            inner, opener = stack.pop()
+            if opener is None or words:
+                raise MtlsError(
+                    "Unexpected '}'.", f"{file}:{token.line}", "Balance the braces, end each line with ';'."
+                )
+            stack[-1][0].append(_directive(opener, file, tuple(inner)))
+        else:
+            words.append(token)
+    if len(stack) > 1 or words:
+        last = words[0] if words else (stack[-1][1] or [Token("", 0)])[0]
+        raise MtlsError(
+            f"'{last.text}' is not ended.",
+            f"{file}:{last.line}",
+            "End it with ';' or close its block with '}'.",
+        )
+    return tuple(stack[0][0])
+
+
+def _without_lua(text: str) -> str:
+    """The text with the content of ``*_by_lua_block { }`` blanked: it is not nginx's syntax."""
+    out, position = [], 0
+    for match in re.finditer(r"\w+_by_lua_block[^{;]*\{", text):
+        if match.start() < position:
+            continue
+        length, _line = _raw_block(text[match.end() :], 0)
+        code = text[match.end() : match.end() + length - 1]
+        out.append(text[position : match.end()] + "\n" * code.count("\n"))
+        position = match.end() + length - 1
+    return "".join(out) + text[position:]
+
+
+def _directive(words: list[Token], file: str, block: Optional[tuple[Directive, ...]]) -> Directive:
+    return Directive(words[0].text, tuple(word.text for word in words[1:]), file, words[0].line, block)
+
+
+@dataclass
+class Dump:
+    """The files of ``nginx -T`` in the order nginx opened them; the first one is the main file."""
+
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def main(self) -> str:
+        return next(iter(self.files), "")
+
+    def tree(self) -> tuple[Directive, ...]:
+        """Everything in one tree, each include replaced by what it brought in, in nginx's order."""
+        return tuple(self._read(self.main, ())) if self.files else ()
+
+    def _read(self, file: str, above: tuple[str, ...]) -> Iterator[Directive]:
+        if file in above:
+            return
+        yield from self._expand(parse(self.files[file], file), (*above, file))
+
+    def _expand(self, directives: tuple[Directive, ...], above: tuple[str, ...]) -> Iterator[Directive]:
+        for item in directives:
+            if item.name == "include" and item.args and item.block is None:
+                # Kept in the tree as well: the place of an include decides which server is first.
+                yield item
+                for name in self.included(item.args[0]):
+                    yield from self._read(name, above)
+            elif item.block is not None:
+                yield Directive(
+                    item.name, item.args, item.file, item.line, tuple(self._expand(item.block, above))
+                )
+            else:
+                yield item
+
+    def included(self, pattern: str) -> list[str]:
+        """Names of the dump's files that an include of *pattern* reads, sorted as glob(3) sorts them.
+
+        Relative names start at the directory of the main file, at any depth (nginx-facts: "Files, reload").
+        """
+        path = posixpath.join(posixpath.dirname(self.main), pattern)
+        if not re.search(r"[*?\[]", path):
+            return [path] if path in self.files else []
+        expression = re.compile(_glob_expression(path))
+        return sorted(name for name in self.files if expression.fullmatch(name))
+
+
+def _glob_expression(pattern: str) -> str:
+    """A regular expression of a shell pattern in which no wildcard crosses ``/``, as in glob(3)."""
+    out, position = "", 0
+    while position < len(pattern):
+        char = pattern[position]
+        end = pattern.find("]", position + 2) if char == "[" else -1
+        if char == "*":
+            out += "[^/]*"
+        elif char == "?":
+            out += "[^/]"
+        elif end > 0:
+            inner = pattern[position + 1 : end]
+            out += "[" + ("^" + inner[1:] if inner[0] in "!^" else inner).replace("\\", "\\\\") + "]"
+            position = end
+        else:
+            out += re.escape(char)
+        position += 1
+    return out
+
+
+def read_dump(text: str) -> Dump:
+    """Split the output of ``nginx -T`` at its ``# configuration file`` lines; what stands before is dropped."""
+    dump = Dump()
+    name: Optional[str] = None
+    lines: list[str] = []
+    for line in text.split("\n"):
+        marker = _MARKER.match(line)
+        if marker:
+            if name is not None:
+                dump.files.setdefault(name, "\n".join(lines))
+            name, lines = marker.group(1), []
+        else:
+            lines.append(line)
+    if name is not None:
+        dump.files.setdefault(name, "\n".join(lines))
+    return dump

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transaction's memory and what the next run does with it: pure data, no file and no clock.
+
+``switched`` is written before the link moves and ``stable`` after the proof, so whatever kills a run leaves one
+of the rows that ``recover`` knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from enum import Enum
+from typing import Optional
+
+from .release import EMPTY, is_release_id
+
+STEPS = ("staged", "checked", "switched", "reloaded", "proven", "stable", "rolling_back", "rolled_back")
+#: Steps after which nothing is left to do.
+AT_REST = ("stable", "rolled_back")
+
+
+@dataclass(frozen=True)
+class State:
+    """state.json. *origin* is the release to go back to, *target* the one wanted; *since* is RFC 3339."""
+
+    step: str
+    origin: str
+    target: str
+    since: str = ""
+    reason: str = ""
+    prepared: str = ""
+
+    @property
+    def home(self) -> str:
+        """The release that a run at rest left live; for a run under way the one that was proven before."""
+        return self.target if self.step in ("stable", "proven") else self.origin
+
+    def at(self, step: str, since: str, reason: str = "") -> State:
+        return replace(self, step=step, since=since, reason=reason)
+
+    def to_dict(self) -> dict[str, str]:
+        data = asdict(self)
+        return {"step": data.pop("step"), "from": data.pop("origin"), "to": data.pop("target"), **data}
+
+
+def read_state(data: object) -> Optional[State]:
+    """The state that *data* (parsed JSON) holds; None where it is not one, as for a torn or foreign file."""
+    if not isinstance(data, dict):
+        return None
+    step, origin, target = data.get("step"), data.get("from"), data.get("to")
+    if step not in STEPS or not isinstance(origin, str) or not isinstance(target, str):
+        return None
+    if not is_release_id(origin) or not is_release_id(target):
+        return None
+    rest = {name: str(data.get(name) or "") for name in ("since", "reason", "prepared")}
+    return State(str(step), origin, target, **rest)
+
+
+class Action(Enum):
+    """What a run does first, before its own work."""
+
+    LAY_EMPTY = "lay down the empty release"
+    GO_ON = "nothing to recover"
+    ADOPT = "take the live release over: reload and prove it"
+    FINISH = "finish the interrupted switch, or go back"
+    COMMIT = "the proof was already complete: write stable"
+    ROLL_BACK = "finish the interrupted rollback"
+    RESTORE = "put the link back"
+    REFUSE = "nothing whole to go back to"
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """*origin*: where a failure goes back to. *live*: what the link names after the action. *reason* for people."""
+
+    action: Action
+    origin: str
+    live: str
+    reason: str = ""
+
+    @property
+    def unproven(self) -> bool:
+        """Nobody has seen the live release served yet: it must be reloaded and proven even if it is wanted."""
+        return self.action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
+
+
+def recover(state: Optional[State], link: Optional[str], whole: frozenset[str], fresh: bool) -> Recovery:
+    """The row of the recovery table for what was found.
+
+    *link*: the release that ``current`` names, None if it is missing or leads nowhere. *whole*: the releases
+    whose bytes make up their id. *fresh*: there is no link at all and no state file, not even an unreadable one.
+    """
+    if fresh:
+        return Recovery(Action.LAY_EMPTY, EMPTY, EMPTY)
+    if link is None or link not in whole:
+        return _without_link(state, link, whole)
+    if state is None:
+        return Recovery(Action.ADOPT, link, link, f"state.json is missing or unreadable; {link} is live")
+    if state.step == "rolling_back":
+        if state.origin not in whole:
+            return Recovery(
+                Action.REFUSE, state.origin, link, f"release {state.origin} is not whole any more"
+            )
+        return Recovery(
+            Action.ROLL_BACK, state.origin, state.origin, f"a rollback to {state.origin} was cut short"
+        )
+    return _with_both(state, link)
+
+
+def _without_link(state: Optional[State], link: Optional[str], whole: frozenset[str]) -> Recovery:
+    back = state.home if state else EMPTY
+    found = f"the live release {link} is not what was written" if link else "current leads nowhere"
+    # `empty` can always be written again; any other release must still be there, whole.
+    if back != link and (back in whole or back == EMPTY):
+        return Recovery(Action.RESTORE, back, back, f"{found}: back to {back}")
+    return Recovery(Action.REFUSE, back, link or "", f"{found}, and there is no whole release to go back to")
+
+
+def _with_both(state: State, link: str) -> Recovery:
+    if state.step in AT_REST and link == state.home:
+        return Recovery(Action.GO_ON, link, link)
+    if state.step in AT_REST:
+        return Recovery(
+            Action.FINISH, state.home, link, f"current was moved by hand from {state.home} to {link}"
+        )
+    if state.step == "proven" and link == state.target:
+        return Recovery(Action.COMMIT, link, link, f"release {link} was proven, but not yet written stable")
+    if link == state.origin:
+        return Recovery(Action.GO_ON, link, link, f"a run stopped at '{state.step}' before it switched")
+    return Recovery(Action.FINISH, state.origin, link, f"a run stopped at '{state.step}' after it switched")
+
+
+def removable(newest_first: list[str], keep: int, protected: frozenset[str]) -> list[str]:
+    """Releases that cleaning takes away: all beyond the *keep* newest, never *protected* ones or ``empty``."""
+    return [one for one in newest_first[max(keep, 1) :] if one not in protected and one != EMPTY]

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing so that a power cut leaves the old or the new, never half: new inodes, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+
+
+def fsync_directory(path: str) -> None:
+    """Make the names in a directory last: a rename is only durable with it (fsync(2), NOTES)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: str, data: bytes, mode: int) -> None:
+    """Create *path*, which must not exist, with *mode* from its first byte on, and fsync it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        # The umask may have taken bits of the mode away, and only those are given back.
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: str, data: bytes, mode: int) -> None:
+    """Put *data* at *path* by one rename(2); what was there keeps its inode until the last reader is gone."""
+    temporary = f"{path}.new-{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        write_new(temporary, data, mode)
+        os.rename(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    fsync_directory(os.path.dirname(path))
+
+
+def replace_link(path: str, target: str) -> None:
+    """Let the symlink *path* name *target* by one rename(2)."""
+    temporary = f"{path}.new-{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+    fsync_directory(os.path.dirname(path))
+
+
+def make_directory(path: str, mode: int) -> bool:
+    """Create one directory with *mode* if it is missing, and say whether it was."""
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return False
+    os.chmod(path, mode)
+    fsync_directory(os.path.dirname(path))
+    return True
+
+
+def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Create the directory *root* (0700, must not exist) with *files*, each file and directory fsynced."""
+    os.mkdir(root, 0o700)
+    made = {root}
+    for name, (data, mode) in sorted(files.items()):
+        folder = root
+        for step in name.split("/")[:-1]:
+            folder = f"{folder}/{step}"
+            if folder not in made:
+                os.mkdir(folder, 0o700)
+                made.add(folder)
+        write_new(f"{root}/{name}", data, mode)
+    for folder in sorted(made, reverse=True):
+        fsync_directory(folder)
+
+
+def read_tree(root: str) -> dict[str, bytes]:
+    """Relative path → bytes of every regular file below *root*; links are not followed. Empty without *root*."""
+    return {name: read_file(f"{root}/{name}") for name in _names(root)}
+
+
+def _names(root: str) -> Iterator[str]:
+    for folder, _folders, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                yield os.path.relpath(path, root)
+
+
+def read_file(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory if it is there. A link in its place is removed itself, never what it names."""
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.isdir(path):
+        shutil.rmtree(path)

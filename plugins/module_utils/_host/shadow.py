@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A shadow: nginx's own configuration with another release in place of the live one, for ``nginx -T -c``.
+
+nginx resolves a relative include against the directory of the ``-c`` file as it is written and follows no links
+for that. So a directory of links to everything in ``/etc/nginx``, with a base of its own in which ``current``
+names the release under test, tests the release inside the whole configuration and touches nothing live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from . import files
+
+SCRATCH = "/run"
+
+
+def scratch_directory(root: str = SCRATCH) -> str:
+    """A new 0700 directory that no reboot keeps."""
+    number = 0
+    while True:
+        path = f"{root}/mutual-tls.{os.getpid()}.{number}"
+        try:
+            os.mkdir(path, 0o700)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+@contextlib.contextmanager
+def scratch(root: str = SCRATCH) -> Iterator[str]:
+    """A scratch directory that is gone afterwards."""
+    path = scratch_directory(root)
+    try:
+        yield path
+    finally:
+        files.remove_tree(path)
+
+
+def build(folder: str, conf_path: str, base: str, release_directory: str) -> str:
+    """Fill *folder* and return the path of its main file. *base* lies below the directory of *conf_path*."""
+    live = os.path.dirname(conf_path)
+    steps = os.path.relpath(base, live).split("/")
+    shadow = folder
+    for step in steps:
+        _link_all(live, shadow, leave_out=step)
+        live, shadow = f"{live}/{step}", f"{shadow}/{step}"
+        os.mkdir(shadow, 0o700)
+    _link_all(live, shadow, leave_out="current")
+    os.symlink(release_directory, f"{shadow}/current")
+    return f"{folder}/{os.path.basename(conf_path)}"
+
+
+def _link_all(source: str, target: str, leave_out: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(source):
+            if name != leave_out:
+                os.symlink(f"{source}/{name}", f"{target}/{name}")

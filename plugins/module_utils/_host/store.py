@@ -1,0 +1,161 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies below ``nginx_mtls_base``: releases, the link to the live one, state.json, pending keys."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .._core import release
+from .._core.errors import MtlsError
+from .._core.transaction import State, read_state
+from . import files
+
+_JSON_LIMIT = 1 << 20
+
+
+class Store:
+    """The base directory of one host. It decides nothing: what is whole or wanted is said by ``_core``."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.releases = f"{base}/releases"
+        self.link = f"{base}/current"
+        self.lock_file = f"{base}/.lock"
+        self._state_file = f"{base}/state.json"
+
+    def exists(self) -> bool:
+        return os.path.isdir(self.base)
+
+    def create(self) -> None:
+        """The directories that every transaction needs."""
+        try:
+            os.makedirs(os.path.dirname(self.base), exist_ok=True)
+            # Others may look at what is live (audit, monitoring); the releases themselves are root's.
+            files.make_directory(self.base, 0o755)
+            files.make_directory(self.releases, 0o700)
+        except OSError as error:
+            raise MtlsError(
+                f"It cannot be created: {error.strerror}.", error.filename or self.base
+            ) from error
+
+    # -- releases
+
+    def directory(self, identity: str) -> str:
+        return f"{self.releases}/{identity}"
+
+    def read(self, identity: str) -> dict[str, bytes]:
+        """All files of a release; empty where there is none."""
+        return files.read_tree(self.directory(identity))
+
+    def names(self) -> list[str]:
+        """Ids of all release directories, newest first."""
+        try:
+            found = [entry for entry in os.scandir(self.releases) if release.is_release_id(entry.name)]
+        except FileNotFoundError:
+            return []
+        return [entry.name for entry in sorted(found, key=lambda entry: entry.stat().st_mtime, reverse=True)]
+
+    def whole(self) -> frozenset[str]:
+        """The releases whose texts and PEM files make up their id."""
+        return frozenset(
+            name for name in self.names() if release.release_id(release.unrender(self.read(name))) == name
+        )
+
+    def stage(self, identity: str, source: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bool:
+        """Write a release and give it its name; False where exactly it is there already.
+
+        A directory of that name with other bytes is moved aside first: it is nobody's live release, the
+        caller has seen to that.
+        """
+        wanted = release.render(source, self.directory(identity), identity)
+        if os.path.lexists(self.directory(identity)):
+            if not release.differences(self.read(identity), self.directory(identity), identity):
+                return False
+            files.remove_tree(self.directory(identity))
+        temporary = f"{self.releases}/.new-{identity}-{os.getpid()}"
+        files.remove_tree(temporary)
+        text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+        try:
+            files.write_tree(temporary, {**wanted, release.MANIFEST: (text.encode(), 0o644)})
+            os.rename(temporary, self.directory(identity))
+        except OSError as error:
+            files.remove_tree(temporary)
+            raise MtlsError(
+                f"The release cannot be written: {error.strerror}.",
+                temporary,
+                "Nothing was switched. Make room, or the file system writable, and run again.",
+            ) from error
+        files.fsync_directory(self.releases)
+        return True
+
+    def repair(self, identity: str, paths: list[str]) -> None:
+        """Write rendered files of a release again whose source is whole; each gets a new inode."""
+        directory = self.directory(identity)
+        wanted = release.render(release.unrender(self.read(identity)), directory, identity)
+        for path in paths:
+            if path in wanted:
+                files.replace_file(f"{directory}/{path}", *wanted[path])
+            else:
+                os.unlink(f"{directory}/{path}")
+
+    def remove(self, identity: str) -> None:
+        files.remove_tree(self.directory(identity))
+
+    def drop_unfinished(self) -> None:
+        """Remove what a killed run was writing; only called under the lock."""
+        for entry in os.scandir(self.releases):
+            if entry.name.startswith(".new-"):
+                files.remove_tree(entry.path)
+        for entry in os.scandir(self.base):
+            if ".new-" in entry.name:
+                os.unlink(entry.path)
+
+    # -- the link
+
+    def current(self) -> Optional[str]:
+        """The id that the link names, None where there is none or it leads to no release."""
+        try:
+            name = os.path.basename(os.readlink(self.link))
+        except OSError:
+            return None
+        return name if release.is_release_id(name) and os.path.isdir(self.directory(name)) else None
+
+    def has_link(self) -> bool:
+        return os.path.lexists(self.link)
+
+    def switch(self, identity: str) -> None:
+        if self.has_link() and not os.path.islink(self.link):
+            raise MtlsError("It is not a link.", self.link, "Move it away: release keeps its link there.")
+        files.replace_link(self.link, f"releases/{identity}")
+
+    # -- state.json
+
+    def state(self) -> Optional[State]:
+        """None where there is no state file or none that can be read."""
+        try:
+            with open(self._state_file, encoding="utf-8") as file:
+                return read_state(json.loads(file.read(_JSON_LIMIT)))
+        except (OSError, ValueError):
+            return None
+
+    def has_state(self) -> bool:
+        return os.path.lexists(self._state_file)
+
+    def write_state(self, state: State) -> None:
+        text = json.dumps(state.to_dict(), indent=2) + "\n"
+        files.replace_file(self._state_file, text.encode(), 0o644)
+
+    # -- pending keys
+
+    def drop_pending(self, part: str, name: str) -> None:
+        """Remove the key and the request of a credential whose certificate is live now."""
+        files.remove_tree(f"{self.base}/pending/{part}/{name}")
+        for folder in (f"{self.base}/pending/{part}", f"{self.base}/pending"):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
