@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from . import certificate as rules
 from . import expiry, names

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import FrozenSet, Optional, Tuple
 
 from . import names
 from .names import Rdns
@@ -80,15 +79,17 @@ def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
     if names.canonical(issuer.subject) != names.canonical(subject.issuer):
         return False
-    if None not in (subject.authority_key_id, issuer.subject_key_id):
-        if subject.authority_key_id != issuer.subject_key_id:
-            return False
-    if subject.authority_serial is not None and subject.authority_serial != issuer.serial:
-        return False
-    if subject.authority_issuer is not None:
-        if names.canonical(subject.authority_issuer) != names.canonical(issuer.issuer):
-            return False
-    return not subject.signature_type or subject.signature_type == issuer.key_type
+    return _identifiers_agree(issuer, subject) and subject.signature_type in ("", issuer.key_type)
+
+
+def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
+    """X509_check_akid: what is absent on either side does not disagree."""
+    by_key = (subject.authority_key_id is None or issuer.subject_key_id is None
+              or subject.authority_key_id == issuer.subject_key_id)
+    by_serial = subject.authority_serial is None or subject.authority_serial == issuer.serial
+    by_issuer = (subject.authority_issuer is None
+                 or names.canonical(subject.authority_issuer) == names.canonical(issuer.issuer))
+    return by_key and by_serial and by_issuer
 
 
 def is_ca(cert: CertificateFacts) -> bool:

@@ -11,10 +11,10 @@ Not checked here: names, name constraints, policies, auxiliary trust of `TRUSTED
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable, List, Optional, Tuple
+from typing import Callable
 
 from . import certificate as rules
 from . import expiry, names
@@ -25,12 +25,13 @@ from .findings import Finding
 SignedBy = Callable[[CertificateFacts, CertificateFacts], bool]
 
 NGINX_DEPTH = 1  # ssl_verify_depth's default; it counts intermediates
+_PURPOSE_CODES = {rules.SERVER: "purpose.server_auth_missing", rules.CLIENT: "purpose.client_auth_missing"}
 _MAX_PATH = 102  # OpenSSL's default depth of 100 intermediates, with leaf and root
 
 
 @dataclass(frozen=True)
 class Path:
-    """Leaf first. The last *trusted* certificates come from the bundle; *complete*: ends at a trusted root."""
+    """Leaf first. The last *trusted* ones come from the bundle; *complete*: it ends at a trusted root."""
 
     certificates: tuple[CertificateFacts, ...]
     trusted: int
@@ -103,9 +104,9 @@ def verify(leaf: CertificateFacts, sent: Sequence[CertificateFacts], trusted: Se
     if not path.complete:
         faults.append(_why_incomplete(path, sent, trusted, signed_by))
     elif path.intermediates > depth:
-        faults.append(Finding(
-            "chain.too_deep",
-            f"The chain has {path.intermediates} intermediates, the verify depth allows {depth}.", leaf.place))
+        faults.append(Finding("chain.too_deep",
+                              f"The chain has {path.intermediates} intermediates, the verify depth allows"
+                              f" {depth}.", leaf.place))
     faults += date_faults(path.certificates, at)
     faults += purpose_faults(path.certificates, purpose)
     faults += _issuer_faults(path, signed_by)
@@ -159,7 +160,8 @@ def date_faults(certificates: Sequence[CertificateFacts], at: datetime) -> list[
     for cert in certificates:
         if expiry.is_expired(cert.not_after, at):
             faults.append(Finding("expiry.expired",
-                                  f"{_quoted(cert)} expired at {expiry.rfc3339(cert.not_after)}.", cert.place))
+                                  f"{_quoted(cert)} expired at {expiry.rfc3339(cert.not_after)}.",
+                                  cert.place))
         elif expiry.is_not_yet_valid(cert.not_before, at):
             faults.append(Finding("expiry.not_yet_valid",
                                   f"{_quoted(cert)} is valid from {expiry.rfc3339(cert.not_before)} on, this"
@@ -170,7 +172,7 @@ def date_faults(certificates: Sequence[CertificateFacts], at: datetime) -> list[
 def purpose_faults(certificates: Sequence[CertificateFacts], purpose: str,
                    harmless: bool = False) -> list[Finding]:
     """The first certificate is the leaf, the others are its issuers."""
-    code = {rules.SERVER: "purpose.server_auth_missing", rules.CLIENT: "purpose.client_auth_missing"}.get(purpose)
+    code = _PURPOSE_CODES.get(purpose)
     if code is None:
         return []
     return [Finding(code, f"{_quoted(cert)} does not allow the use by a TLS {purpose} (extended key usage"
@@ -255,5 +257,5 @@ def _name(name: names.Rdns) -> str:
     return f'"{names.text(name)}"'
 
 
-def _listed(values: object) -> str:
-    return ", ".join(sorted(values)) if values else "none"  # type: ignore[call-overload, no-any-return]
+def _listed(values: Iterable[str] | None) -> str:
+    return ", ".join(sorted(values)) if values else "none"

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Optional
 
 from .errors import MtlsError
 
@@ -25,13 +24,14 @@ def rfc3339(moment: datetime) -> str:
 
 def parse_rfc3339(text: str, place: str = "at") -> datetime:
     """The aware time of an RFC 3339 text (`Z` or an offset is required); raises MtlsError."""
+    fault = MtlsError(f"{text!r} is not a time of RFC 3339.", place, "Write it like 2026-11-21T07:38:44Z.")
     try:
         # fromisoformat reads no `Z` before Python 3.11
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+        moment = datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:
-        moment = None  # type: ignore[assignment]
-    if moment is None or moment.tzinfo is None:
-        raise MtlsError(f"{text!r} is not a time of RFC 3339.", place, "Write it like 2026-11-21T07:38:44Z.")
+        raise fault from None
+    if moment.tzinfo is None:
+        raise fault
     return utc(moment)
 
 

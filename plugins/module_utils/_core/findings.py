@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Dict, Tuple
+from typing import Any
 
 ERROR = "error"
 WARNING = "warning"
@@ -43,8 +43,8 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("pair.swapped_files", ERROR, "Certificate and private key are swapped",
      "Exchange the two files."),
     ("chain.missing_intermediate", ERROR, "The issuer's certificate is not in the chain",
-     "Append the issuing CA's intermediate certificate to the certificate's chain; if there is none, the"
-     " trust bundle belongs to another CA."),
+     ("Append the issuing CA's intermediate certificate to the certificate's chain; if there is none, the"
+      " trust bundle belongs to another CA.")),
     ("chain.root_missing", ERROR, "The trust bundle holds an intermediate but not its root",
      "Add the root certificate to the trust bundle; nginx accepts no chain that ends at an intermediate."),
     ("chain.root_not_trusted", ERROR, "The chain ends at a root that the trust bundle does not hold",
@@ -64,8 +64,8 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("chain.unknown_critical", ERROR, "A certificate has a critical extension that OpenSSL does not know",
      "Have the certificate issued without that extension, or with it not critical."),
     ("chain.no_key_identifier", ERROR, "A certificate has no authority key identifier",
-     "Have it issued with subject and authority key identifiers: without them, of several CAs of one name"
-     " only the first in the bundle is tried."),
+     ("Have it issued with subject and authority key identifiers: without them, of several CAs of one name"
+      " only the first in the bundle is tried.")),
     ("purpose.client_auth_missing", ERROR, "The certificate may not be used by a TLS client",
      "Have it issued with the extended key usage clientAuth and the key usage digitalSignature."),
     ("purpose.server_auth_missing", ERROR, "The certificate may not be used by a TLS server",
@@ -73,7 +73,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("name.mismatch", ERROR, "The certificate is not valid for a wanted name",
      "Have it issued with this name as a subject alternative name."),
     ("name.common_name_only", WARNING, "The name stands in the common name only",
-     "Have it issued with subject alternative names: nginx still reads the common name, most clients do not."),
+     "Have it issued with subject alternative names: most clients ignore the common name."),
     ("expiry.expired", ERROR, "A certificate has expired",
      "Renew it."),
     ("expiry.soon", WARNING, "A certificate expires soon",
@@ -99,9 +99,9 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("bundle.private_key", WARNING, "The trust bundle holds a private key",
      "Take the key out of the bundle, and replace it: whoever could read the bundle may have it."),
     ("bundle.leaf", WARNING, "The trust bundle holds a certificate that is no CA's but a peer's",
-     "Take it out and name its CA: a leaf in the bundle does not pin, every certificate of its CA passes."
-     " To admit single clients use `allow`; a self-signed peer may be listed in allow_pinned."),
-    ("bundle.not_a_ca", WARNING, "The trust bundle holds a certificate that OpenSSL does not use as an issuer",
+     ("Take it out and name its CA: a leaf in the bundle does not pin, every certificate of its CA passes."
+      " To admit single clients use `allow`; a self-signed peer may be listed in allow_pinned.")),
+    ("bundle.not_a_ca", WARNING, "The trust bundle holds a certificate that is never used as an issuer",
      "Give the CA's own certificate (basic constraints CA:TRUE, key usage keyCertSign)."),
     ("bundle.expired", WARNING, "The trust bundle holds an expired certificate",
      "Take it out of the sources."),
@@ -135,7 +135,7 @@ CATALOGUE: dict[str, Entry] = _rows(
      "End them, start nginx, then run again."),
     ("endpoint.client_cert_not_sent", ERROR, "The client sent no certificate",
      "Set proxy_ssl_certificate for this location, with the chain."),
-    ("endpoint.client_ca_not_accepted", ERROR, "The server does not accept the CA of the client's certificate",
+    ("endpoint.client_ca_not_accepted", ERROR, "The server does not accept the client's CA",
      "Add the client's CA to the server's trust, or use a certificate of a CA that it names."),
     ("endpoint.revoked", ERROR, "The server refuses the certificate as revoked",
      "Have a new certificate issued for a new key."),

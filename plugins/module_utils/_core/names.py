@@ -1,14 +1,13 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names: distinguished names as OpenSSL compares and nginx prints them, host names as OpenSSL matches them."""
+"""Distinguished names as OpenSSL compares and nginx prints them, host names as OpenSSL matches them."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from typing import FrozenSet, List, Tuple
 
 # A distinguished name as plain values: per RDN its attributes, each (dotted OID, value).
 Rdns = tuple[tuple[tuple[str, str], ...], ...]

@@ -14,7 +14,6 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
 
 from .findings import Finding
 
@@ -104,45 +103,64 @@ def encode(label: str, der: bytes) -> bytes:
 
 def parse(data: bytes) -> Document:
     """All blocks and problems of *data*; raises nothing, whatever the bytes are."""
-    problems: list[Problem] = []
     if data[:2] in _UTF16_BOMS:
         return Document((), (Problem("utf16", 1),))
+    reader = _Reader()
     if data.startswith(_BOM):
-        problems.append(Problem("bom", 1))
+        reader.problems.append(Problem("bom", 1))
         data = data[len(_BOM):]
-
-    blocks: list[Block] = []
-    label: str | None = None
-    start = 0
-    body: list[str] = []
     # OpenSSL cuts trailing control characters and blanks of each line (crypto/pem/pem_lib.c, sanitize_line).
-    for number, raw in enumerate(re.split(r"\r\n|\n|\r", data.decode("latin-1")), start=1):
-        line = raw.rstrip()
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", data.decode("latin-1")), start=1):
+        reader.take(number, line.rstrip())
+    reader.finish()
+    return Document(tuple(reader.blocks), tuple(reader.problems))
+
+
+class _Reader:
+    """Line by line; *label* is that of the block that is open."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.problems: list[Problem] = []
+        self.label = ""
+        self.start = 0
+        self.body: list[str] = []
+
+    def take(self, number: int, line: str) -> None:
         begin, end = _BEGIN.match(line), _END.match(line)
         if begin:
-            if label is not None:
-                problems.append(Problem("truncated", start))
-            label, start, body = begin.group(1), number, []
-        elif end and label is not None:
-            if end.group(1) == label:
-                block = _block(label, start, body)
-                if block is None:
-                    problems.append(Problem("damaged", start))
-                else:
-                    blocks.append(block)
-            else:
-                problems.append(Problem("truncated", start))
-            label = None
+            self.finish()
+            self.label, self.start, self.body = begin.group(1), number, []
+        elif end and self.label:
+            self._close(end.group(1))
         elif _MARK.search(line):
-            kind = "indented" if _MARK.fullmatch(line.strip()) else "glued"
-            if kind == "glued" or "BEGIN" in line:
-                problems.append(Problem(kind, number))
-            label = None
-        elif label is not None:
-            body.append(line)
-    if label is not None:
-        problems.append(Problem("truncated", start))
-    return Document(tuple(blocks), tuple(problems))
+            self._stray_mark(number, line)
+        elif self.label:
+            self.body.append(line)
+
+    def finish(self) -> None:
+        if self.label:
+            self.problems.append(Problem("truncated", self.start))
+        self.label = ""
+
+    def _close(self, label: str) -> None:
+        if label != self.label:
+            self.finish()
+            return
+        block = _block(label, self.start, self.body)
+        if block is None:
+            self.problems.append(Problem("damaged", self.start))
+        else:
+            self.blocks.append(block)
+        self.label = ""
+
+    def _stray_mark(self, number: int, line: str) -> None:
+        """A BEGIN or END with something else on its line, or an END without BEGIN."""
+        if not _MARK.fullmatch(line.strip()):
+            self.problems.append(Problem("glued", number))
+        elif "BEGIN" in line:
+            self.problems.append(Problem("indented", number))
+        self.label = ""
 
 
 def _block(label: str, line: int, body: list[str]) -> Block | None:

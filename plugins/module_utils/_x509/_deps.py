@@ -10,7 +10,6 @@ install. Differences between versions of the library are levelled here or in ``c
 from __future__ import annotations
 
 import sys
-from typing import Tuple
 
 from .._core.errors import MtlsError
 
@@ -39,9 +38,24 @@ READ_MINIMUM = (3, 3)
 WRITE_MINIMUM = (38, 0)
 
 __all__ = [
-    "IMPORT_ERROR", "READ_MINIMUM", "VERSION", "WRITE_MINIMUM", "ExtendedKeyUsageOID", "InvalidSignature",
-    "NameOID", "UnsupportedAlgorithm", "dsa", "ec", "ed25519", "ed448", "hashes", "padding", "require", "rsa",
-    "serialization", "x509",
+    "IMPORT_ERROR",
+    "READ_MINIMUM",
+    "VERSION",
+    "WRITE_MINIMUM",
+    "ExtendedKeyUsageOID",
+    "InvalidSignature",
+    "NameOID",
+    "UnsupportedAlgorithm",
+    "dsa",
+    "ec",
+    "ed448",
+    "ed25519",
+    "hashes",
+    "padding",
+    "require",
+    "rsa",
+    "serialization",
+    "x509",
 ]
 
 
@@ -52,8 +66,8 @@ def available() -> bool:
 def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:
     """Raises MtlsError, with the package to install, when the library is absent or older than *minimum*."""
     wanted = ".".join(str(number) for number in minimum)
-    remedy = (f"Install the package python3-cryptography (Debian: apt install python3-cryptography), version"
-              f" {wanted} or newer, for the interpreter that Ansible uses there (ansible_python_interpreter).")
+    remedy = (f"Install the package python3-cryptography (apt install python3-cryptography), version {wanted}"
+              " or newer, for the interpreter that Ansible uses there (ansible_python_interpreter).")
     if not available():
         raise MtlsError("The Python library cryptography is missing on this host"
                         f" ({IMPORT_ERROR}).", sys.executable or "python", remedy)

@@ -1,14 +1,14 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building a trust bundle from files: the same bytes for the same certificates, in whatever order they come."""
+"""Building a trust bundle: the same bytes for the same certificates, in whatever order they come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from .._core import bundle as rules
 from .._core import certificate as certificate_rules
@@ -24,7 +24,7 @@ Source = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class Bundle:
-    """*certificates* and *dropped* are plain values for results; *earliest_expiry* is that of what is kept."""
+    """*certificates* and *dropped* are plain values; *earliest_expiry* is that of what is kept."""
 
     pem: bytes
     certificates: list[dict[str, Any]]
@@ -64,7 +64,7 @@ def build(sources: Iterable[Source], at: datetime, on_expired: str = rules.DROP,
     if not result.kept:
         reasons = "; ".join(f'"{cert.subject_text}": {CATALOGUE[code].title.lower()}'
                             for cert, code in result.dropped)
-        raise MtlsError("No certificate is left for the trust bundle" + (f" ({reasons})." if reasons else "."),
+        raise MtlsError(f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
                         "trust.sources", CATALOGUE["bundle.empty"].remedy, "bundle.empty")
     return Bundle(
         pem=b"".join(certs[cert.sha256].pem for cert in result.kept),

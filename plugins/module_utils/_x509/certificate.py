@@ -9,7 +9,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
+from typing import Any, Union
 
 from .._core import certificate as rules
 from .._core import expiry, pem
@@ -79,7 +79,7 @@ def load(data: bytes, place: str) -> tuple[list[Certificate], list[Finding]]:
 
 
 def split(data: bytes, place: str = "certificate") -> list[Certificate]:
-    """The certificates of *data* in their order; raises MtlsError when one cannot be read or none is there."""
+    """The certificates of *data* in order; raises MtlsError when one cannot be read or none is there."""
     certificates, findings = load(data, place)
     for finding in findings:
         if finding.severity == "error" and finding.code != "format.der":
@@ -97,7 +97,7 @@ def from_der(der: bytes, place: str = "") -> Certificate:
             parsed = _deps.x509.load_der_x509_certificate(der)
             public_key = _public_key(parsed)
             facts = _facts(der, parsed, public_key, place)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise MtlsError(f"The certificate cannot be read ({type(error).__name__}).", place,
                         "Fetch the file again from its source.", "format.unreadable") from None
     return Certificate(der, facts, parsed, public_key)
@@ -156,8 +156,11 @@ def _facts(der: bytes, parsed: Any, public_key: Any, place: str) -> CertificateF
 
 def _moment(parsed: Any, attribute: str) -> datetime:
     # naive before cryptography 42, and the naive form is deprecated since
-    aware = getattr(parsed, attribute + "_utc", None)
-    return aware if aware is not None else getattr(parsed, attribute).replace(tzinfo=timezone.utc)
+    aware: datetime | None = getattr(parsed, attribute + "_utc", None)
+    if aware is not None:
+        return aware
+    naive: datetime = getattr(parsed, attribute)
+    return naive.replace(tzinfo=timezone.utc)
 
 
 def _rdns(name: Any) -> Rdns:
@@ -247,7 +250,8 @@ def signed_by(subject: Certificate, issuer: Certificate) -> bool:
         if isinstance(key, _deps.rsa.RSAPublicKey):
             return _rsa_signed(key, cert)
         if isinstance(key, _deps.ec.EllipticCurvePublicKey):
-            key.verify(cert.signature, cert.tbs_certificate_bytes, _deps.ec.ECDSA(cert.signature_hash_algorithm))
+            key.verify(cert.signature, cert.tbs_certificate_bytes,
+                       _deps.ec.ECDSA(cert.signature_hash_algorithm))
         elif isinstance(key, _deps.dsa.DSAPublicKey):
             key.verify(cert.signature, cert.tbs_certificate_bytes, cert.signature_hash_algorithm)
         elif isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed448.Ed448PublicKey)):
@@ -265,7 +269,8 @@ _RSASSA_PSS = "1.2.840.113549.1.1.10"
 def _rsa_signed(key: Any, cert: Any) -> bool:
     padding, hashes = _deps.padding, _deps.hashes
     if cert.signature_algorithm_oid.dotted_string != _RSASSA_PSS:
-        key.verify(cert.signature, cert.tbs_certificate_bytes, padding.PKCS1v15(), cert.signature_hash_algorithm)
+        key.verify(cert.signature, cert.tbs_certificate_bytes, padding.PKCS1v15(),
+                   cert.signature_hash_algorithm)
         return True
     # The library tells the parameters of PSS only since version 41; RFC 4055, 3.1 advises a salt as long as
     # the digest, which is what CAs do.

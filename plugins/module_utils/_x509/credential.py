@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from .._core import bundle as bundle_rules
 from .._core import certificate as rules
@@ -90,7 +90,8 @@ def _read(spec: Mapping[str, Any]) -> _Files:
         files.findings += said
     if spec.get("private_key") is not None:
         try:
-            files.private_key = key.read(spec["private_key"], spec.get("passphrase"), _place(spec, "private_key"))
+            files.private_key = key.read(spec["private_key"], spec.get("passphrase"),
+                                         _place(spec, "private_key"))
         except MtlsError as error:
             files.findings.append(Finding(error.code, error.message, error.place))
     if spec.get("trust") is not None:
@@ -154,8 +155,9 @@ def _matches(files: _Files, findings: list[Finding]) -> bool | None:
     for position, cert in enumerate(files.sent[1:], start=2):
         if cert.facts.public_key_sha256 == wanted:
             findings.append(Finding(
-                "chain.wrong_order", f"The certificate of the private key is number {position} in the file, it"
-                                     " must be the first.", cert.facts.place))
+                "chain.wrong_order",
+                f"The certificate of the private key is number {position} in the file, it must be the first.",
+                cert.facts.place))
             return False
     findings.append(Finding("pair.key_mismatch",
                             f'The private key is not that of "{leaf.subject_text}".', leaf.place))
@@ -185,15 +187,18 @@ def _hostnames(leaf: CertificateFacts, wanted: Sequence[str], findings: list[Fin
         if not result[name]:
             has = ", ".join([*leaf.san_dns, *leaf.san_ip]) or "none"
             findings.append(Finding("name.mismatch",
-                                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).', leaf.place))
+                                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).',
+                                    leaf.place))
         elif names.by_common_name_only(name, leaf.san_dns):
             findings.append(Finding("name.common_name_only",
-                                    f'"{leaf.subject_text}" has {name} in the common name only.', leaf.place))
+                                    f'"{leaf.subject_text}" has {name} in the common name only.',
+                                    leaf.place))
     return result
 
 
 def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Finding]:
-    if expiry.is_expired(leaf.not_after, at) or not expiry.is_soon(leaf.not_before, leaf.not_after, at, min_days):
+    soon = expiry.is_soon(leaf.not_before, leaf.not_after, at, min_days)
+    if not soon or expiry.is_expired(leaf.not_after, at):
         return []
     return [Finding("expiry.soon", f'"{leaf.subject_text}" expires at {expiry.rfc3339(leaf.not_after)}'
                                    f" ({expiry.days_left(leaf.not_after, at)} days left).", leaf.place)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os.path
 from datetime import datetime, timedelta
-from typing import Any, Callable, Tuple
+from typing import Any, Callable
 
 from .._core import expiry
 from . import _deps, key
@@ -52,8 +52,10 @@ def _certificate(subject: Any, issuer: Any, own: key.PrivateKey, signer: key.Pri
         .add_extension(x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False),
                        critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()),
+                       critical=False)
     )
     if not is_ca:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([_deps.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        usage = x509.ExtendedKeyUsage([_deps.ExtendedKeyUsageOID.CLIENT_AUTH])
+        builder = builder.add_extension(usage, critical=False)
     return builder.sign(signer.key, _deps.hashes.SHA256())

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Union
 
 from .._core import pem
 from .._core.errors import MtlsError
@@ -38,8 +38,9 @@ class PrivateKey:
     def to_pem(self) -> bytes:
         """Unencrypted PKCS#8."""
         serialization = _deps.serialization
-        return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                      serialization.NoEncryption())
+        text: bytes = self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                             serialization.NoEncryption())
+        return text
 
 
 def read(data: bytes, passphrase: Passphrase = None, place: str = "private_key") -> PrivateKey:
@@ -75,7 +76,8 @@ def _open(data: bytes, secret: bytes | None, place: str, label: str, is_pem: boo
     # A passphrase beside a clear key is not a fault of the key; the library would refuse it.
     try:
         key = load(data, secret if encrypted else None)
-    except Exception:  # its kinds differ by version and key; its texts are not repeated, they quote input
+    # The library's kinds differ by version and key; its texts are not repeated, since they may quote input.
+    except Exception:  # noqa: BLE001
         if encrypted:
             raise _error("pair.key_encrypted", "The private key cannot be opened with the passphrase given"
                          " (or it is damaged).", place) from None
@@ -107,18 +109,21 @@ def type_name(key: Any) -> str:
     """One of KEY_TYPES where it is one of them, else kind and size; for public and private keys."""
     kind, bits = key_kind(key)
     if kind == "ec":
-        return _CURVES.get(key.curve.name, key.curve.name)
+        curve: str = key.curve.name
+        return _CURVES.get(curve, curve)
     return f"{kind}{bits}" if kind in ("rsa", "dsa") else kind
 
 
 def generate(key_type: str) -> PrivateKey:
-    """A new key of one of KEY_TYPES; raises KeyError for others."""
-    makers = {
-        "p256": lambda: _deps.ec.generate_private_key(_deps.ec.SECP256R1()),
-        "p384": lambda: _deps.ec.generate_private_key(_deps.ec.SECP384R1()),
-        "rsa2048": lambda: _deps.rsa.generate_private_key(65537, 2048),
-        "rsa3072": lambda: _deps.rsa.generate_private_key(65537, 3072),
-        "rsa4096": lambda: _deps.rsa.generate_private_key(65537, 4096),
-        "ed25519": lambda: _deps.ed25519.Ed25519PrivateKey.generate(),
-    }
-    return PrivateKey(makers[key_type](), False)
+    """A new key of one of KEY_TYPES; raises ValueError for others."""
+    if key_type not in KEY_TYPES:
+        raise ValueError(key_type)
+    key: Any
+    if key_type.startswith("rsa"):
+        key = _deps.rsa.generate_private_key(65537, int(key_type[len("rsa"):]))
+    elif key_type == "ed25519":
+        key = _deps.ed25519.Ed25519PrivateKey.generate()
+    else:
+        key = _deps.ec.generate_private_key(
+            _deps.ec.SECP256R1() if key_type == "p256" else _deps.ec.SECP384R1())
+    return PrivateKey(key, False)
