@@ -257,8 +257,8 @@ def prove_files(table: Table) -> None:
 def prove_impostor(table: Table) -> None:
     """B's host is told that A is where the impostor waits, asks, and is told the truth again."""
     address = on(STRANGER, "hostname", "--ip-address").split()[0]
-    on(STRANGER, "systemd-run", "--unit=impostor", "python3", f"{STRANGERS}/impostor.py",
-       f"{STRANGERS}/impostor.pem", f"{STRANGERS}/impostor.key", "443", "/run/impostor.json")  # fmt: skip
+    impostor = ("python3", f"{STRANGERS}/impostor.py", SITE, "--report", "/run/impostor.jsonl")
+    on(STRANGER, "systemd-run", "--unit=impostor", *impostor)
     hosts = on(B, "cat", "/etc/hosts")
     try:
         on(B, "tee", "/etc/hosts", stdin=f"{address} {A}\n{hosts}\n")
@@ -269,9 +269,8 @@ def prove_impostor(table: Table) -> None:
         on(B, "tee", "/etc/hosts", stdin=f"{hosts}\n")
         on(B, "systemctl", "reload", "nginx")
     table.add("an impostor in A's place", "b1", "502 bad_gateway", status(answer))
-    record = json.loads(on(STRANGER, "cat", "/run/impostor.json") or "{}")
-    asked = "was asked" if record.get("connections") else "never asked"
-    got = f"{asked}, {record.get('bytes')} bytes"
+    met = [json.loads(line) for line in on(STRANGER, "cat", "/run/impostor.jsonl").splitlines()]
+    got = f"{'was asked' if met else 'never asked'}, {sum(one['application_bytes'] for one in met)} bytes"
     table.add("what the impostor got", "stranger", "was asked, 0 bytes", got)
 
 
@@ -340,7 +339,7 @@ def main() -> int:
         write_project()
     if run_site(table):
         with Step("proof by real requests"):
-            strangers.make(DEMO / "strangers", PROJECT / "private_ca", SITE)
+            strangers.make(DEMO / "strangers", PROJECT / "private_ca")
             shutil.copy(HERE / "impostor.py", DEMO / "strangers")
             copy = ["podman", "cp", str(DEMO / "strangers"), f"{container(STRANGER)}:{STRANGERS}"]
             subprocess.run(copy, check=True)

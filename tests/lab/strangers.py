@@ -6,7 +6,6 @@
     foreign       its own CA      -> leaf (clientAuth)              a CA that nobody here trusts
     expired       the private CA  -> leaf (clientAuth, ended)       the right CA, too late
     server-only   the private CA  -> leaf (serverAuth)              the right CA, made for the other end
-    impostor      itself                                            a server with A's name and no CA at all
 
 Two of them are signed by the private CA of the project under test, so its key is read from private_ca_dir.
 """
@@ -68,7 +67,7 @@ def _builder(
 def _leaf(
     directory: Path,
     name: str,
-    issuer: Issuer | None,
+    issuer: Issuer,
     usage: x509.ObjectIdentifier,
     start: datetime.datetime,
     end: datetime.datetime,
@@ -77,14 +76,10 @@ def _leaf(
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     names = x509.SubjectAlternativeName([x509.DNSName(host)])
-    builder = _builder(
-        subject, issuer.certificate.subject if issuer else subject, key.public_key(), start, end
-    )
+    builder = _builder(subject, issuer.certificate.subject, key.public_key(), start, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    certificate = builder.add_extension(names, critical=False).sign(
-        issuer.key if issuer else key, hashes.SHA256()
-    )
+    certificate = builder.add_extension(names, critical=False).sign(issuer.key, hashes.SHA256())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -95,7 +90,7 @@ def _leaf(
         out.write(private)
 
 
-def make(directory: Path, private_ca: Path, site: str) -> None:
+def make(directory: Path, private_ca: Path) -> None:
     """Writes <name>.pem and <name>.key of each stranger to *directory*, which must not exist yet."""
     directory.mkdir(mode=0o700, parents=True)
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -104,4 +99,3 @@ def make(directory: Path, private_ca: Path, site: str) -> None:
     _leaf(directory, "foreign", foreign, CLIENT, now - DAY, soon, "b1.example.com")
     _leaf(directory, "expired", trusted, CLIENT, now - 9 * DAY, now - DAY, "b1.example.com")
     _leaf(directory, "server-only", trusted, SERVER, now - DAY, soon, "b1.example.com")
-    _leaf(directory, "impostor", None, SERVER, now - DAY, soon, site)
