@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request, as JSON in the first argument, answered as JSON: a second opinion, without a line of the collection.
+"""One request, as JSON in the first argument, answered as JSON: a second opinion, of none of our code.
 
     {"host": …, "port": 443, "tls": true, "sni": …, "http_host": …, "path": "/", "headers": {…},
      "certificate": path, "key": path, "version": "TLSv1_2"}

@@ -76,7 +76,7 @@ class Step:
         seconds = time.monotonic() - self.start
         print(f"== {self.words}: {seconds:.1f} s", flush=True)
         with (ROOT / ".cache" / "timings.tsv").open("a") as out:
-            out.write(f"demo: {self.words}\t{seconds:.1f}\n")
+            out.write(f"{self.words}\t{seconds:.1f}\t0\t\n")
 
 
 def lab(*arguments: str) -> str:

@@ -76,7 +76,7 @@ def strangers(tmp_path_factory):
 
 @pytest.fixture
 def impostor(b1, stranger):
-    """Puts an impostor in A's place, as B's host sees the network; gives the path of what the impostor noted."""
+    """Puts an impostor in A's place, as B's host sees it; gives the path of what the impostor noted."""
     report = "/run/impostor.jsonl"
     subprocess.run(["podman", "cp", str(LAB / "impostor.py"), f"{container('stranger')}:/root"], check=True)
     stranger.run("systemctl stop impostor; rm -f %s", report)

@@ -128,7 +128,7 @@ def test_the_served_certificate_is_the_file(ask, a1):
 
 
 def test_an_impostor_in_as_place_gets_nothing(ask, b1, stranger, impostor):
-    """B's host is told that A is where the impostor listens; its certificate has A's name and no CA of ours."""
+    """B's host is told that A is where the impostor listens, whose certificate has A's name and no CA."""
     assert local(ask, path="/secret")["status"] == 502
     met = [json.loads(line) for line in stranger.run("cat %s", impostor).stdout.splitlines()]
     assert met
