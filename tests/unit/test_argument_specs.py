@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,10 @@ def test_an_option_without_a_description_is_found() -> None:
 # What `release` answered, for the report and for tasks of the user's own after a role.
 RESULTS = {"mtls_server_result", "mtls_proxy_result"}
 # `__mtls_server_x` is internal and `mtls_servers` a group: neither matches.
-USED = re.compile(rf"(?<![\w/@-])(?:{'|'.join(VARIABLE_PREFIXES)})[a-z0-9_]+(?!\w|\.(?:j2|ya?ml|conf)\b)")
+USED = re.compile(
+    r"(?<![\w/@-])(?<!mutual_tls\.nginx\.)"
+    rf"(?:{'|'.join(VARIABLE_PREFIXES)})[a-z0-9_]+(?!\w|\.(?:j2|ya?ml|conf)\b)"
+)
 
 
 def used_variables(text: str) -> set[str]:
@@ -156,6 +161,7 @@ def test_playbooks_use_known_variables() -> None:
         ("  # mtls_server_old is gone", set()),
         ("src: mtls_server_site.conf.j2", set()),
         ("name: mutual_tls.nginx.mtls_server", set()),
+        ("mutual_tls.nginx.private_ca_store:", set()),
         ("var: mtls_private_ca", set()),
         ("nginx_mtls_base ~ '/x'", {"nginx_mtls_base"}),
     ],
@@ -263,3 +269,51 @@ def test_a_wrong_documentation_is_found(documented: str, spec: dict[str, Any], f
 )
 def test_a_bare_secret_is_found(spec: dict[str, Any], found: int) -> None:
     assert len(secrecy_faults(spec)) == found
+
+
+# --- filters -----------------------------------------------------------------------------------------------
+
+FILTERS = sorted(path for path in PLUGINS.glob("filter/[a-z]*.py"))
+
+
+def filter_faults(function: Callable[..., Any], options: dict[str, Any]) -> list[str]:
+    """Where a filter's parameters and its documented options differ. The first parameter is `_input`."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    real = {parameter.name: parameter.default for parameter in parameters}
+    documented = {name: option for name, option in options.items() if name != "_input"}
+    found = [f"{name}: only in one of the two" for name in sorted(real.keys() ^ documented.keys())]
+    for name in sorted(real.keys() & documented.keys()):
+        required = real[name] is inspect.Parameter.empty
+        if required != documented[name].get("required", False):
+            found.append(f"{name}: required differs")
+        if not required and not same(real[name], documented[name].get("default")):
+            found.append(f"{name}: default differs")
+    return found
+
+
+@pytest.mark.parametrize("path", FILTERS, ids=lambda p: p.stem)
+def test_a_filter_has_a_page_of_its_own(path: Path) -> None:
+    module = importlib.import_module(f"ansible_collections.mutual_tls.nginx.plugins.filter.{path.stem}")
+    filters = module.FilterModule().filters()
+    assert list(filters) == [path.stem]
+    page = load_yaml(path.with_suffix(".yml"))
+    assert filter_faults(filters[path.stem], page["DOCUMENTATION"]["options"]) == []
+    assert f"mutual_tls.nginx.{path.stem}" in page["EXAMPLES"]
+    assert yaml.safe_load(page["EXAMPLES"])
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ("{_input: {}, side: {required: true}, at: {default: now}}", 0),
+        ("{_input: {}, side: {required: true}}", 1),
+        ("{_input: {}, side: {}, at: {default: now}}", 1),
+        ("{_input: {}, side: {required: true}, at: {default: never}}", 1),
+        ("{_input: {}, side: {required: true}, at: {default: now}, more: {}}", 1),
+    ],
+)
+def test_a_wrong_page_of_a_filter_is_found(options: str, found: int) -> None:
+    def example(value: str, side: str, at: str = "now") -> None:
+        """A filter."""
+
+    assert len(filter_faults(example, yaml.safe_load(options))) == found

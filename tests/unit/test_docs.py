@@ -26,7 +26,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     load_yaml,
 )
 
-PAGES = files_below("README.md", "CONTRIBUTING.md", "docs", suffixes=(".md",))
+PAGES = files_below("README.md", "CONTRIBUTING.md", "docs", "examples", suffixes=(".md",))
 GALAXY = load_yaml(ROOT / "galaxy.yml")
 COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
 TARBALL = f"{GALAXY['namespace']}-{GALAXY['name']}-{GALAXY['version']}.tar.gz"
@@ -195,7 +195,7 @@ def unknown_variables(text: str, known: set[str]) -> list[str]:
 
 @pages
 def test_pages_name_only_documented_variables(page: Path) -> None:
-    known = all_role_variables() | RUN_OPTIONS | {"rotate_ca"}
+    known = all_role_variables() | RUN_OPTIONS | set(plugin_names()) | {"rotate_ca"}
     assert unknown_variables(page.read_text(encoding="utf-8"), known) == []
 
 
