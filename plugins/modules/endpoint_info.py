@@ -318,6 +318,11 @@ probes:
           type: str
           returned: when cryptography is installed
           sample: 1F
+        san:
+          description: The names it is for, as lists C(dns), C(ip), C(uri), C(email).
+          type: dict
+          returned: when cryptography is installed
+          sample: {dns: [orders.example.com], ip: [], uri: [], email: []}
         not_before:
           description: Begin of validity, UTC.
           type: str
@@ -387,6 +392,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import merge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.endpoint import ask
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate
 
 EXCLUSIVE = [
     ("certificate_path", "certificate_content"),
@@ -430,6 +436,17 @@ PROBE = {
 }
 
 
+def describe(der: bytes) -> dict[str, Any]:
+    """What is said of a served certificate beside its fingerprint; nothing without cryptography."""
+    if not _deps.available():
+        return {}
+    try:
+        known = certificate.describe(der)
+    except MtlsError:
+        return {}
+    return {key: known[key] for key in ("subject", "issuer", "serial", "san", "not_before", "not_after")}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -447,7 +464,7 @@ def main() -> None:
     common = dict(module.params)
     probes = common.pop("probes")
     try:
-        results = [ask(entry, lambda der: {}) for entry in merge(common, probes)]
+        results = [ask(entry, describe) for entry in merge(common, probes)]
     except MtlsError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, probes=results)

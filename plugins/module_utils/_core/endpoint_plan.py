@@ -43,22 +43,14 @@ def merge(common: Mapping[str, Any], probes: Optional[Sequence[Mapping[str, Any]
 
 
 def check(entry: Mapping[str, Any]) -> None:
-    """Refuse a merged probe that cannot be meant. Raises MtlsError; the target itself is not checked."""
+    """Refuse a merged probe that cannot be meant. Raises MtlsError; the target is the probe's to check."""
     place = entry["place"]
-    if not entry.get("host"):
-        raise MtlsError("no host to ask", f"{place}host", "Give a name, an IP address or unix:/path.")
     certificate = entry.get("certificate_path") or entry.get("certificate_content")
     for option in ("private_key_path", "private_key_content"):
         if entry.get(option) and not certificate:
             raise MtlsError(
-                "a key is given and no certificate", place + option, "Give certificate_path or _content."
+                "There is a key and no certificate.", place + option, "Give the certificate, too."
             )
-    if entry.get("verify_hostname") and not (entry.get("trust_path") or entry.get("trust_content")):
-        raise MtlsError(
-            "a name is only worth checking in a verified chain",
-            f"{place}verify_hostname",
-            "Give trust_path or trust_content.",
-        )
     for name, value in (entry.get("headers") or {}).items():
         if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise MtlsError(f"the value of {name} is not text", f"{place}headers", "Put it in quotes.")
+            raise MtlsError(f"The value of {name} is not text.", f"{place}headers", "Put it in quotes.")

@@ -117,7 +117,7 @@ class _Files:
                 return file.read(size)
         except OSError as error:
             raise MtlsError(
-                f"{path} cannot be read: {error.strerror}",
+                f"{path} cannot be read: {error.strerror}.",
                 f"{self._entry['place']}{option}",
                 "It is a path on the host that the module runs on.",
             ) from error
@@ -125,7 +125,7 @@ class _Files:
     def _in_memory(self, option: str) -> str:
         if not hasattr(os, "memfd_create"):
             raise MtlsError(
-                "this system has no files in memory", f"{self._entry['place']}{option}", "Give a path."
+                "This system has no files in memory.", f"{self._entry['place']}{option}", "Give a path."
             )
         descriptor = os.memfd_create("mtls")
         self._stack.callback(os.close, descriptor)

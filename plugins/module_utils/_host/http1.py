@@ -51,21 +51,21 @@ def render_request(
     Raises MtlsError for a method, target, host or header that could end a line or a header early.
     """
     if not _TOKEN.fullmatch(method):
-        raise MtlsError(f"{method!r} is not an HTTP method", "method")
+        raise MtlsError(f"{method!r} is not an HTTP method.", "method")
     if not _TARGET.fullmatch(target) or not target.startswith(("/", "*")):
         raise MtlsError(
-            f"{target!r} is not a request path", "path", "Begin it with / and percent-encode the rest."
+            f"{target!r} is not a request path.", "path", "Begin it with / and percent-encode the rest."
         )
     if not _HOST.fullmatch(host):
-        raise MtlsError(f"{host!r} cannot stand in a Host header", "http_host")
+        raise MtlsError(f"{host!r} cannot stand in a Host header.", "http_host")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close"]
     for name, value in headers:
         if not _TOKEN.fullmatch(name):
-            raise MtlsError(f"{name!r} is not a header name", "headers")
+            raise MtlsError(f"{name!r} is not a header name.", "headers")
         if name.lower() in _OWN_HEADERS:
-            raise MtlsError(f"{name} is set by the probe itself", "headers", "For Host use http_host.")
+            raise MtlsError(f"{name} is set by the probe itself.", "headers", "For Host use http_host.")
         if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-            raise MtlsError(f"the value of {name} holds a control character", "headers")
+            raise MtlsError(f"The value of {name} holds a control character.", "headers")
         lines.append(f"{name}: {value}")
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")

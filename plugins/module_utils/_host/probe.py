@@ -326,14 +326,14 @@ class _Call:
 def _check(target: Target, timeout_s: float) -> bytes:
     """Return the request to send. Raises MtlsError for a target that nobody could be asked by."""
     if timeout_s <= 0:
-        raise MtlsError(f"{timeout_s:g} is not a time to wait", "timeout_s", "Give seconds above 0.")
+        raise MtlsError(f"{timeout_s:g} is not a time to wait.", "timeout_s", "Give seconds above 0.")
     if not target.address or target.address == _UNIX:
-        raise MtlsError("no address to connect to", "host")
+        raise MtlsError("There is nobody to ask.", "host", "Give a name, an IP address or unix:/path.")
     if not 1 <= target.port <= 65535:
-        raise MtlsError(f"{target.port} is not a TCP port", "port", "Give a number from 1 to 65535.")
+        raise MtlsError(f"{target.port} is not a TCP port.", "port", "Give a number from 1 to 65535.")
     if target.tls_version and target.tls_version not in TLS_VERSIONS:
         raise MtlsError(
-            f"{target.tls_version!r} is not offered", "tls_version", 'Give "1.2", "1.3" or nothing.'
+            f"{target.tls_version!r} is not offered.", "tls_version", 'Give "1.2", "1.3" or nothing.'
         )
     try:
         valid = not re.search(r"[^!-\U0010ffff]", target.server_name)
@@ -341,14 +341,16 @@ def _check(target: Target, timeout_s: float) -> bytes:
     except UnicodeError:
         valid = False
     if not valid:
-        raise MtlsError(f"{target.server_name!r} cannot be sent as a server name", "server_name")
+        raise MtlsError(f"{target.server_name!r} cannot be sent as a server name.", "server_name")
     if target.verify_hostname:
         if not target.cafile:
             raise MtlsError(
-                "a name is only worth checking in a verified chain", "verify_hostname", "Give the CA."
+                "A name is only worth checking in a verified chain.",
+                "verify_hostname",
+                "Give the CAs to trust.",
             )
         if not target.server_name and not _is_ip(target.address):
-            raise MtlsError("there is no name to check", "verify_hostname", "Give server_name.")
+            raise MtlsError("There is no name to check.", "verify_hostname", "Give server_name.")
     host = target.http_host or target.server_name
     if not host:
         host = "localhost" if target.address.startswith(_UNIX) else target.name.rpartition(":")[0]
@@ -382,7 +384,7 @@ def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
         asked.append(True)
         if identity.passphrase is None:
             raise MtlsError(
-                "the private key is encrypted and no passphrase is given", identity.private_key_path
+                "The private key is encrypted.", identity.private_key_path, "Give its passphrase."
             )
         return identity.passphrase
 
@@ -391,18 +393,20 @@ def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
     except OSError as error:
         if asked:
             raise MtlsError(
-                "the private key cannot be decrypted with this passphrase", identity.private_key_path
+                "The private key cannot be decrypted with this passphrase.", identity.private_key_path
             ) from error
         _unusable("client certificate and key", identity.certificate_path, error)
     except ValueError as error:
-        raise MtlsError("the passphrase is too long for OpenSSL", identity.private_key_path) from error
+        raise MtlsError(
+            "The passphrase is longer than OpenSSL can take.", identity.private_key_path
+        ) from error
 
 
 def _unusable(what: str, path: str, error: OSError) -> NoReturn:
     reason = str(error.strerror or error)
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "it is not in PEM form").lower().replace("_", " ")
-    raise MtlsError(f"the {what} cannot be loaded: {reason}", path) from error
+    raise MtlsError(f"The {what} cannot be loaded: {reason}.", path) from error
 
 
 def _served(tls: ssl.SSLSocket) -> tuple[list[bytes], bool]:

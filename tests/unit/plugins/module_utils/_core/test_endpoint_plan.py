@@ -72,10 +72,8 @@ def test_places_count() -> None:
 @pytest.mark.parametrize(
     ("own", "option"),
     [
-        ({"host": ""}, "host"),
         ({"private_key_path": "/k2"}, "private_key_path"),
         ({"private_key_content": "K"}, "private_key_content"),
-        ({"trust_path": "", "verify_hostname": True}, "verify_hostname"),
         ({"headers": {"X": ["a"]}}, "headers"),
         ({"headers": {"X": True}}, "headers"),
         ({"headers": {"X": None}}, "headers"),
@@ -93,8 +91,6 @@ def test_refused(own: dict[str, Any], option: str) -> None:
     [
         {},
         {"certificate_path": ""},
-        {"verify_hostname": True},
-        {"trust_content": "T", "verify_hostname": True},
         {"certificate_content": "C"},
         {"certificate_content": "C", "private_key_content": "K"},
         {"headers": {"X": "a", "Y": 1}},

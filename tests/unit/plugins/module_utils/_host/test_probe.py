@@ -508,11 +508,11 @@ def test_an_encrypted_key(pki: Pki) -> None:
     files = pki.path("client.pem"), pki.path("client.enc")
     with tls_server(server_context(pki, verify_mode=ssl.CERT_REQUIRED)) as served:
         assert ask(served, Identity(*files, PASSPHRASE)).status == 200
-        for passphrase, word in ((None, "no passphrase"), (b"wrong", "decrypted"), (b"", "decrypted")):
+        for passphrase, word in ((None, "is encrypted"), (b"wrong", "decrypted"), (b"", "decrypted")):
             with pytest.raises(MtlsError, match=word) as caught:
                 ask(served, Identity(*files, passphrase))
             assert caught.value.place == files[1]
-        with pytest.raises(MtlsError, match="too long"):
+        with pytest.raises(MtlsError, match="longer than OpenSSL"):
             ask(served, Identity(*files, b"x" * 2000))
     assert len(served.requests) == 1
 
