@@ -23,7 +23,9 @@ help: ## this list
 	@awk -F': ## ' '/^[a-z]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## bring up real hosts, run site.yml against them, show the proof (root, Debian 12)
-	@tests/lab/demo
+	@rm -f $(CACHE)/timings.tsv
+	@code=0; $(MAKE) --no-print-directory setup && $(STEP) 'images' tests/lab/images.sh bare bookworm && \
+	python tests/lab/demo.py || code=1; $(STEP) --table; exit $$code
 
 test: ## every check, on real hosts at the end (root, Debian 12)
 	@tests/lab/all.sh

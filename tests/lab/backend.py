@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -59,14 +58,20 @@ class Echo(http.server.BaseHTTPRequestHandler):
         """Silent: the JSON line says more."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 1024
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--log", default="/dev/stdout")
     given = parser.parse_args()
     with open(given.log, "a", encoding="utf-8") as Echo.log:
-        http.server.ThreadingHTTPServer((given.address, given.port), Echo).serve_forever()
+        Server((given.address, given.port), Echo).serve_forever()
 
 
 if __name__ == "__main__":

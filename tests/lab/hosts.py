@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,13 +6,13 @@
 
 A lab is a name and a definition (hosts.yml beside this file, or --definition):
 
-    a1.example.com: {image: bare, backend: true}     # an image of images.sh; the echo backend on 127.0.0.1:8000
+    a1.example.com: {image: bare, backend: true}     # of images.sh; the echo backend on 127.0.0.1:8000
     b[1:5].example.com: {image: sid, aliases: [b.example.com]}
 
-    hosts.py up demo                          starts what the definition names and is not there yet
-    hosts.py start x1.example.com sid         one throw-away host in the lab `scratch`; prints the container's name
-    hosts.py inventory demo                   how Ansible reaches them, as an inventory (JSON is YAML)
-    hosts.py down demo | --all                removes containers and network of one lab, or of all of this checkout
+    hosts.py up demo                     starts what the definition names and is not there yet
+    hosts.py start x1.example.com sid    one throw-away host in the lab `scratch`; prints the container's name
+    hosts.py inventory demo              how Ansible reaches them, as an inventory (JSON is YAML)
+    hosts.py down demo | --all           removes containers and network of one lab, or of all of this checkout
 
 Hosts of one lab resolve each other by their full names. Needs root, podman and mmdebstrap (`make setup`).
 """
@@ -150,9 +150,7 @@ def wait(lab: str, name: str) -> None:
         )
         say(f"{name}: degraded, failed units:\n{failed}")
     elif state != "running":
-        fail(
-            f"{name}: systemd is '{state or 'not answering'}' after {START_TIMEOUT_S} s; see: podman logs {container}"
-        )
+        fail(f"{name}: systemd is '{state or 'silent'}' after {START_TIMEOUT_S} s: podman logs {container}")
 
 
 def install_backend(container: str) -> None:
@@ -166,6 +164,12 @@ def inventory(lab: str, hosts: dict[str, Host], connection: str) -> dict[str, An
     """Returns an inventory that says how to reach the hosts, and nothing else: groups are the user's."""
     reach = reach_by_ssh if connection == "ssh" else reach_by_podman
     return {"all": {"hosts": {name: reach(container_name(lab, name)) for name in hosts}}}
+
+
+def as_script(found: dict[str, Any]) -> dict[str, Any]:
+    """Returns the same in the form that Ansible asks of an inventory script."""
+    hosts = found["all"]["hosts"]
+    return {"_meta": {"hostvars": hosts}, "all": {"hosts": list(hosts)}}
 
 
 def reach_by_podman(container: str) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", str(key)], check=True
         )
-    install = "umask 077; mkdir -p ~operator/.ssh; cat >~operator/.ssh/authorized_keys; chown -R operator ~operator/.ssh"
+    install = "umask 077; cd ~operator; mkdir -p .ssh; cat >.ssh/authorized_keys; chown -R operator .ssh"
     podman("exec", "--interactive", container, "sh", "-c", install, stdin=key.with_suffix(".pub").read_text())
     addresses = podman(
         "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container
@@ -196,7 +200,8 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
         "ansible_become": True,
         "ansible_ssh_private_key_file": str(key),
         # Containers come and go, their addresses are used again; nothing secret is sent to them.
-        "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+        "-o LogLevel=ERROR",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
 
@@ -227,6 +232,7 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--definition", type=Path, default=HERE / "hosts.yml")
         if name == "inventory":
             command.add_argument("--connection", choices=CONNECTIONS, default="podman")
+            command.add_argument("--script", action="store_true", help="as an inventory script prints it")
     command = commands.add_parser("start")
     command.add_argument("name")
     command.add_argument("image")
@@ -246,10 +252,8 @@ def main() -> None:
         up(given.lab, {given.name: {"image": given.image, "aliases": [], "backend": False}})
         print(container_name(given.lab, given.name))
     elif given.command == "inventory":
-        json.dump(
-            inventory(given.lab, read_definition(given.definition), given.connection), sys.stdout, indent=2
-        )
-        print()
+        found = inventory(given.lab, read_definition(given.definition), given.connection)
+        print(json.dumps(as_script(found) if given.script else found, indent=2))
     else:
         down(None if given.all else given.lab)
 

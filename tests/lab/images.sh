@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,23 +7,23 @@
 #   bookworm trixie sid   systemd, ssh, nginx, python3 with cryptography, openssl
 #   bare                  bookworm with systemd, ssh, python3 and sudo: no nginx, no cryptography, no openssl
 #   bullseye              only the oldest Python and cryptography that modules run on; no init
-# An image whose recipe (this file) is unchanged is kept. Safe to call twice at once: the second call waits.
+# An image whose recipe (the function `build`) is unchanged is kept. Safe to call twice at once: the second call waits.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
-host=systemd,systemd-sysv,dbus,iproute2,procps,sudo,openssh-server,python3,python3-apt
-
 build() {
     local name=$1 suite=$1 packages config=() hooks=() mirror id old
+    local host=systemd,systemd-sysv,dbus,iproute2,procps,sudo,openssh-server,python3,python3-apt
     case $name in
         bookworm | trixie | sid) packages=$host,ca-certificates,openssl,nginx,python3-cryptography ;;
         bare) suite=bookworm packages=$host ;;
-        bullseye) packages=python3,python3-cryptography ;;
+        bullseye) packages=python3,python3-cryptography,openssl ;;
         *) echo "images.sh: no recipe for '$name'" >&2; return 2 ;;
     esac
     # The machine's own mirror: the only one that is known to be reachable.
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 -E '/debian/?$' || true)
     mirror=${mirror:-http://deb.debian.org/debian}
+    [[ $mirror != https:* ]] || packages+=,ca-certificates
     if [ "$name" != bullseye ]; then
         config=(-c 'CMD ["/sbin/init"]' -c 'STOPSIGNAL SIGRTMIN+3')
         # For the ssh connection: a user who is not root, with sudo, as real hosts have one.
@@ -50,7 +50,7 @@ build() {
     [ -z "$old" ] || podman rmi "$old" >/dev/null 2>&1 || true
 }
 
-recipe=$(sha256sum <"${BASH_SOURCE[0]}" | cut -c1-16)
+recipe=$(declare -f build | sha256sum | cut -c1-16)
 mkdir -p "$LAB_ROOT/.cache/lab"
 for name in "${@:?usage: images.sh NAME…}"; do
     exec 9>"$LAB_ROOT/.cache/lab/image-$name.lock"

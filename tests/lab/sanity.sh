@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -15,10 +15,10 @@ copy=$LAB_ROOT/.cache/sanity/ansible_collections/mutual_tls/nginx
 mkdir -p "$copy"
 git ls-files -z --cached --others --exclude-standard |
     while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done >.cache/sanity/files
-find "$copy" -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +
-rsync -a --from0 --files-from=.cache/sanity/files ./ "$copy/"
 git -C "$copy" init -q
-git -C "$copy" add --all --force
+git -C "$copy" ls-files -z | (cd "$copy" && xargs -0 -r rm -f)
+rsync -a --from0 --files-from=.cache/sanity/files ./ "$copy/"
+git -C "$copy" add --all
 
 # ansible-test makes environments without pip and fetches get-pip.py for them from a server that is no package
 # index; a stand-in in its cache does the same with Python's own ensurepip. In a home of its own, with the

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -80,7 +80,7 @@ python() {
 link() {
     mkdir -p .cache/ansible_collections/mutual_tls
     ln -sfn ../../.. .cache/ansible_collections/mutual_tls/nginx
-    .venv/bin/ansible-doc -t module mutual_tls.nginx.release >/dev/null
+    .venv/bin/ansible-galaxy collection list mutual_tls.nginx >/dev/null
     echo "mutual_tls.nginx is found through .cache"
 }
 
