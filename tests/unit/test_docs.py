@@ -151,7 +151,7 @@ def link_faults(text: str, place: Path) -> list[str]:
         link = pair[0] or pair[1]
         if re.match(r"[a-z]+:", link):
             continue
-        path, _, anchor = link.partition("#")
+        path, dummy, anchor = link.partition("#")
         target = (place.parent / path).resolve() if path else place
         if path and not target.exists():
             found.append(link)
