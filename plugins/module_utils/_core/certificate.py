@@ -65,6 +65,11 @@ class CertificateFacts:
         return names.text(self.issuer)
 
     @property
+    def common_name(self) -> str:
+        """The first one of the subject, or ""."""
+        return next(iter(names.common_names(self.subject)), "")
+
+    @property
     def self_issued(self) -> bool:
         return names.canonical(self.subject) == names.canonical(self.issuer)
 

@@ -138,8 +138,8 @@ def _facts(der: bytes, parsed: Any, public_key: Any, place: str) -> CertificateF
     signature_type, digest = _signature(parsed)
     facts = CertificateFacts(
         sha256=hashlib.sha256(der).hexdigest(),
-        subject=_rdns(parsed.subject),
-        issuer=_rdns(parsed.issuer),
+        subject=rdns(parsed.subject),
+        issuer=rdns(parsed.issuer),
         serial=parsed.serial_number,
         version=parsed.version.value + 1,
         not_before=_moment(parsed, "not_valid_before"),
@@ -151,7 +151,7 @@ def _facts(der: bytes, parsed: Any, public_key: Any, place: str) -> CertificateF
         signature_digest=digest,
         place=place,
     )
-    return replace(facts, **_extensions(parsed))
+    return replace(facts, **extension_values(parsed))
 
 
 def _moment(parsed: Any, attribute: str) -> datetime:
@@ -163,7 +163,7 @@ def _moment(parsed: Any, attribute: str) -> datetime:
     return naive.replace(tzinfo=timezone.utc)
 
 
-def _rdns(name: Any) -> Rdns:
+def rdns(name: Any) -> Rdns:
     return tuple(tuple((attribute.oid.dotted_string, _text(attribute.value)) for attribute in rdn)
                  for rdn in name.rdns)
 
@@ -190,7 +190,7 @@ def _signature(parsed: Any) -> tuple[str, str]:
     return kind, algorithm.name if algorithm is not None else ""
 
 
-def _extensions(parsed: Any) -> dict[str, Any]:
+def extension_values(parsed: Any) -> dict[str, Any]:
     x509 = _deps.x509
     values: dict[str, Any] = {}
     unknown: list[str] = []
@@ -227,7 +227,7 @@ def _authority(value: Any) -> dict[str, Any]:
     issuer: Rdns | None = None
     for general in value.authority_cert_issuer or []:
         if isinstance(general, _deps.x509.DirectoryName):
-            issuer = _rdns(general.value)
+            issuer = rdns(general.value)
             break
     return {"authority_key_id": value.key_identifier, "authority_issuer": issuer,
             "authority_serial": value.authority_cert_serial_number}
@@ -324,6 +324,10 @@ def sha256_hex(source: Source) -> str:
 
 def serial_hex(source: Source) -> str:
     """Upper-case with whole bytes, as nginx's $ssl_client_serial (i2a_ASN1_INTEGER)."""
-    serial = first(source).facts.serial
+    return serial_text(first(source).facts.serial)
+
+
+def serial_text(serial: int) -> str:
+    """``serial_hex`` of the number."""
     digits = f"{abs(serial):X}"
     return ("-" if serial < 0 else "") + ("0" if len(digits) % 2 else "") + digits

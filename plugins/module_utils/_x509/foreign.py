@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import os.path
+import posixpath
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
@@ -26,8 +26,8 @@ def foreign_identity(directory: str, common_name: str, at: datetime,
     ca = _certificate(ca_name, ca_name, ca_key, ca_key, at, is_ca=True)
     leaf = _certificate(_name(common_name), ca_name, leaf_key, ca_key, at, is_ca=False)
     encoding = _deps.serialization.Encoding.PEM
-    certificate_path = os.path.join(directory, "foreign.pem")
-    private_key_path = os.path.join(directory, "foreign.key")
+    certificate_path = posixpath.join(directory, "foreign.pem")
+    private_key_path = posixpath.join(directory, "foreign.key")
     write(private_key_path, leaf_key.to_pem())
     write(certificate_path, leaf.public_bytes(encoding) + ca.public_bytes(encoding))
     return certificate_path, private_key_path
