@@ -13,6 +13,9 @@ export RUFF_CACHE_DIR := $(CACHE)/ruff
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_SYSTEM_CERTS := true
 export UV_PYTHON_DOWNLOADS := never
+# Each step's output goes to the screen and to a log.
+export NO_COLOR := 1
+export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -23,9 +26,7 @@ help: ## this list
 	@awk -F': ## ' '/^[a-z]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## bring up real hosts, run site.yml against them, show the proof (root, Debian 12)
-	@rm -f $(CACHE)/timings.tsv
-	@code=0; $(MAKE) --no-print-directory setup && $(STEP) 'images' tests/lab/images.sh bare bookworm && \
-	python tests/lab/demo.py || code=1; $(STEP) --table; exit $$code
+	@tests/lab/demo
 
 test: ## every check, on real hosts at the end (root, Debian 12)
 	@tests/lab/all.sh
