@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import Problems
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import Problems, suggest
 
 
 class Context:
     """What reading one host needs: its name, where relative paths begin, and where problems go."""
 
-    def __init__(self, host: str, inventory_dir: Optional[str]) -> None:
+    def __init__(self, host: str, inventory_dir: str | None) -> None:
         self.host = host
+        #: Other names by which a route may call the host.
+        self.aliases: set[str] = set()
+        #: Where each route stands.
+        self.route_places: list[str] = []
         self.inventory_dir = inventory_dir
         self.problems = Problems()
         self.warnings: list[str] = []
@@ -52,11 +56,11 @@ class Context:
             return word
         return int(text)
 
-    def file(self, value: Optional[str], place: str, secret: bool = False) -> Optional[str]:
-        """A controller path made absolute: beside the inventory, else in the working directory where it exists there.
+    def file(self, value: str | None, place: str, secret: bool = False) -> str | None:
+        """A controller path made absolute: beside the inventory, or in the working directory if it is there.
 
-        Whether the file can be read is not checked, the one who reads it says where it looked. Content in place of
-        a path is refused without showing it; a *secret* that is no path at all must be a file that exists.
+        Whether the file can be read is not checked: who reads it says where it looked. Content in place of a
+        path is refused without showing it, and so is a *secret* that is neither absolute nor a file.
         """
         if value is None:
             return None
@@ -79,7 +83,7 @@ class Context:
             self.problems.add(
                 place,
                 "names no file (the value is not shown, it may be the passphrase itself).",
-                f"Put the passphrase into a file, vault-encrypted, beside the inventory ({self.inventory_dir}).",
+                "Put the passphrase into a file beside the inventory, vault-encrypted.",
             )
             return None
         return there[0] if there else looked[0]
@@ -96,3 +100,31 @@ def check_names(entries: list[dict[str, Any]], variable: str, what: str, context
         if name in seen:
             context.problems.add(place, f"there are two {what}s called {name!r}.")
         seen.add(name)
+
+
+def choose(wanted: str, names: list[str], usual: str, place: str, context: Context) -> str:
+    """The credential of a site or route: the one named, else the only one, else the one called *usual*."""
+    if wanted in names:
+        return wanted
+    if wanted:
+        context.problems.add(
+            place,
+            f"there is no credential {wanted!r}.",
+            suggest(wanted, names) or f"There is: {_listed(names)}.",
+        )
+        return ""
+    if len(names) == 1:
+        return names[0]
+    if usual in names:
+        return usual
+    context.problems.add(
+        place,
+        f"must be given: there are several credentials and none called {usual!r}."
+        if names
+        else "there is no credential at all.",
+    )
+    return ""
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"

@@ -117,7 +117,7 @@ def _check_length(common_name: str, place: str, context: Context) -> None:
     if len(common_name) > COMMON_NAME_LIMIT:
         context.problems.add(
             place,
-            f"the common name {common_name!r} has {len(common_name)} characters, a certificate holds {COMMON_NAME_LIMIT}.",
+            f"the common name {common_name!r} has over {COMMON_NAME_LIMIT} characters.",
             "Give the host a shorter inventory name, its address goes into ansible_host.",
         )
 

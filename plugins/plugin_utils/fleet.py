@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any
 
 import jinja2
 
@@ -14,7 +14,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS, build_host
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import read, suggest
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
 
 def host_model(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,14 +23,14 @@ def host_model(variables: Mapping[str, Any]) -> dict[str, Any]:
     Raises MtlsError with all problems.
     """
     host = str(variables["inventory_hostname"])
-    member = variables["group_names"] if "group_names" in variables else []
+    member = variables.get("group_names") or []
     model, context = build_host(host, variables, [side for group, side in GROUPS.items() if group in member])
     _refuse({host: context})
     return model
 
 
 def fleet_model(
-    hostvars: Mapping[str, Any], hosts: Optional[Iterable[str]], groups: Mapping[str, Iterable[str]]
+    hostvars: Mapping[str, Any], hosts: Iterable[str] | None, groups: Mapping[str, Iterable[str]]
 ) -> dict[str, Any]:
     """``{hosts: {name: model}, edges: [..], warnings: [..]}`` of *hosts*, by default all of both groups.
 
@@ -39,7 +39,10 @@ def fleet_model(
     members = {group: set(groups.get(group) or ()) for group in GROUPS}
     if hosts is None:
         hosts = dict.fromkeys(host for group in GROUPS for host in groups.get(group) or ())
-    models, contexts = {}, {}
+    if not any(members.values()):
+        raise MtlsError("The groups mtls_servers and mtls_proxies are both empty.", remedy=_like_ours(groups))
+    models: dict[str, dict[str, Any]] = {}
+    contexts: dict[str, Context] = {}
     for host in map(str, hosts):
         variables = hostvars[host]
         if isinstance(variables, jinja2.Undefined):
@@ -50,13 +53,20 @@ def fleet_model(
         models[host], contexts[host] = build_host(host, variables, sides)
         _check_private_ca_host(models[host], contexts[host], groups)
     _check_one_private_ca(models, contexts)
-    edges = _connect(models, contexts, hostvars)
+    edges = _connect(models, contexts)
     _refuse(contexts)
     return {
         "hosts": models,
         "edges": edges,
         "warnings": _grouped((host, text) for host, c in contexts.items() for text in c.warnings),
     }
+
+
+def _like_ours(groups: Iterable[str]) -> str:
+    """What to do about group names that were meant to be ours."""
+    near = [(name, suggest(name, GROUPS)) for name in sorted(groups) if name not in GROUPS]
+    told = [f"There is {name}. {remedy}" for name, remedy in near if remedy]
+    return " ".join(told) or "Put the hosts of Server A into the one, those of Server B into the other."
 
 
 def _refuse(contexts: Mapping[str, Context]) -> None:
@@ -101,7 +111,7 @@ def _check_private_ca_host(
 
 def _check_one_private_ca(models: dict[str, dict[str, Any]], contexts: dict[str, Context]) -> None:
     """One authority for the fleet: two would be made in one run, and neither side would trust the other."""
-    first: Optional[dict[str, Any]] = None
+    first: dict[str, Any] | None = None
     for host, model in models.items():
         if not _uses_private_ca(model):
             continue
@@ -110,7 +120,7 @@ def _check_one_private_ca(models: dict[str, dict[str, Any]], contexts: dict[str,
             if model["private_ca"][key] != first["private_ca"][key]:
                 contexts[host].problems.add(
                     f"private_ca_{key}",
-                    f"is {model['private_ca'][key]!r} here and {first['private_ca'][key]!r} on {first['host']}.",
+                    f"is {model['private_ca'][key]!r}, and {first['private_ca'][key]!r} on {first['host']}.",
                     "A fleet has one private authority: set it for all hosts.",
                 )
 
@@ -118,12 +128,7 @@ def _check_one_private_ca(models: dict[str, dict[str, Any]], contexts: dict[str,
 class _Servers:
     """The A hosts, by server name and by the names under which a route may call them."""
 
-    def __init__(
-        self,
-        models: Mapping[str, dict[str, Any]],
-        hostvars: Mapping[str, Any],
-        contexts: Mapping[str, Context],
-    ) -> None:
+    def __init__(self, models: Mapping[str, dict[str, Any]], contexts: Mapping[str, Context]) -> None:
         self.models = {host: model for host, model in models.items() if "server" in model["sides"]}
         self.complete = not any(
             contexts[host].problems for host in contexts if host not in models or host in self.models
@@ -134,13 +139,7 @@ class _Servers:
             for site in model["sites"]:
                 for name in site["server_names"]:
                     self.by_name.setdefault(name, []).append((host, site))
-            facts = (
-                read(hostvars[host], "ansible_facts", contexts[host].problems)
-                if "ansible_facts" in hostvars[host]
-                else None
-            )
-            fqdn = (facts or {}).get("fqdn") or host
-            for alias in {host.lower(), str(model["address"]).lower(), str(fqdn).lower()}:
+            for alias in contexts[host].aliases:
                 self.by_alias.setdefault(alias, []).append(host)
         self.common = self.names_of(self.models)
 
@@ -152,7 +151,7 @@ class _Servers:
         return sorted(set.intersection(*names)) if names else []
 
     def default_addresses(self, name: str, proxy: str) -> list[str]:
-        """Inventory name and port of each A with a site of that *name*: of the first listen that others can reach."""
+        """Inventory name of each A with a site of that *name*, and the first port that *proxy* reaches."""
         addresses: dict[str, str] = {}
         for host, site in self.by_name.get(name, []):
             ports = [
@@ -167,27 +166,26 @@ class _Servers:
     def at(self, address: str) -> list[tuple[str, int]]:
         """The A hosts that *address* names, with its port."""
         host, _colon, port = address.rpartition(":")
-        return [(name, int(port)) for name in self.by_alias.get(host.strip("[]").lower(), [])]
+        return [(name, int(port)) for name in self.by_alias.get(forms.plain_address(host), [])]
 
 
 def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _connect(
-    models: dict[str, dict[str, Any]], contexts: dict[str, Context], hostvars: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _connect(models: dict[str, dict[str, Any]], contexts: dict[str, Context]) -> list[dict[str, Any]]:
     """Fills the routes of all B hosts and returns the edges.
 
     What follows from Server A's sites is not judged while an A host has problems of its own.
     """
-    servers = _Servers(models, hostvars, contexts)
+    servers = _Servers(models, contexts)
     edges: list[dict[str, Any]] = []
     for host, model in models.items():
-        for index, route in enumerate(model["routes"]):
-            place = f"mtls_proxy_routes[{index}]"
+        for place, route in zip(contexts[host].route_places, model["routes"]):
             _fill_route(host, route, place, servers, contexts[host])
-            found = [_edge(host, route, address, servers, contexts[host]) for address in route["servers"]]
+            found = [
+                _edge(host, route, address, place, servers, contexts[host]) for address in route["servers"]
+            ]
             _fill_probe_path(route, found, place, servers, contexts[host])
             edges.extend(found)
     return edges
@@ -203,7 +201,7 @@ def _fill_route(host: str, route: dict[str, Any], place: str, servers: _Servers,
             context.problems.add(
                 f"{place}.server_name",
                 _no_common_name(names, servers),
-                "Name it, with server_names on Server A to match.",
+                "Set it in mtls_proxy_routes, and server_names on Server A to match.",
             )
             return
         route["server_name"] = names[0]
@@ -231,7 +229,7 @@ def _no_common_name(names: list[str], servers: _Servers) -> str:
 
 
 def _edge(
-    host: str, route: dict[str, Any], address: str, servers: _Servers, context: Context
+    host: str, route: dict[str, Any], address: str, place: str, servers: _Servers, context: Context
 ) -> dict[str, Any]:
     """One B, one route, one server. External where no site of this inventory answers there."""
     edge = {
@@ -250,6 +248,12 @@ def _edge(
             if route["server_name"] in site["server_names"] and port in [
                 entry["port"] for entry in site["listeners"]
             ]:
+                if site["proxy_protocol"]:
+                    context.problems.add(
+                        place,
+                        f"site {site['name']!r} of {server} expects the PROXY protocol on {address}.",
+                        "Server B does not speak it: name the load balancer in servers.",
+                    )
                 return {**edge, "server": server, "site": site["name"], "external": False}
     if ours and route["server_name"] and servers.complete:
         context.warnings.append(

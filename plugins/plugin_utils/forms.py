@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The forms of single values: addresses, names, headers, paths, fingerprints. Pure; nothing is resolved or opened.
+"""The forms of single values: addresses, names, headers, paths, fingerprints. Nothing is resolved or opened.
 
 Each function returns the value in its one normal form or raises MtlsError with message and remedy.
 All of them end in nginx's configuration, so none lets through a character that nginx's lexer would act on.
@@ -64,6 +64,12 @@ def hostname(text: str) -> str:
     return str(ipaddress.ip_address(text)) if is_ip(text) else dns_name(text, wildcard=True)
 
 
+def plain_address(text: str) -> str:
+    """A host in the form in which two spellings of it are equal, without brackets."""
+    bare = text.strip("[]").lower()
+    return str(ipaddress.ip_address(bare)) if is_ip(bare) else bare
+
+
 def is_ip(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -87,7 +93,7 @@ def listener(text: str) -> dict[str, Any]:
     if not is_ip(bare) or (host or "").startswith("[") != (":" in bare) or "%" in bare:
         raise MtlsError(
             f"{text!r}: {host!r} is not an IP address.",
-            remedy="Write the address itself: what a name stands for depends on the resolver when nginx starts.",
+            remedy="Write the address: what a name stands for depends on the resolver when nginx starts.",
         )
     address = ipaddress.ip_address(bare)
     return {"address": str(address), "port": port, "ipv6": address.version == 6, "spec": text}
@@ -131,6 +137,8 @@ def _port(digits: str, text: str) -> int:
 
 def backend_url(text: str) -> dict[str, Any]:
     """``{scheme, servers, uri}`` of a URL, ``http://host:port/uri`` or ``[http://]unix:/path[:/uri]``."""
+    if not text.isascii() or not text.isprintable() or " " in text:  # urlsplit drops line breaks in silence
+        raise MtlsError(f"{text!r} is not a URL.")
     url = text if not text.startswith("unix:") else f"http://{text}"
     unix = re.match(r"(http)://(unix:[^:]*)(?::(/.*))?\Z", url)
     if unix:
@@ -164,7 +172,7 @@ def location(text: str) -> str:
     if not _PATH.match(text) or "//" in text or any(part in (".", "..") for part in text.split("/")):
         raise MtlsError(
             f"{text!r} is not a path.",
-            remedy="It begins with / and has no spaces, quotes, ; { } $ % # or backslashes, nor // or dots alone.",
+            remedy="It begins with / and has no space, quote, backslash, ; { } $ % #, no // and no ...",
         )
     return text
 
@@ -211,7 +219,7 @@ def sha256(text: str) -> str:
 
 def _digest(text: str, digits: int, kind: str) -> str:
     plain = text.replace(":", "").lower()
-    if not re.match(r"[0-9a-f]{%d}\Z" % digits, plain):
+    if not (len(plain) == digits and re.match(r"[0-9a-f]+\Z", plain)):
         raise MtlsError(
             f"{text!r} is not a {kind} fingerprint.", remedy=f"It has {digits} hexadecimal digits; quote it."
         )

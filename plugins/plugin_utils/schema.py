@@ -9,13 +9,14 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import jinja2
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.release import __version__ as core_version
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 
@@ -31,7 +32,17 @@ REGISTERED = frozenset({"mtls_server_result", "mtls_proxy_result"})
 #: Kept out of the model, so never read: not even a vault is opened for it.
 UNREAD = frozenset({"private_ca_passphrase"})
 
+#: Values that are planned, and what is said until then.
+NOT_YET = {
+    ("issuer", "command"): "An issuer by command comes later; until then use private_ca or files.",
+    ("store", "hsm"): "Keys in a hardware token come later; until then use file.",
+}
+UNKNOWN = {"sha256": "nginx knows no SHA-256 fingerprint of a client. Give sha1, or certificate with src."}
+#: Digits without quotes are decimal or octal to YAML.
+HEXADECIMAL = frozenset({"serial", "sha1"})
+
 _FLAT = ("type", "elements", "choices", "default")
+_LEAVES_TEMPLATES = tuple(map(int, core_version.split(".")[:2])) < (2, 19)
 
 
 class Problems:
@@ -52,7 +63,7 @@ class Problems:
         return bool(self.found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def role_options() -> dict[str, dict[str, Any]]:
     """Role to its options, as ``meta/argument_specs.yml`` beside this file's collection says."""
     roles = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "roles")
@@ -92,7 +103,7 @@ def unknown_variables(names: Iterable[str], problems: Problems) -> list[str]:
 
 
 def read(variables: Mapping[str, Any], name: str, problems: Problems) -> Any:
-    """The value of one variable as plain data; None where it is not set or cannot be rendered (then a problem)."""
+    """The value of one variable as plain data; None where it is not set, or, with a problem, not rendered."""
     if name not in variables:
         return None
     try:
@@ -117,8 +128,7 @@ def _plain(value: Any) -> Any:
         raise _Unrendered(getattr(value, "_undefined_message", "a variable in it is undefined"))
     if isinstance(value, str):
         text = str(value)
-        # core 2.18 hands out the template itself when a variable in it is undefined.
-        if "{{" in text or "{%" in text:
+        if _LEAVES_TEMPLATES and ("{{" in text or "{%" in text):  # core 2.18 does so for undefined variables
             raise _Unrendered(f"a variable in {text!r} is undefined")
         return text
     if isinstance(value, Mapping):
@@ -135,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def overlay(below: Any, above: Any) -> Any:
-    """*above* laid over *below*: mappings are merged, a value that is None is not given, all else replaces."""
+    """*above* laid over *below*: mappings are merged, None counts as not given, all else replaces."""
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return below if above is None else above
     return {**below, **{key: overlay(below.get(key), item) for key, item in above.items()}}
@@ -153,11 +163,15 @@ def fill(
     known = {}
     for key, value in given.items():
         if key not in options:
-            problems.add(f"{path}{key}", "there is no such key.", suggest(key, options))
+            problems.add(f"{path}{key}", "there is no such key.", UNKNOWN.get(key) or suggest(key, options))
         elif value is not None:
-            known[key] = value
+            misfit = _misfit(key, options[key], value)
+            if misfit:
+                problems.add(f"{path}{key}", misfit)
+            else:
+                known[key] = value
     for key, option in options.items():
-        if option.get("required") and key not in known:
+        if option.get("required") and given.get(key) is None:
             problems.add(f"{path}{key}", "is missing.")
     flat = {key: {word: option[word] for word in _FLAT if word in option} for key, option in options.items()}
     result = ArgumentSpecValidator(flat).validate(known)
@@ -165,7 +179,7 @@ def fill(
         for key in list(known):
             messages = ArgumentSpecValidator({key: flat[key]}).validate({key: known[key]}).error_messages
             if messages:
-                problems.add(f"{path}{key}", _complaint(options[key], known.pop(key), messages[0]))
+                problems.add(f"{path}{key}", _complaint(key, options[key], known.pop(key), messages[0]))
         result = ArgumentSpecValidator(flat).validate(known)
     filled = result.validated_parameters
     return {
@@ -187,10 +201,24 @@ def _deeper(option: Mapping[str, Any], value: Any, place: str, problems: Problem
     return value
 
 
-def _complaint(option: Mapping[str, Any], value: Any, message: str) -> str:
+def _misfit(key: str, option: Mapping[str, Any], value: Any) -> str:
+    """What Ansible would make a text or number of without a word, and should not."""
+    if option["type"] == "int" and isinstance(value, bool):
+        return "must be a whole number."
+    if option["type"] == "str" and isinstance(value, (dict, list)):
+        return "must be a text."
+    if key in HEXADECIMAL and isinstance(value, (int, float)):
+        return "is a number to YAML. Quote it: it is hexadecimal."
+    items = value if option.get("elements") == "str" and isinstance(value, list) else []
+    if any(isinstance(item, (dict, list)) for item in items):
+        return "must be a list of texts."
+    return ""
+
+
+def _complaint(key: str, option: Mapping[str, Any], value: Any, message: str) -> str:
     """Ansible's sentence where it helps, ours where it would repeat the value or say less."""
     if "choices" in option and not isinstance(value, (dict, list)):
-        remedy = suggest(str(value), option["choices"])
+        remedy = NOT_YET.get((key, value)) or suggest(str(value), option["choices"])
         return f"{value!r} is not one of {', '.join(option['choices'])}.{' ' + remedy if remedy else ''}"
     kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
     words = {
