@@ -181,6 +181,7 @@ import os
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_store as rules
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_store as disk
@@ -199,7 +200,8 @@ def read(path, name, intermediate, now):
     roots = []
     for number, root in sorted(found.items()):
         rules.check_subject(root.facts.subject_text, name, number, path)
-        roots.append({"generation": number, "certificate": root.pem.decode("ascii"), "sha256": root.facts.sha256})
+        text = root.pem.decode("ascii")
+        roots.append({"generation": number, "certificate": text, "sha256": root.facts.sha256})
     store = {"path": path, "roots": roots, "chain": "", "make": None, "issuer": None}
     if step.makes:
         half_made = os.path.join(path, "generations", str(newest)) if step.generation == newest else None
@@ -234,7 +236,9 @@ def record(place, text, params, now):
     entry = {
         **{key: leaf[key] for key in ("serial", "subject")},
         "names": leaf["san"]["dns"] + leaf["san"]["ip"],
-        **{"host": params["host"], "side": side, "credential": credential},
+        "host": params["host"],
+        "side": side,
+        "credential": credential,
         **{key: leaf[key] for key in ("not_before", "not_after", "sha256", "issuer")},
         "generation": params["generation"],
     }

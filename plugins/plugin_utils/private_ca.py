@@ -1,12 +1,13 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the private CA asks before it signs: is the request the one that the model wants, and who trusts what."""
+"""What the private CA asks before it signs: is the request what the model wants, and who trusts what."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.names import as_ip
 

@@ -124,7 +124,7 @@ def next_step(newest: int, files: Collection[str], intermediate: bool, path: str
     if intermediate and complete_issuer:
         return Step(newest, (), True)
     if ROOT_KEY not in have:
-        hint = "Or set private_ca_intermediate: true, so that the intermediate signs." if complete_issuer else ""
+        hint = "Or set private_ca_intermediate: true, and the intermediate signs." if complete_issuer else ""
         raise _lost(where, ROOT_KEY, hint)
     return Step(newest, _issuing(have, intermediate), intermediate)
 

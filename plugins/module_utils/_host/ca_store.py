@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 import time
-from typing import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Callable
 
 from .._core import ca_store as rules
 from .._core.errors import MtlsError
@@ -117,12 +118,12 @@ def append(path: str, lines: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: str, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+def _locked(path: str) -> Iterator[None]:
     """The directory with its first files, under flock(2): a dead process leaves no lock behind."""
     _home(path)
     handle = os.open(os.path.join(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +131,7 @@ def _locked(path: str, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise MtlsError(
-                        f"{path}/.lock is held by another process for more than {timeout_s:.0f} s.",
+                        f"{path}/.lock is held by another process for more than {LOCK_TIMEOUT_S:.0f} s.",
                         rules.PLACE,
                         f"See who it is with: fuser -v {path}/.lock",
                     ) from None
