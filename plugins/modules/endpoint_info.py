@@ -387,8 +387,8 @@ probes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.result import finish
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import merge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.endpoint import ask
@@ -448,7 +448,7 @@ def describe(der: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = SecretModule(
         argument_spec={
             **OPTIONS,
             "probes": {
@@ -462,12 +462,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     common = dict(module.params)
-    probes = common.pop("probes")
-    try:
-        results = [ask(entry, describe) for entry in merge(common, probes)]
-    except MtlsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, probes=results)
+    entries = merge(common, common.pop("probes"))
+    finish(module, lambda: {"changed": False, "probes": [ask(entry, describe) for entry in entries]})
 
 
 if __name__ == "__main__":

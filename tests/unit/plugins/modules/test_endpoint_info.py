@@ -34,13 +34,20 @@ def _pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return make_pki(tmp_path_factory.mktemp("pki"))
 
 
+@pytest.fixture(name="log")
+def _log() -> list[str]:
+    """What the module wrote to the host's syslog."""
+    return []
+
+
 @pytest.fixture(name="run")
-def _run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def _run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
     def run(check_mode: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_remote_tmp": "/tmp"}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # core 2.19 and later
-        monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda *_a, **_k: None)
+        monkeypatch.setattr(basic, "has_journal", False)
+        monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda _self, message: log.append(message))
         with pytest.raises(SystemExit):
             endpoint_info.main()
         return json.loads(capsys.readouterr().out)
@@ -176,7 +183,6 @@ def test_an_identity_by_path_and_by_content(pki: Pki, run: Run, names: tuple[str
         options[f"private_key_{kind}"] = value(key)
     if passphrase:
         options["private_key_passphrase"] = passphrase
-    before = os.listdir("/proc/self/fd")
     with tls_server(server_context(pki, verify_mode=ssl.CERT_REQUIRED)) as served:
         result = run(
             host="127.0.0.1", port=served.port, server_name="server.test", verify_hostname=True, **options
@@ -184,7 +190,7 @@ def test_an_identity_by_path_and_by_content(pki: Pki, run: Run, names: tuple[str
     assert result["probes"][0]["status"] == 200
     assert served.clients == ["client"]
     assert "PRIVATE KEY" not in json.dumps(result)
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert not [fd for fd in os.scandir("/proc/self/fd") if "memfd:mtls" in os.path.realpath(fd.path)]
 
 
 def test_a_passphrase_by_path(pki: Pki, run: Run, tmp_path: Path) -> None:
@@ -271,6 +277,12 @@ def test_bad_input_fails_with_option_and_path(
     assert result["failed"] is True
     assert filled(words) in result["msg"]
     assert "secret" not in json.dumps(result)
+
+
+def test_no_secret_in_the_log_of_the_host(pki: Pki, run: Run, log: list[str]) -> None:
+    secret = {"certificate_content": text(pki, "client.pem"), "private_key_content": text(pki, "client.key")}
+    run(host="127.0.0.1", port=1, **secret, probes=[secret, {"private_key_passphrase": "correct horse"}])
+    assert log == ["Invoked"]
 
 
 def test_secrets_are_masked_and_paths_are_not() -> None:
