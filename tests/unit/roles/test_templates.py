@@ -8,6 +8,7 @@ What nginx does with them is Molecule's; here is what must stand in them whateve
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -17,6 +18,10 @@ from pathlib import Path
 
 import crossplane
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADERS = {
@@ -104,6 +109,18 @@ PLAY = """
 """
 
 
+def self_signed(path):
+    """Writes a certificate; gives its SHA-1 as nginx's $ssl_client_fingerprint has it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.stem)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256())
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate.fingerprint(hashes.SHA1()).hex()
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     """{nginx version: {sites: [..], proxy: {listeners, routes}}}, by one run of ansible-playbook."""
@@ -117,7 +134,10 @@ def rendered(tmp_path_factory):
         }
         for name, version in versions.items()
     }
-    fleet = {"hosts": {name: {"sites": SITES, "routes": ROUTES, "credentials": []} for name in hosts}}
+    pki = {name: self_signed(folder / f"{name}.pem") for name in ("allowed", "probe")}
+    sites = [*SITES, site("by-file", allow=[{"certificate": {"src": str(folder / "allowed.pem")}}])]
+    probe = {"name": "probe", "issuer": "files", "files": {"certificate": str(folder / "probe.pem")}}
+    fleet = {"hosts": {name: {"sites": sites, "routes": ROUTES, "credentials": [probe]} for name in hosts}}
     roles = {"server": str(ROOT / "roles" / "mtls_server"), "proxy": str(ROOT / "roles" / "mtls_proxy")}
     shared = {"mtls_fleet": fleet, **roles, "out": str(folder)}
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
@@ -132,7 +152,8 @@ def rendered(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {version: json.loads((folder / f"{name}.json").read_text()) for name, version in versions.items()}
+    found = {version: json.loads((folder / f"{name}.json").read_text()) for name, version in versions.items()}
+    return {**found, "sha1": pki}
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +206,7 @@ def test_every_name_at_http_level_is_used_once_over_all_blocks(blocks):
         if d["directive"] in ("map", "upstream", "log_format")
     ]
     assert len(names) == len(set(names))
-    assert len([name for kind, name in names if kind == "upstream"]) == len(SITES) + len(ROUTES)
+    assert len([name for kind, name in names if kind == "upstream"]) == len(SITES) + 1 + len(ROUTES)
 
 
 @pytest.mark.parametrize("name", [given["name"] for given in SITES])
@@ -228,6 +249,17 @@ def test_an_empty_allowlist_lets_every_verified_client_in_and_another_does_not(b
     for name, default in (("plain", "1"), ("a-b", "0")):
         listed = next(d for d in blocks[name] if d["directive"] == "map" and d["args"][1].endswith("_listed"))
         assert listed["block"][0]["args"] == [default]
+
+
+def test_certificates_given_as_files_are_told_by_their_fingerprint(blocks, rendered):
+    maps = {
+        d["args"][1]: [key["directive"] for key in d["block"]]
+        for d in blocks["by-file"]
+        if d["directive"] == "map"
+    }
+    assert f"~^SUCCESS:{rendered['sha1']['allowed']}:" in maps["$mtls_server_byDfile_listed"]
+    assert f"~^SUCCESS:{rendered['sha1']['probe']}:" in maps["$mtls_server_byDfile_probe"]
+    assert f"~^SUCCESS:{rendered['sha1']['allowed']}:" not in maps["$mtls_server_byDfile_probe"]
 
 
 def test_tls_profiles(blocks):
