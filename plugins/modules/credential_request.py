@@ -75,7 +75,8 @@ options:
         choices: [server, client]
         required: true
       common_name:
-        description: The common name, at most 64 characters. Empty for none, if there are O(credentials[].hostnames).
+        description:
+          - The common name, at most 64 characters. Empty for none, if there are O(credentials[].hostnames).
         type: str
         default: ""
       hostnames:

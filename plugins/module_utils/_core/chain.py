@@ -109,9 +109,10 @@ def verify(leaf: CertificateFacts, sent: Sequence[CertificateFacts], trusted: Se
                               f" {depth}.", leaf.place))
     faults += date_faults(path.certificates, at)
     faults += purpose_faults(path.certificates, purpose)
-    faults += _issuer_faults(path, signed_by)
+    known = [*trusted, *sent]
+    faults += _issuer_faults(path, known, signed_by)
     faults += strength_faults(path)
-    return Verdict(not faults, path, tuple(faults) if faults else tuple(_remarks(path, sent)))
+    return Verdict(not faults, path, tuple(faults or _remarks(path, sent, known)))
 
 
 def _why_incomplete(path: Path, sent: Sequence[CertificateFacts], trusted: Sequence[CertificateFacts],
@@ -182,7 +183,7 @@ def purpose_faults(certificates: Sequence[CertificateFacts], purpose: str,
             if not rules.serves_purpose(cert, purpose, as_issuer=index > 0)]
 
 
-def _issuer_faults(path: Path, signed_by: SignedBy) -> list[Finding]:
+def _issuer_faults(path: Path, known: Sequence[CertificateFacts], signed_by: SignedBy) -> list[Finding]:
     faults: list[Finding] = []
     below = 0  # CAs below the issuer, self-issued ones not counted (RFC 5280, 6.1.4)
     for subject, issuer in zip(path.certificates, path.certificates[1:]):
@@ -198,15 +199,31 @@ def _issuer_faults(path: Path, signed_by: SignedBy) -> list[Finding]:
         if not issuer.self_issued:
             below += 1
         if not signed_by(subject, issuer):
-            faults.append(Finding("chain.signature_invalid",
-                                  f"The signature of {_quoted(subject)} was not made with the key of"
-                                  f" {_quoted(issuer)}.", subject.place))
+            faults.append(_wrong_key(subject, issuer, known, signed_by))
     for cert in path.certificates:
         if cert.unknown_critical:
             faults.append(Finding("chain.unknown_critical",
                                   f"{_quoted(cert)} has the critical extension"
                                   f" {', '.join(cert.unknown_critical)}.", cert.place))
     return faults
+
+
+def _wrong_key(subject: CertificateFacts, issuer: CertificateFacts, known: Sequence[CertificateFacts],
+               signed_by: SignedBy) -> Finding:
+    if any(signed_by(subject, twin) for twin in _untold(subject, issuer, known)):
+        return Finding("chain.no_key_identifier",
+                       f"{_quoted(subject)} does not say which key signed it, and of the CAs called"
+                       f" {_quoted(issuer)} OpenSSL tries the first only, which did not.", subject.place)
+    return Finding("chain.signature_invalid",
+                   f"The signature of {_quoted(subject)} was not made with the key of {_quoted(issuer)}.",
+                   subject.place)
+
+
+def _untold(subject: CertificateFacts, issuer: CertificateFacts,
+            known: Sequence[CertificateFacts]) -> list[CertificateFacts]:
+    """Others of the issuer's name, with other keys, that no identifier tells apart from it."""
+    return [cert for cert in known if cert.public_key_sha256 != issuer.public_key_sha256
+            and likely_issued(cert, subject)]
 
 
 def strength_faults(path: Path) -> list[Finding]:
@@ -220,12 +237,19 @@ def strength_faults(path: Path) -> list[Finding]:
                      for cert in signed if rules.weak_signature(cert)]
 
 
-def _remarks(path: Path, sent: Sequence[CertificateFacts]) -> list[Finding]:
-    """What works here only because of this bundle."""
-    lent = [cert for cert in path.certificates[1:-1] if cert not in sent]
-    return [Finding("chain.missing_intermediate",
+def _remarks(path: Path, sent: Sequence[CertificateFacts],
+             known: Sequence[CertificateFacts]) -> list[Finding]:
+    """What works here only because of this bundle, or of its order."""
+    lent = [Finding("chain.missing_intermediate",
                     f"{_quoted(cert)} is not in the chain; it verifies because the trust bundle has it.",
-                    path.certificates[0].place, harmless=True) for cert in lent]
+                    path.certificates[0].place, harmless=True)
+            for cert in path.certificates[1:-1] if cert not in sent]
+    untold = [Finding("chain.no_key_identifier",
+                      f"{_quoted(subject)} does not say which key signed it; it verifies because the right one"
+                      f" of the CAs called {_quoted(issuer)} is the first.", subject.place, harmless=True)
+              for subject, issuer in zip(path.certificates, path.certificates[1:])
+              if _untold(subject, issuer, known)]
+    return lent + untold
 
 
 def in_order(certificates: Sequence[CertificateFacts]) -> bool:

@@ -41,8 +41,8 @@ def days_left(not_after: datetime, at: datetime) -> int:
 
 
 def is_expired(not_after: datetime, at: datetime) -> bool:
-    """RFC 5280, 4.1.2.5: the validity includes both dates."""
-    return utc(at) > utc(not_after)
+    """OpenSSL refuses in the very second of notAfter (X509_cmp_time), though RFC 5280, 4.1.2.5 includes it."""
+    return utc(at) >= utc(not_after)
 
 
 def is_not_yet_valid(not_before: datetime, at: datetime) -> bool:

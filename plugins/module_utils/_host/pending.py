@@ -30,7 +30,8 @@ def read_live(base: str, part: str, name: str, file: str) -> Optional[bytes]:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise MtlsError(f"It cannot be read: {error.strerror}.", path, "Run as root (become: true).") from None
+        raise MtlsError(f"It cannot be read: {error.strerror}.", path,
+                        "Run as root (become: true).") from None
 
 
 @contextlib.contextmanager

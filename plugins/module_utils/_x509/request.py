@@ -114,7 +114,8 @@ def _pending_key(data: Optional[bytes], wanted: Wanted, wanted_key: Optional[key
 def make(private_key: key.PrivateKey, wanted: Wanted) -> bytes:
     """PEM of a request for just this use: never a CA, no other purpose than the wanted one."""
     x509 = _deps.x509
-    subject = [x509.NameAttribute(_deps.NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else []
+    names_given = [wanted.common_name] if wanted.common_name else []
+    subject = [x509.NameAttribute(_deps.NameOID.COMMON_NAME, name) for name in names_given]
     use = {"serverAuth": _deps.ExtendedKeyUsageOID.SERVER_AUTH,
            "clientAuth": _deps.ExtendedKeyUsageOID.CLIENT_AUTH}[wanted.use]
     builder = (
