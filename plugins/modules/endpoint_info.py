@@ -23,6 +23,8 @@ description:
     O(trust_content) to verify it.
 notes:
   - Redirects are not followed, and no proxy of the environment is used.
+  - nginx's C(proxy_ssl_verify) is stricter than O(trust_path) here. It takes no IP address for a name, and by
+    default one intermediate at most.
   - Names of TLS alerts are in RFC 8446, B.2. Number 112 is C(unrecognized_name), what nginx sends for
     C(ssl_reject_handshake on); 40 is C(handshake_failure), 70 C(protocol_version), 48 C(unknown_ca),
     116 C(certificate_required).

@@ -98,7 +98,7 @@ class _Files:
         if certificate is None:
             return None
         passphrase = self._entry.get("private_key_passphrase")
-        secret = passphrase.encode("utf-8") if passphrase else None
+        secret = _bytes(passphrase) if passphrase else None
         if self._entry.get("private_key_passphrase_path"):
             lines = self._read("private_key_passphrase_path", 4096).splitlines()
             secret = lines[0] if lines else b""
@@ -115,9 +115,9 @@ class _Files:
         try:
             with open(path, "rb") as file:
                 return file.read(size)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise MtlsError(
-                f"{path} cannot be read: {error.strerror}.",
+                f"{path} cannot be read: {getattr(error, 'strerror', error)}.",
                 f"{self._entry['place']}{option}",
                 "It is a path on the host that the module runs on.",
             ) from error
@@ -130,8 +130,13 @@ class _Files:
         descriptor = os.memfd_create("mtls")
         self._stack.callback(os.close, descriptor)
         with open(descriptor, "wb", closefd=False) as file:
-            file.write(self._entry[option].encode("utf-8"))
+            file.write(_bytes(self._entry[option]))
         return f"/proc/self/fd/{descriptor}"
+
+
+def _bytes(text: str) -> bytes:
+    """Return *text* as UTF-8; a lone surrogate, of which PEM has none, must only not raise."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _result(

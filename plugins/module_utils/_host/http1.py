@@ -64,7 +64,7 @@ def render_request(
             raise MtlsError(f"{name!r} is not a header name.", "headers")
         if name.lower() in _OWN_HEADERS:
             raise MtlsError(f"{name} is set by the probe itself.", "headers", "For Host use http_host.")
-        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        if re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", value):
             raise MtlsError(f"The value of {name} holds a control character.", "headers")
         lines.append(f"{name}: {value}")
     if body or method in ("POST", "PUT", "PATCH"):

@@ -20,18 +20,27 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Callable, NoReturn, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_name, alert_number
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.http1 import (
     HttpError,
     Response,
     read_response,
     render_request,
 )
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.tls_client import (
+    TLS_VERSIONS,
+    Identity,
+    client_context,
+    received_alert,
+    served_chain,
+    words,
+)
 
-TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+__all__ = ["Identity", "Observation", "Session", "Target", "probe"]
+
+_TIMEOUT_LIMIT_S = 3600
 _TICKET_WAIT_S = 0.25
 _UNIX = "unix:"
 
@@ -45,7 +54,8 @@ class Target:
     *address*: a name, an IP address, or ``unix:/path``. *server_name*: the SNI; "" and IP addresses send
     none. *http_host*: default *server_name*, else the address. *tls_version*: "", "1.2" or "1.3".
     *cafile*: verify the server's chain by it; with *verify_hostname* also *server_name* (the address,
-    where that is an IP address and there is no name).
+    where that is an IP address and there is no name). What nginx's ``proxy_ssl_verify`` would refuse and
+    this does not: an IP address among the names of the certificate, a chain of more than one intermediate.
     """
 
     address: str
@@ -69,15 +79,6 @@ class Target:
             return self.address
         host = self.address.strip("[]")
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The client certificate (leaf first, then its chain) and its key, both PEM files."""
-
-    certificate_path: str
-    private_key_path: str
-    passphrase: Optional[bytes] = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,11 @@ def probe(
     request = _check(target, timeout_s)
     context = None
     if target.tls:
-        context = session.context if session else _context(target, identity)
+        context = (
+            session.context
+            if session
+            else client_context(identity, target.cafile, target.verify_hostname, target.tls_version)
+        )
     call = _Call(target, time.monotonic() + timeout_s, timeout_s)
     with contextlib.ExitStack() as stack:
         try:
@@ -182,8 +187,7 @@ class _Call:
     def fail(self, error: Exception) -> None:
         """Put *error* into words; the phase stays the one it happened in."""
         if isinstance(error, ssl.SSLError):
-            self.seen.alert = _alert(error)
-            self.seen.error = _tls_words(error, self.seen.alert)
+            self.seen.alert, self.seen.error = received_alert(error), words(error)
         # socket.timeout became TimeoutError in Python 3.10; one with an errno is the kernel's own.
         elif isinstance(error, (socket.timeout, TimeoutError)) and not error.errno:
             self.seen.error = f"no end within {self._timeout_s:g} s"
@@ -222,7 +226,7 @@ class _Call:
         def work() -> None:
             try:
                 done.append(call())
-            except UnicodeError:  # a label over 63 characters, from the idna codec
+            except ValueError:  # a label over 63 characters (UnicodeError of the idna codec), a NUL
                 failed.append(OSError("this is no host name"))
             except OSError as error:
                 failed.append(error)
@@ -267,7 +271,7 @@ class _Call:
         self.seen.protocol = tls.version() or ""
         self.seen.cipher = (tls.cipher() or ("",))[0]
         self.seen.session_reused = bool(tls.session_reused)
-        self.seen.served, self.seen.served_complete = _served(tls)
+        self.seen.served, self.seen.served_complete = served_chain(tls)
 
     def _exchange(self, connection: socket.socket, request: bytes) -> None:
         refused: Optional[OSError] = None
@@ -285,7 +289,11 @@ class _Call:
             with self._phase("response"):
                 read_response(lambda size: self._receive(connection, size), self.target.method, response)
         except (OSError, HttpError) as error:
-            if refused is None or response.status or (isinstance(error, ssl.SSLError) and _alert(error)):
+            if (
+                refused is None
+                or response.status
+                or (isinstance(error, ssl.SSLError) and received_alert(error))
+            ):
                 raise
             self.seen.phase = "request"
             raise refused from error
@@ -325,8 +333,10 @@ class _Call:
 
 def _check(target: Target, timeout_s: float) -> bytes:
     """Return the request to send. Raises MtlsError for a target that nobody could be asked by."""
-    if timeout_s <= 0:
-        raise MtlsError(f"{timeout_s:g} is not a time to wait.", "timeout_s", "Give seconds above 0.")
+    if not 0 < timeout_s <= _TIMEOUT_LIMIT_S:  # so put, it refuses NaN, too
+        raise MtlsError(
+            f"{timeout_s:g} is not a time to wait.", "timeout_s", f"Give up to {_TIMEOUT_LIMIT_S} seconds."
+        )
     if not target.address or target.address == _UNIX:
         raise MtlsError("There is nobody to ask.", "host", "Give a name, an IP address or unix:/path.")
     if not 1 <= target.port <= 65535:
@@ -355,91 +365,6 @@ def _check(target: Target, timeout_s: float) -> bytes:
     if not host:
         host = "localhost" if target.address.startswith(_UNIX) else target.name.rpartition(":")[0]
     return render_request(target.method, target.path, host, target.headers, target.body)
-
-
-def _context(target: Target, identity: Optional[Identity]) -> ssl.SSLContext:
-    """Return a new context with Python's and the system's own minimum for protocols, keys and digests."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if target.cafile:
-        try:
-            context.load_verify_locations(cafile=target.cafile)
-        except OSError as error:
-            _unusable("CA file", target.cafile, error)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.check_hostname = target.verify_hostname
-    if target.tls_version:
-        context.minimum_version = context.maximum_version = TLS_VERSIONS[target.tls_version]
-    if identity is not None:
-        _load_identity(context, identity)
-    return context
-
-
-def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
-    asked = []
-
-    def passphrase() -> bytes:
-        # Without a callable OpenSSL would ask on the terminal, and hang there.
-        asked.append(True)
-        if identity.passphrase is None:
-            raise MtlsError(
-                "The private key is encrypted.", identity.private_key_path, "Give its passphrase."
-            )
-        return identity.passphrase
-
-    try:
-        context.load_cert_chain(identity.certificate_path, identity.private_key_path, passphrase)
-    except OSError as error:
-        if asked:
-            raise MtlsError(
-                "The private key cannot be decrypted with this passphrase.", identity.private_key_path
-            ) from error
-        _unusable("client certificate and key", identity.certificate_path, error)
-    except ValueError as error:
-        raise MtlsError(
-            "The passphrase is longer than OpenSSL can take.", identity.private_key_path
-        ) from error
-
-
-def _unusable(what: str, path: str, error: OSError) -> NoReturn:
-    reason = str(error.strerror or error)
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "it is not in PEM form").lower().replace("_", " ")
-    raise MtlsError(f"The {what} cannot be loaded: {reason}.", path) from error
-
-
-def _served(tls: ssl.SSLSocket) -> tuple[list[bytes], bool]:
-    """Return the certificates that the peer sent and whether these are all of them."""
-    leaf = tls.getpeercert(binary_form=True)
-    if leaf is None:
-        return [], False
-    public = getattr(tls, "get_unverified_chain", None)  # Python 3.13: list of DER
-    if public is not None:
-        return [bytes(der) for der in public()] or [leaf], True
-    private = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", None)  # 3.10 to 3.12
-    chain = private() if private is not None else None
-    if not chain:
-        return [leaf], False
-    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain], True
-
-
-def _tls_words(error: ssl.SSLError, alert: Optional[int]) -> str:
-    if alert is not None:
-        return f"the server sent TLS alert {alert} ({alert_name(alert)})"
-    if isinstance(error, ssl.SSLEOFError):
-        return "the connection was closed without a word of TLS"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not accepted: {error.verify_message} ({error.verify_code})"
-    if error.reason == "WRONG_VERSION_NUMBER":
-        return "the answer is not TLS"
-    # "[SSL: BAD_SIGNATURE] bad signature (_ssl.c:1000)": the line is one of CPython's own source.
-    return re.sub(r"\s*\(_ssl\.c:\d+\)$", "", str(error.args[-1]))
-
-
-def _alert(error: ssl.SSLError) -> Optional[int]:
-    number = alert_number(error.reason or "")
-    return alert_number(str(error)) if number is None else number
 
 
 def _proxy_header(connection: socket.socket) -> bytes:

@@ -265,14 +265,16 @@ def test_nobody_listens() -> None:
     assert (seen.phase, seen.error) == ("connect", "Connection refused")
 
 
-@pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 64 + ".test", "a..test"])
+@pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 64 + ".test", "a..test", "a\0b"])
 def test_a_name_without_an_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(host: str, *_rest: Any, **_more: Any) -> Any:
+        if "\0" in host:
+            raise ValueError("embedded null character")
         host.encode("idna")
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    seen = probe(Target(name, 443))
+    seen = probe(Target(name, 443, http_host="h"))
     assert seen.phase == "resolve"
     assert seen.error
 
@@ -330,12 +332,12 @@ def test_the_deadline_is_for_the_whole_call(handler: Any, tls: bool, phase: str,
         seen = ask(Served(port), tls=tls, timeout_s=0.4)
         took = time.monotonic() - begun
     assert (seen.phase, seen.status, seen.error) == (phase, status, "no end within 0.4 s")
-    assert took < 1
+    assert took < 3
 
 
 def test_the_deadline_holds_inside_tls(pki: Pki) -> None:
     def pause(connection: socket.socket) -> None:
-        for _part in range(40):
+        for _part in range(200):
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             time.sleep(0.05)
 
@@ -344,23 +346,23 @@ def test_the_deadline_holds_inside_tls(pki: Pki) -> None:
         seen = ask(served, timeout_s=0.4)
         took = time.monotonic() - begun
     assert (seen.phase, seen.error) == ("response", "no end within 0.4 s")
-    assert took < 1.2
+    assert took < 3
 
 
 def test_the_deadline_holds_for_a_peer_that_does_not_read() -> None:
-    with listening(lambda connection: time.sleep(3)) as port:
+    with listening(lambda connection: time.sleep(8)) as port:
         begun = time.monotonic()
         seen = ask(Served(port), tls=False, method="POST", body=b"x" * 30_000_000, timeout_s=0.4)
     assert (seen.phase, seen.error) == ("request", "no end within 0.4 s")
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 3
 
 
 def test_the_deadline_holds_for_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: time.sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: time.sleep(8))
     begun = time.monotonic()
     seen = probe(Target("slow.test"), timeout_s=0.2)
     assert (seen.phase, seen.error) == ("resolve", "no end within 0.2 s")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 3
 
 
 @pytest.mark.parametrize("end", [b"", b"Content-Length: 9000000\r\n", b"Transfer-Encoding: chunked\r\n"])
@@ -455,7 +457,7 @@ def test_no_session_where_the_server_gives_none(pki: Pki) -> None:
     with tls_server(context) as served:
         begun = time.monotonic()
         assert ask(served, tls_version="1.3").session is None
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 3
 
 
 def test_sessions_and_secrets_are_not_printed(pki: Pki) -> None:
@@ -512,6 +514,8 @@ def test_an_encrypted_key(pki: Pki) -> None:
             with pytest.raises(MtlsError, match=word) as caught:
                 ask(served, Identity(*files, passphrase))
             assert caught.value.place == files[1]
+        with pytest.raises(MtlsError, match="mismatch"):
+            ask(served, Identity(pki.path("foreign.pem"), files[1], PASSPHRASE))
         with pytest.raises(MtlsError, match="longer than OpenSSL"):
             ask(served, Identity(*files, b"x" * 2000))
     assert len(served.requests) == 1
@@ -554,12 +558,14 @@ def test_a_trust_file_that_cannot_be_loaded(pki: Pki, name: str) -> None:
         ({"http_host": "a\r\nb"}, "http_host"),
         ({"headers": (("X", "a\r\nY: b"),)}, "headers"),
         ({"headers": (("X:", "a"),)}, "headers"),
+        ({"headers": (("X", "\ud800"),)}, "headers"),
         ({"headers": (("HOST", "a"),)}, "headers"),
         ({"headers": (("Content-Length", "1"),)}, "headers"),
         ({"tls_version": "1.1"}, "tls_version"),
         ({"server_name": ".a"}, "server_name"),
         ({"server_name": "a\0b"}, "server_name"),
         ({"server_name": "a b"}, "server_name"),
+        ({"server_name": "\ud800"}, "server_name"),
         ({"server_name": "a" * 64}, "server_name"),
         ({"verify_hostname": True}, "verify_hostname"),
         ({"address": "a.test", "cafile": "x", "verify_hostname": True}, "verify_hostname"),
@@ -571,9 +577,10 @@ def test_a_target_that_cannot_be_meant(target: dict[str, Any], place: str) -> No
     assert caught.value.place == place
 
 
-def test_a_time_that_cannot_be_meant() -> None:
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf")])
+def test_a_time_that_cannot_be_meant(timeout_s: float) -> None:
     with pytest.raises(MtlsError) as caught:
-        probe(Target("127.0.0.1", 1), timeout_s=0)
+        probe(Target("127.0.0.1", 1), timeout_s=timeout_s)
     assert caught.value.place == "timeout_s"
 
 
