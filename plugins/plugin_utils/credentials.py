@@ -35,9 +35,7 @@ def _credential(
 ) -> dict[str, Any]:
     name, issuer = entry["name"] or "", entry["issuer"]
     if name == PROBE:
-        context.problems.add(
-            f"{place}.name", f"{PROBE!r} is reserved for the identity of the proof.", "Choose another name."
-        )
+        context.problems.add(f"{place}.name", f"{PROBE!r} is reserved for the proof.", "Choose another name.")
     hostnames = context.each(forms.hostname, entry["hostnames"], f"{place}.hostnames")
     if side == "server":
         hostnames = _server_hostnames(

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jinja2
-
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
@@ -44,13 +42,12 @@ def fleet_model(
     models: dict[str, dict[str, Any]] = {}
     contexts: dict[str, Context] = {}
     for host in map(str, hosts):
-        variables = hostvars[host]
-        if isinstance(variables, jinja2.Undefined):
+        if host not in hostvars:
             contexts[host] = Context(host, None)
             contexts[host].problems.add("hosts", "there is no such host in the inventory.")
             continue
         sides = [side for group, side in GROUPS.items() if host in members[group]]
-        models[host], contexts[host] = build_host(host, variables, sides)
+        models[host], contexts[host] = build_host(host, hostvars[host], sides)
         _check_private_ca_host(models[host], contexts[host], groups)
     _check_one_private_ca(models, contexts)
     edges = _connect(models, contexts)

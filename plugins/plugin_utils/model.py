@@ -37,7 +37,9 @@ def build_host(host: str, variables: Mapping[str, Any], sides: list[str]) -> tup
     Routes without ``servers`` or ``server_name`` have them still empty: `fleet` fills them.
     """
     context = Context(host, None)
-    context.inventory_dir = read(variables, "inventory_dir", context.problems)
+    beside = read(variables, "inventory_dir", context.problems)
+    # Without an inventory file Ansible says "None", a text (core 2.18 to 2.21).
+    context.inventory_dir = beside if isinstance(beside, str) and os.path.isabs(beside) else None
     context.warnings += unknown_variables(variables, context.problems)
     address = str(read(variables, "ansible_host", context.problems) or host)
     facts = variables.get("ansible_facts")
@@ -102,9 +104,7 @@ def _nginx(values: Mapping[str, Any], context: Context) -> dict[str, Any]:
     context.parse(forms.time, settings["worker_shutdown_timeout"], "nginx_mtls_worker_shutdown_timeout")
     context.parse(forms.unit, settings["service"], "nginx_mtls_service")
     if settings["keep"] < 1:
-        context.problems.add(
-            "nginx_mtls_keep", "must be at least 1.", "Without an older release there is none to go back to."
-        )
+        context.problems.add("nginx_mtls_keep", "must be at least 1, or there is none to go back to.")
     return settings
 
 
