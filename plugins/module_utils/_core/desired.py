@@ -18,6 +18,7 @@ from . import release
 from .blocks import Site, sites
 from .default_server import DefaultPlan, Trust, UserServer, plan_defaults
 from .errors import MtlsError
+from .inputs import passphrase_of
 from .release import PARTS, Source, credential_files, credential_path
 from .tlsconf import DEFAULT_DEPTH, TlsSettings, settings_of, tls_conf
 
@@ -25,6 +26,10 @@ from .tlsconf import DEFAULT_DEPTH, TlsSettings, settings_of, tls_conf
 PROBE = "probe"
 _PURPOSES = {"server": "server", "proxy": "client"}
 _FILES = {"certificate": "fullchain.pem", "private_key": "privkey.pem"}
+
+
+class NotYet(MtlsError):
+    """An input that an earlier step makes, and that does not exist yet; in check mode it becomes a line of the plan."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Credential:
     files: Source
     changed: bool = False
     key_path: str = ""
+    hostnames: tuple[str, ...] = ()
     findings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -57,19 +63,26 @@ class Desired:
 
     source: Source
     credentials: list[Credential]
+    waiting: list[str] = field(default_factory=list)
 
 
-def build(parts: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools) -> Desired:
-    """Lay *parts* (the module's option) over the *live* source. Raises MtlsError, naming the option."""
+def build(
+    parts: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools, planning: bool = False
+) -> Desired:
+    """Lay *parts* (the module's option) over the *live* source. Raises MtlsError, naming the option.
+
+    *planning*: a credential whose input does not exist yet becomes a sentence in ``waiting``, not a fault.
+    """
     source: Source = {}
     credentials: list[Credential] = []
+    waiting: Optional[list[str]] = [] if planning else None
     for part in PARTS:
         given = parts.get(part)
         if given is None:
             source.update(release.part_of(live, part))
             credentials += [_kept(part, name, live) for name in release.credential_names(live, part)]
             continue
-        credentials += _credentials(part, given, live, tools)
+        credentials += _credentials(part, given, live, tools, waiting)
         for kind, folder in release.FOLDERS.items():
             if folder.startswith(part + "/"):
                 source.update(_blocks(part, kind, given.get(kind), live))
@@ -78,8 +91,9 @@ def build(parts: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools) -> 
             source[credential_path(credential.part, credential.name, file)] = data
         credential.changed = credential.files != credential_files(live, credential.part, credential.name)
     source.pop("server/default.conf", None)
-    release.check_references(source)
-    return Desired(source, credentials)
+    if not waiting:
+        release.check_references(source)
+    return Desired(source, credentials, waiting or [])
 
 
 def _blocks(
@@ -99,18 +113,27 @@ def _blocks(
 
 
 def _credentials(
-    part: str, given: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools
+    part: str, given: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools, waiting: Optional[list[str]]
 ) -> list[Credential]:
     listed = given.get("credentials")
     if listed is None:
         return [_kept(part, name, live) for name in release.credential_names(live, part)]
     names = [release.check_name(spec["name"], "credential") for spec in listed]
-    for name in names:
-        if names.count(name) > 1:
+    found = []
+    for spec in listed:
+        if names.count(spec["name"]) > 1:
             raise MtlsError(
-                f"'{name}' is listed twice.", f"parts.{part}.credentials", "Give each a name of its own."
+                f"'{spec['name']}' is listed twice.",
+                f"parts.{part}.credentials",
+                "Give each a name of its own.",
             )
-    return [_credential(part, spec, live, tools) for spec in listed]
+        try:
+            found.append(_credential(part, spec, live, tools))
+        except NotYet as error:
+            if waiting is None:
+                raise
+            waiting.append(f"{error.place}: {error.message}")
+    return found
 
 
 def _kept(part: str, name: str, live: Mapping[str, bytes]) -> Credential:
@@ -135,6 +158,7 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
     try:
         files = _pair(spec, before, place, tools)
         credential = Credential(part, name, purpose, files, key_path=spec.get("private_key_path") or "")
+        credential.hostnames = tuple(spec.get("hostnames") or ())
         if part == "server" and name == PROBE:
             return credential
         depth = _trust(spec, before, credential, place, tools)
@@ -149,7 +173,7 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
 
 def _placed(error: MtlsError, place: str) -> MtlsError:
     inner = f"{place}: {error.place}" if error.place else place
-    return MtlsError(error.message, inner, error.remedy, error.code)
+    return type(error)(error.message, inner, error.remedy, error.code)
 
 
 def _given(spec: Mapping[str, Any], what: str, tools: Tools) -> Optional[bytes]:
@@ -163,7 +187,7 @@ def _given(spec: Mapping[str, Any], what: str, tools: Tools) -> Optional[bytes]:
 
 def _passphrase(spec: Mapping[str, Any], tools: Tools) -> Optional[bytes]:
     if spec.get("private_key_passphrase"):
-        return bytes(spec["private_key_passphrase"].encode())
+        return passphrase_of(spec["private_key_passphrase"])
     if spec.get("private_key_passphrase_path"):
         return tools.read(spec["private_key_passphrase_path"]).rstrip(b"\r\n")
     return None
@@ -184,7 +208,7 @@ def _pair(spec: Mapping[str, Any], before: Mapping[str, bytes], place: str, tool
     for what, file in _FILES.items():
         if file not in files:
             if file not in before:
-                raise MtlsError(
+                raise NotYet(
                     f"No {what.replace('_', ' ')} is given, and the live release has none to keep.",
                     place,
                     f"Give {what}_path, {what}_content or {what}_src.",
@@ -214,13 +238,17 @@ def _trust(
     trust = spec.get("trust")
     if trust is None or trust.get("sources") is None:
         if "trust.pem" not in before:
-            raise MtlsError(
+            raise NotYet(
                 "No trust is given, and the live release has none to keep.",
                 place,
                 "Give trust.sources: the CAs that this side accepts from the other one.",
             )
         credential.files["trust.pem"] = before["trust.pem"]
         return None
+    if not trust["sources"]:
+        raise NotYet(
+            "trust.sources is empty.", place, "List the CAs that this side accepts from the other one."
+        )
     bundle = tools.bundle(_sources(trust["sources"], f"{place}.trust.sources", tools), trust)
     credential.files["trust.pem"] = bundle.pem
     credential.findings += [finding.to_dict() for finding in bundle.findings]
@@ -245,9 +273,8 @@ def _settings(spec: Mapping[str, Any], before: Mapping[str, bytes], depth: Optio
     if wanted not in (None, "auto"):
         return TlsSettings(int(wanted), sessions)
     if depth is None:
+        # The trust is kept, so what was computed from it, or asked for beside it, is kept as well.
         depth = kept.verify_depth if kept else DEFAULT_DEPTH
-    elif wanted is None and kept:
-        depth = kept.verify_depth
     return TlsSettings(depth, sessions)
 
 

@@ -187,6 +187,15 @@ class Dump:
     def main(self) -> str:
         return next(iter(self.files), "")
 
+    def moved(self, here: str, there: str) -> Dump:
+        """The same dump with the directory *here* called *there* in the names of its files."""
+        return Dump(
+            {
+                (there + name[len(here) :] if name.startswith(here + "/") else name): text
+                for name, text in self.files.items()
+            }
+        )
+
     def tree(self) -> tuple[Directive, ...]:
         """Everything in one tree, each include replaced by what it brought in, in nginx's order."""
         return tuple(self._read(self.main, ())) if self.files else ()

@@ -24,6 +24,7 @@ from .listen import Listen
 
 UNKNOWN_NAME = "mtls-unknown.invalid"
 FOREIGN = "foreign"
+SESSION = "session from before"
 OK, FAILED, INCONCLUSIVE, WAS_FAILING = "ok", "failed", "inconclusive", "was_failing"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -262,7 +263,7 @@ def session_probes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> l
                 found.append(
                     replace(
                         positive,
-                        kind="session from before",
+                        kind=SESSION,
                         want_status=(),
                         want_words=(),
                         expected="not resumed",
@@ -367,7 +368,7 @@ def judge(probe: Probe, answers: Sequence[Answer]) -> Row:
 
 
 def _judge_one(probe: Probe, answer: Answer) -> Row:
-    if probe.kind == "session from before":
+    if probe.kind == SESSION:
         return _judge_session(probe, answer)
     if probe.want_leaf:
         return _judge_leaf(probe, answer)
@@ -490,7 +491,9 @@ def settle(
             (row.probe.part, row.probe.credential),
             (f"{row.probe.part} block", row.probe.subject),
         } & changed
-        if before is not None and before.verdict == FAILED and before.cause == row.cause and not touched:
+        same = before is not None and before.verdict == FAILED and before.cause == row.cause
+        # The id of the release is this call's doing, whatever was served before.
+        if same and not touched and row.cause != "id":
             row.verdict = WAS_FAILING
         else:
             blocking.append(row)
@@ -513,3 +516,21 @@ def drifted(rows: Sequence[Row]) -> bool:
 
 def _local(probe: Probe) -> bool:
     return probe.kind in ("client accepted", "certificate served", "release served")
+
+
+_REMEDIES = {
+    "id": "nginx serves another release: see whether somebody else's reload or a second nginx is at work.",
+    "leaf": "Another server block answers with its own certificate there: look for one with the same name.",
+    "unreachable": "Start that server, or open the way to it, and run again: what is prepared is taken up.",
+    "certificate": "Mend the certificate or the name of that server, or this side's trust, and run again.",
+    "refused": "The other side's trust does not accept this certificate, or it is sent without its intermediate.",
+    "forbidden": "Put the client on the site's allow list, or use another credential.",
+    "upstream": "See nginx's error log on this host for the cause; endpoint_info asks that server directly.",
+    "admitted": "A client got in that must not: look at trust, ssl_verify_client and sessions of the site.",
+    "identity": "Another client certificate was seen: does another upstream or server block answer?",
+}
+
+
+def remedy(row: Row) -> str:
+    """What a person does about a failed row."""
+    return _REMEDIES.get(row.cause, "See the row's got, and nginx's error log on this host.")

@@ -109,9 +109,7 @@ class Nginx:
         return Tested(done.code == 0, lines, done.seconds, wanted)
 
 
-def locate(
-    timeout_s: float, runner: Run = run, which: Callable[[str], Optional[str]] = shutil.which
-) -> Optional[str]:
+def locate(which: Callable[[str], Optional[str]] = shutil.which) -> Optional[str]:
     """The nginx program, also where root's PATH lacks sbin; None where it is not installed."""
     for name in ("nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"):
         found = which(name)

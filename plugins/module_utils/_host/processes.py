@@ -10,6 +10,7 @@ old workers (nginx-facts: "Files, reload, atomicity"). So a reload is judged by 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -57,25 +58,24 @@ def _read(path: str) -> str:
 
 
 class Processes:
-    """nginx processes below *proc*, in this process's own pid namespace: a container's are not ours."""
+    """nginx processes below *proc*, in this process's own pid namespace; those of containers are not ours."""
 
     def __init__(self, proc: str = "/proc", kill: Callable[[int, int], None] = os.kill) -> None:
         self._proc = proc
         self._kill = kill
 
     def all(self) -> Iterator[Process]:
-        home = self._namespace("self")
         for name in os.listdir(self._proc):
             if name.isdigit():
                 title = _read(f"{self._proc}/{name}/cmdline").replace("\0", " ").strip()
-                if title.startswith("nginx: ") and self._namespace(name) == home:
+                if title.startswith("nginx: ") and not self._in_container(name):
                     yield Process(int(name), self._parent(name), title)
 
-    def _namespace(self, name: str) -> str:
-        try:
-            return os.readlink(f"{self._proc}/{name}/ns/pid")
-        except OSError:
-            return ""
+    def _in_container(self, name: str) -> bool:
+        # NSpid has one number for each pid namespace from here inwards (proc_pid_status(5)). The link ns/pid
+        # would be refused for a worker's uid where root lacks CAP_SYS_PTRACE.
+        found = re.search(r"^NSpid:((?:\s+\d+)+)$", _read(f"{self._proc}/{name}/status"), re.MULTILINE)
+        return bool(found and len(found.group(1).split()) > 1)
 
     def _parent(self, name: str) -> int:
         # Field 4 of /proc/PID/stat, counted behind the command, which may hold blanks and parentheses.

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings the controller's files into the module's arguments, before any connection is made."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import content_of, hide_passphrase
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import sources
+
+_PASSPHRASE = "private_key_passphrase"
+_PRIVATE = ("private_key_content", _PASSPHRASE)
+
+Reader = Callable[[str, str], bytes]
+
+
+def with_content(arguments: dict[str, Any], read: Reader) -> dict[str, Any]:
+    """The arguments with each ``*_src`` replaced by the content that *read(path, option)* gives."""
+    parts = {
+        part: _part(part, given, read) if isinstance(given, dict) else given
+        for part, given in (arguments.get("parts") or {}).items()
+    }
+    return {**arguments, "parts": parts} if parts else dict(arguments)
+
+
+def _part(part: str, given: dict[str, Any], read: Reader) -> dict[str, Any]:
+    if given.get("credentials") is None:
+        return dict(given)
+    credentials = [
+        _credential(f"parts.{part}.credentials[{one['name']}]", one, read) for one in given["credentials"]
+    ]
+    return {**given, "credentials": credentials}
+
+
+def _credential(place: str, given: dict[str, Any], read: Reader) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in given.items():
+        if not name.endswith("_src"):
+            result[name] = value
+        elif name == f"{_PASSPHRASE}_src" and value:
+            result[_PASSPHRASE] = read(value, f"{place}.{name}").decode().rstrip("\r\n")
+        elif value:
+            result[f"{name[:-4]}_content"] = content_of(read(value, f"{place}.{name}"))
+    if result.get(_PASSPHRASE):
+        result[_PASSPHRASE] = hide_passphrase(result[_PASSPHRASE])
+    if result.get("trust"):
+        trust = dict(result["trust"])
+        trust["sources"] = _list(f"{place}.trust.sources", trust.get("sources") or [], read)
+        result["trust"] = trust
+    if result.get("crl"):
+        result["crl"] = _list(f"{place}.crl", result["crl"], read)
+    return result
+
+
+def _list(place: str, given: list[dict[str, Any]], read: Reader) -> list[dict[str, Any]]:
+    return [
+        {"content": content_of(read(one["src"], f"{place}[{number}].src"))} if one.get("src") else dict(one)
+        for number, one in enumerate(given)
+    ]
+
+
+def holds_private_content(arguments: dict[str, Any]) -> bool:
+    """Is there a key or a passphrase among the contents, also one that was put in a certificate's place?"""
+    for given in (arguments.get("parts") or {}).values():
+        for credential in (given or {}).get("credentials") or []:
+            if any(credential.get(name) for name in _PRIVATE):
+                return True
+            if any("PRIVATE KEY-----" in str(value) for value in credential.values()):
+                return True
+    return False
+
+
+class ActionModule(ActionBase):
+    """``release`` with files of the controller."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self._validated()
+        try:
+            arguments = with_content(arguments, self._reader(variables))
+        except MtlsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        wrap_async = bool(self._task.async_val)
+        if holds_private_content(arguments) and not self._is_pipelining_enabled("new", wrap_async):
+            raise AnsibleActionFail(
+                "parts: a private key or passphrase would be written to temporary files, because this connection does "
+                "not pipeline or remote files are kept. Set ansible_pipelining: true for the host, and leave "
+                "ANSIBLE_KEEP_REMOTE_FILES unset; or put the key on the host and name it by private_key_path."
+            )
+        result.update(
+            self._execute_module(
+                module_name="mutual_tls.nginx.release",
+                module_args=arguments,
+                task_vars=task_vars,
+                wrap_async=wrap_async,
+            )
+        )
+        return result
+
+    def _validated(self) -> dict[str, Any]:
+        """The task's arguments; a wrong one fails here, and its message names the option."""
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(dict(self._task.args))
+        if checked.error_messages:
+            raise AnsibleActionFail("; ".join(checked.error_messages))
+        given = {name: checked.validated_parameters[name] for name in self._task.args}
+        return {name: _without_none(value) for name, value in given.items()}
+
+    def _reader(self, variables: dict[str, Any]) -> Reader:
+        folders = [variables.get("inventory_dir") or "", os.getcwd()]
+
+        def read(path: str, option: str) -> bytes:
+            return sources.read(self._loader, sources.find(path, folders, option), option)
+
+        return read
+
+
+def _without_none(value: Any) -> Any:
+    """The validator fills in None for every option of a dict that was not given."""
+    if isinstance(value, dict):
+        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_none(inner) for inner in value]
+    return value

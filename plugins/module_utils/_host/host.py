@@ -1,0 +1,235 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nginx of one host as a transaction needs it: its configuration without us, its master, its include of us."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from .._core import release
+from .._core.default_server import UserServer, user_servers
+from .._core.errors import MtlsError
+from .._core.nginx_conf import Directive, Dump
+from . import files, shadow
+from .nginx import ErrorLog, Finished, Nginx, Tested, build_of, configuration_path
+from .processes import Process, Processes
+
+NO_NGINX = MtlsError("nginx is not installed on this host.", "nginx", "Install the package nginx.")
+
+
+@dataclass(frozen=True)
+class Service:
+    """The unit that starts nginx; *run* is the injected runner of commands."""
+
+    name: str
+    run: Callable[[list[str], float], Finished]
+    timeout_s: float
+
+    def enabled(self) -> bool:
+        try:
+            return self.run(["systemctl", "is-enabled", "--quiet", self.name], self.timeout_s).code == 0
+        except OSError:
+            return False
+
+    def start(self) -> bool:
+        try:
+            return self.run(["systemctl", "start", self.name], self.timeout_s).code == 0
+        except OSError:
+            return False
+
+
+class Host:
+    """Reads and tests; what it writes are the two small files outside the base that let nginx find us."""
+
+    def __init__(
+        self,
+        base: str,
+        binary: str,
+        processes: Processes,
+        timeout_s: float,
+        scratch: str,
+        run: Callable[[list[str], float], Finished],
+    ) -> None:
+        built = build_of(binary, timeout_s, run)
+        masters = [one for one in processes.all() if one.is_master]
+        arguments = masters[0].arguments if len(masters) == 1 else []
+        self.nginx = Nginx(binary, built, configuration_path(built, arguments), timeout_s, run)
+        self.base = base
+        self.processes = processes
+        self._scratch = scratch
+        directory = self.nginx.conf_directory
+        if os.path.commonpath([directory, base]) != directory or base == directory:
+            raise MtlsError(
+                f"It does not lie below {directory}, where {self.nginx.conf_path} is.",
+                f"base ({base})",
+                "Set nginx_mtls_base to a directory below nginx's own: relative includes start there.",
+            )
+        self.include = f"{os.path.relpath(base, directory)}/current/mtls.conf"
+        self.include_file = f"{directory}/conf.d/mtls.conf"
+        self._main_file = f"{directory}/modules-enabled/mtls.conf"
+        self._pid_file = built.pid_path
+        self._error_log = built.error_log
+        self.test_seconds = 0.0
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        return self.nginx.built.version
+
+    # -- processes
+
+    def master(self) -> Optional[Process]:
+        return self.processes.master(self._pid_file)
+
+    def error_log(self) -> ErrorLog:
+        return ErrorLog(self._error_log)
+
+    # -- tests
+
+    def test_live(self) -> Tested:
+        tested = self.nginx.test(pid_file=self._pid_file)
+        self.test_seconds = tested.seconds
+        return tested
+
+    def test_with(self, release_directory: str) -> Tested:
+        """``nginx -T`` of the whole configuration with another release in the live one's place."""
+        with shadow.scratch(self._scratch) as folder:
+            conf_path = shadow.build(folder, self.nginx.conf_path, self.base, release_directory)
+            tested = self.nginx.test(conf_path, dump=True, pid_file=self._pid_file)
+        directory = self.nginx.conf_directory
+        lines = [line.replace(folder, directory) for line in tested.lines]
+        dump = tested.dump.moved(folder, directory) if tested.dump else None
+        self.test_seconds = max(self.test_seconds, tested.seconds)
+        return Tested(tested.ok, lines, tested.seconds, dump)
+
+    def judge_dump(self, dump: Dump, expected: list[str]) -> None:
+        """Raises MtlsError where the dump is not of the release under test: blind tests pass as well."""
+        absolute = [name for name, text in dump.files.items() if f"{self.base}/current/" in _includes(text)]
+        if absolute:
+            raise MtlsError(
+                f"It includes {self.base}/current by an absolute path, so no test sees another release.",
+                absolute[0],
+                f"Write the include relative: {os.path.dirname(self.include)}/…",
+                "include.absolute",
+            )
+        missing = [name for name in expected if name not in dump.files]
+        if missing:
+            raise MtlsError(
+                f"nginx does not read it, nor {missing[0]}.",
+                self.include_file,
+                f"Let the http block of {self.nginx.conf_path} include conf.d/*.conf.",
+                "include.missing",
+            )
+
+    def configuration_without_us(self, empty_directory: str) -> Dump:
+        """The dump of everything but our blocks. Raises MtlsError where nginx does not accept it."""
+        tested = self.test_with(empty_directory)
+        if tested.dump is None:
+            raise MtlsError(
+                "nginx does not accept its configuration, even without any block of ours: "
+                + " ".join(tested.lines),
+                self.nginx.conf_path,
+                "Mend it until `nginx -t` passes, then run again.",
+            )
+        self._learn(tested.dump)
+        return tested.dump
+
+    def _learn(self, dump: Dump) -> None:
+        prefix = self.nginx.built.prefix
+        for item in dump.tree():
+            if item.name == "pid" and item.args:
+                self._pid_file = os.path.join(prefix, item.args[0])
+            if item.name == "error_log" and item.args and item.args[0].startswith("/"):
+                self._error_log = item.args[0]
+
+    def users(self, dump: Dump) -> list[UserServer]:
+        return user_servers(dump.tree(), self.include)
+
+    # -- the two files outside the base
+
+    @property
+    def included(self) -> bool:
+        return os.path.lexists(self.include_file)
+
+    def write_include(self) -> bool:
+        """Create the one line by which nginx enters; True when it was not there. Raises MtlsError for a foreign file."""
+        wanted = f"include {self.include};\n".encode()
+        if self.included:
+            if self._read(self.include_file) != wanted:
+                raise MtlsError(
+                    "It is not the file that release writes there.",
+                    self.include_file,
+                    f"Move it away, or let it hold the one line `include {self.include};`.",
+                )
+            return False
+        if not os.path.isdir(os.path.dirname(self.include_file)):
+            raise MtlsError(
+                f"{os.path.dirname(self.include_file)} does not exist.",
+                self.nginx.conf_path,
+                "Create it and let the http block include conf.d/*.conf.",
+                "include.missing",
+            )
+        files.replace_file(self.include_file, wanted, 0o644)
+        return True
+
+    def remove_include(self) -> None:
+        os.unlink(self.include_file)
+
+    @staticmethod
+    def _read(path: str) -> Optional[bytes]:
+        try:
+            return files.read_file(path)
+        except OSError:
+            return None
+
+    def shutdown_timeout(self, dump: Dump, wanted: str) -> Optional[Callable[[], Callable[[], None]]]:
+        """How to bring ``worker_shutdown_timeout`` to *wanted*; None where nothing is to do. It returns its undoing.
+
+        A second one is emerg, so ours goes where anybody else sets it. A main level that reads no
+        modules-enabled has no place for it, and then old workers end when their last connection does.
+        """
+        here = self._read(self._main_file)
+        text: Optional[bytes] = f"worker_shutdown_timeout {wanted};\n".encode() if wanted else None
+        named = [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
+        if any(item.file != self._main_file for item in named):
+            text = None
+        if here == text or (text is not None and not self._reads_modules(dump.tree())):
+            return None
+
+        def change() -> Callable[[], None]:
+            self._put(self._main_file, text)
+            return lambda: self._put(self._main_file, here)
+
+        return change
+
+    @staticmethod
+    def _put(path: str, data: Optional[bytes]) -> None:
+        if data is None:
+            os.unlink(path)
+        else:
+            files.replace_file(path, data, 0o644)
+
+    def _reads_modules(self, tree: tuple[Directive, ...]) -> bool:
+        folder = os.path.dirname(self._main_file)
+        patterns = [
+            os.path.join(self.nginx.conf_directory, item.args[0])
+            for item in tree
+            if item.name == "include" and item.args
+        ]
+        return os.path.isdir(folder) and f"{folder}/*.conf" in patterns
+
+
+def _includes(text: str) -> str:
+    """The include lines of a file, without comments, in one string."""
+    return "\n".join(line for line in text.splitlines() if line.strip().startswith("include"))
+
+
+def expected_files(base: str, directory: str, source: release.Source) -> list[str]:
+    """The files that a dump of this release must name; a credential that no block uses is not read by nginx."""
+    return [f"{base}/current/mtls.conf"] + [
+        f"{directory}/{path}"
+        for path in source
+        if path.endswith(".conf") and "/credentials/" not in path and "/" in path
+    ]

@@ -1,0 +1,566 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Install all credentials and server blocks of a host in one step, prove them, or go back
+version_added: 0.1.0
+author:
+  - The mutual_tls.nginx maintainers (@mutual-tls-nginx)
+description:
+  - A host is always in one release, whole. This module builds the wanted one from what is given and what is
+    live, lets nginx test it inside its whole configuration, switches to it by one rename, reloads nginx, and
+    asks it real questions, with the good client and with bad ones.
+  - If any answer is wrong, it takes the release from before back, reloads, and fails with both reports.
+  - Whatever kills it, the host serves the whole old or the whole new release, and the next run finishes or
+    undoes.
+  - What is not given is kept from the live release. A credential that gives neither certificate nor key keeps
+    both, O(parts.server.credentials[].trust) and O(parts.server.credentials[].crl) are kept each by itself,
+    and so are the lists of credentials, sites, routes and listeners. A list that is given is the whole list.
+  - In the text of a block, C(@MTLS_RELEASE@) stands for the directory of its release and C(@MTLS_ID@) for its id.
+notes:
+  - C(*_src) files are read on the controller, and vault files are decrypted in memory. Relative ones are looked
+    for beside the inventory, then in the working directory.
+  - Private content needs a connection with pipelining (C(ansible_pipelining=true)); otherwise Ansible would
+    write it to temporary files.
+  - nginx itself is not installed or configured, apart from C(conf.d/mtls.conf), one line that includes the
+    live release, and C(modules-enabled/mtls.conf), for O(worker_shutdown_timeout).
+requirements:
+  - nginx >= 1.22
+  - cryptography >= 38 (Python library)
+attributes:
+  check_mode:
+    description: Tests what exists already, beside the running nginx, and writes nothing below its configuration.
+    support: full
+  diff_mode:
+    description: Certificates are shown by subject, dates and fingerprint, keys by their public key's digest.
+    support: full
+  idempotent:
+    description: A second run reloads nothing and changes nothing.
+    support: full
+  platform:
+    description: Where the module runs.
+    support: full
+    platforms: posix
+    details: Linux, since processes are told apart by C(/proc).
+options:
+  base:
+    description: The directory of all releases. It must lie below the directory of C(nginx.conf).
+    type: path
+    default: /etc/nginx/mtls
+  parts:
+    description:
+      - What the host is to hold. A part that is not given is carried over unchanged.
+      - Without this option only recovery and proof of the live release are done.
+    type: dict
+    suboptions:
+      server:
+        description: Server A, where TLS ends and client certificates are required.
+        type: dict
+        suboptions:
+          credentials: &credentials
+            description: All credentials of the part. Not given, they are kept.
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description: Its name. C(probe) of part C(server) is the client identity for the proof.
+                type: str
+                required: true
+              purpose:
+                description: What the certificate is for. The part says it, so this is only compared.
+                type: str
+                choices: [server, client]
+              hostnames:
+                description: Names that the certificate must hold.
+                type: list
+                elements: str
+                default: []
+              certificate_src:
+                description: The certificate, or its whole chain with the leaf in it, on the controller.
+                type: str
+              certificate_path:
+                description: The same on the host.
+                type: path
+              certificate_content:
+                description: The same inline.
+                type: str
+              private_key_src:
+                description: The private key on the controller.
+                type: str
+              private_key_path:
+                description: The same on the host.
+                type: path
+              private_key_content:
+                description: The same inline.
+                type: str
+              private_key_passphrase:
+                description: Passphrase of the private key. The key is installed without.
+                type: str
+              private_key_passphrase_src:
+                description: File on the controller that holds the passphrase, final line breaks left out.
+                type: str
+              private_key_passphrase_path:
+                description: The same on the host.
+                type: path
+              chain_src:
+                description: Further certificates of the chain, on the controller.
+                type: str
+              chain_path:
+                description: The same on the host.
+                type: path
+              chain_content:
+                description: The same inline.
+                type: str
+              trust:
+                description: The CAs that this side accepts from the other one. Not given, they are kept.
+                type: dict
+                suboptions:
+                  sources:
+                    description: Files with CA certificates.
+                    type: list
+                    elements: dict
+                    required: true
+                    suboptions: &source
+                      src:
+                        description: A file on the controller.
+                        type: str
+                      path:
+                        description: A file on the host.
+                        type: path
+                      content:
+                        description: Its content.
+                        type: str
+                  on_expired:
+                    description: What to do with expired certificates.
+                    type: str
+                    choices: [refuse, drop, keep]
+                    default: drop
+                  on_leaf:
+                    description: What to do with certificates that are no CA's but a server's or client's own.
+                    type: str
+                    choices: [refuse, drop, keep]
+                    default: refuse
+                  on_non_ca:
+                    description: What to do with other certificates that OpenSSL would not use as an issuer.
+                    type: str
+                    choices: [refuse, drop, keep]
+                    default: refuse
+                  allow_pinned:
+                    description: SHA-256 of self-signed certificates that are trusted on purpose.
+                    type: list
+                    elements: str
+                    default: []
+              crl:
+                description: Revocation lists in PEM. Not given, they are kept; an empty list removes them.
+                type: list
+                elements: dict
+                suboptions: *source
+              verify_depth:
+                description: How many intermediates are allowed. Not given, it follows from the trust.
+                type: int
+              sessions:
+                description:
+                  - Whether TLS sessions are kept.
+                  - V(shared) only where one credential serves the whole address and port.
+                  - Not given, it is kept, V(off) at first.
+                type: str
+                choices: ["off", shared]
+          sites:
+            description: All server blocks. Not given, they are kept.
+            type: list
+            elements: dict
+            suboptions: &block
+              name:
+                description: Its name, which becomes a file's name.
+                type: str
+                required: true
+              content:
+                description: Its text.
+                type: str
+                required: true
+      proxy:
+        description: Server B, which presents a client certificate to Server A.
+        type: dict
+        suboptions:
+          credentials: *credentials
+          routes:
+            description: All upstream blocks. Not given, they are kept.
+            type: list
+            elements: dict
+            suboptions: *block
+          listeners:
+            description: All server blocks, one for each address that is listened on. Not given, they are kept.
+            type: list
+            elements: dict
+            suboptions: *block
+  state:
+    description: V(present) brings the host to what is given.
+    type: str
+    choices: [present]
+    default: present
+  keep:
+    description: How many releases to keep. The live one and the one before are always kept.
+    type: int
+    default: 3
+  service:
+    description: The service that starts nginx where it does not run.
+    type: str
+    default: nginx
+  worker_shutdown_timeout:
+    description:
+      - Until when an old worker may finish its connections after a reload.
+      - Set only where nothing else sets it. Empty sets nothing.
+    type: str
+    default: 60s
+  proof_rounds:
+    description: How often each listener is asked for its release.
+    type: int
+    default: 3
+  lock_timeout_s:
+    description: Seconds to wait for another run on the same host.
+    type: float
+    default: 60
+  timeout_s:
+    description: Seconds that nginx has for a test, a reload or a start.
+    type: float
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Install Server A's part
+  mutual_tls.nginx.release:
+    parts:
+      server:
+        credentials:
+          - name: server
+            certificate_src: pki/a1.pem
+            private_key_src: pki/a1.key.vault
+            trust:
+              sources:
+                - src: pki/clients-ca.pem
+        sites:
+          - name: orders
+            content: "{{ lookup('ansible.builtin.template', 'orders.conf.j2') }}"
+
+- name: Replace one certificate, and keep everything else
+  mutual_tls.nginx.release:
+    parts:
+      proxy:
+        credentials:
+          - name: client
+            certificate_path: /root/new.pem
+            private_key_path: /root/new.key
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(stable) when the release is proven, V(checked) when nothing was switched.
+    - V(rolled_back) always means that something failed.
+  returned: always
+  type: str
+  sample: stable
+release:
+  description: The id of the live release. In check mode the one that would be live.
+  returned: always
+  type: str
+  sample: 0a1b2c3d4e5f6071
+previous:
+  description: The id of the release from before.
+  returned: always
+  type: str
+  sample: empty
+credentials:
+  description: All credentials of the release.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    part:
+      description: The part it belongs to.
+      type: str
+      returned: always
+    name:
+      description: Its name.
+      type: str
+      returned: always
+    subject:
+      description: The certificate's subject.
+      type: str
+      returned: always
+    not_after:
+      description: When it expires.
+      type: str
+      returned: always
+    sha256:
+      description: The certificate's fingerprint.
+      type: str
+      returned: always
+    findings:
+      description: Problems, each with code, severity, message, remedy and place.
+      type: list
+      elements: dict
+      returned: always
+proof:
+  description: What was asked of the running nginx, and what came back.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    probe:
+      description: What was tried.
+      type: str
+      returned: always
+    target:
+      description: Of whom.
+      type: str
+      returned: always
+    expected:
+      description: The answer that is right.
+      type: str
+      returned: always
+    got:
+      description: The answer that came.
+      type: str
+      returned: always
+    verdict:
+      description:
+        - V(ok), V(failed), or V(inconclusive) where the answer says nothing.
+        - V(was_failing) for what this call only carries over and failed in the same way before.
+      type: str
+      returned: always
+restored:
+  description: The proof of the release from before, after it was taken back.
+  returned: always
+  type: list
+  elements: dict
+positive:
+  description: Whether the good client was let in. V(unproven) without an identity to ask with.
+  returned: always
+  type: str
+  sample: proven
+draining_workers:
+  description: Old workers that still finish their connections.
+  returned: always
+  type: int
+log:
+  description: What happened beside the plan, and nginx's own error lines.
+  returned: always
+  type: list
+  elements: str
+plan:
+  description: In check mode, what cannot be tested because it does not exist yet.
+  returned: always
+  type: list
+  elements: str
+seconds:
+  description: Where the time went, by step.
+  returned: always
+  type: dict
+"""
+
+import hashlib
+import os
+from datetime import datetime, timezone
+from typing import Any, Callable, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Desired, NotYet, Tools
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import (
+    Options,
+    Outcome,
+    Ports,
+    Transaction,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host, Service
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
+    _deps,
+    bundle,
+    certificate,
+    credential,
+    foreign,
+    key,
+)
+
+PROBE_TIMEOUT_S = 5.0
+
+
+def reader(base: str) -> Callable[[str], bytes]:
+    """Reads a path of an option; a pending file that is not there yet is another step's work."""
+
+    def read(path: str) -> bytes:
+        try:
+            return files.read_file(path)
+        except OSError as error:
+            kind = (
+                NotYet
+                if isinstance(error, FileNotFoundError) and path.startswith(f"{base}/pending/")
+                else MtlsError
+            )
+            raise kind(
+                f"It cannot be read: {error.strerror}.", path, "Give the path of a file on the host."
+            ) from error
+
+    return read
+
+
+def tools(base: str, at: datetime) -> Tools:
+    def build(sources: list[tuple[str, bytes]], trust: Any) -> bundle.Bundle:
+        options = ("on_expired", "on_leaf", "on_non_ca", "allow_pinned")
+        return bundle.build(sources, at, **{name: trust[name] for name in options})
+
+    return Tools(reader(base), credential.assemble, key.normalise_private_key, build, bytes_of)
+
+
+def examiner(at: datetime) -> Callable[[Desired], list[dict[str, Any]]]:
+    """The certificates of a release with their findings, as the result shows them."""
+
+    def examine(desired: Desired) -> list[dict[str, Any]]:
+        found = []
+        for one in desired.credentials:
+            spec = {
+                "name": one.name,
+                "certificate": one.files["fullchain.pem"],
+                "private_key": one.files["privkey.pem"],
+                "purpose": one.purpose,
+                "hostnames": list(one.hostnames),
+            }
+            seen = credential.examine(spec, at)
+            facts = seen["certificate"] or {}
+            found.append(
+                {
+                    "part": one.part,
+                    "name": one.name,
+                    **{
+                        name: facts.get(name)
+                        for name in ("subject", "issuer", "serial", "not_after", "sha256")
+                    },
+                    "trust": [certificate.sha256_hex(ca) for ca in _cas(one.files)],
+                    "findings": seen["findings"] + one.findings,
+                }
+            )
+        return found
+
+    return examine
+
+
+def _cas(found: dict[str, bytes]) -> list[certificate.Certificate]:
+    return certificate.split(found["trust.pem"], "trust.pem") if found.get("trust.pem") else []
+
+
+def decoder() -> Decoder:
+    def describe(data: bytes) -> list[dict[str, Any]]:
+        return [certificate.describe(one) for one in certificate.split(data)]
+
+    def key_digest(data: bytes) -> str:
+        return key.read(data).public_key_sha256
+
+    return Decoder(describe, key_digest, lambda data: hashlib.sha256(data).hexdigest())
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file's content; its name where it cannot be read, so that it equals nothing else."""
+    try:
+        return hashlib.sha256(files.read_file(path)).hexdigest()
+    except OSError:
+        return path
+
+
+def foreign_maker(folder: str, at: datetime) -> Callable[[], probe.Identity]:
+    def make() -> probe.Identity:
+        paths = foreign.foreign_identity(
+            folder, "mtls-probe-foreign", at, lambda path, data: files.write_new(path, data, 0o600)
+        )
+        return probe.Identity(*paths)
+
+    return make
+
+
+def transaction(params: dict[str, Any], binary: str, scratch: str) -> Transaction:
+    """All parts of the machine, put together for the options of one call."""
+    at = datetime.now(timezone.utc)
+    base = params["base"].rstrip("/")
+    ports = Ports(
+        store=Store(base),
+        host=Host(base, binary, Processes(), params["timeout_s"], scratch, nginx.run),
+        service=Service(params["service"], nginx.run, params["timeout_s"]),
+        prover=Prover(probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S),
+        tools=tools(base, at),
+        decoder=decoder(),
+        examine=examiner(at),
+        digest=file_digest,
+        now=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        scratch=scratch,
+    )
+    options = Options(
+        params["keep"],
+        params["proof_rounds"],
+        params["lock_timeout_s"],
+        params["timeout_s"],
+        params["worker_shutdown_timeout"],
+    )
+    return Transaction(ports, options)
+
+
+def bare(binary: Optional[str]) -> Outcome:
+    """The plan for a host on which nothing can be tested yet."""
+    missing = [
+        f"{name} is not installed yet: the release is built and tested when it is."
+        for name, there in (("nginx", binary), ("python3-cryptography", _deps.available()))
+        if not there
+    ]
+    return Outcome(changed=True, state="checked", plan=missing)
+
+
+def run(module: AnsibleModule) -> Outcome:
+    """One call, whatever comes of it; a fault ends in fail_json with all that is known."""
+    binary = nginx.locate()
+    if module.check_mode and not (binary and _deps.available()):
+        return bare(binary)
+    work: Optional[Transaction] = None
+    try:
+        _deps.require(_deps.WRITE_MINIMUM)
+        if binary is None:
+            raise NO_NGINX
+        with shadow.scratch() as scratch:
+            work = transaction(module.params, binary, scratch)
+            parts = module.params["parts"] or {}
+            return work.preview(parts) if module.check_mode else work.apply(parts)
+    except MtlsError as error:
+        known = work.outcome if work else Outcome()
+        module.fail_json(msg=str(error), code=error.code, **result(module, known))
+        raise
+
+
+def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
+    values = dict(vars(outcome))
+    for warning in values.pop("warnings"):
+        module.warn(warning)
+    if not module._diff:
+        values.pop("diff")
+    return values
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    os.umask(0o077)
+    outcome = run(module)
+    module.exit_json(**result(module, outcome))
+
+
+if __name__ == "__main__":
+    main()
