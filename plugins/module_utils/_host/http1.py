@@ -153,7 +153,7 @@ class _Stream:
         """Take the body by the rules of RFC 9112, 6.3: chunked, then Content-Length, then to the end."""
         coding = ",".join(v for n, v in headers if n.lower() == "transfer-encoding").lower()
         lengths = {v for n, v in headers if n.lower() == "content-length"}
-        if coding.split(",")[-1].strip() == "chunked":
+        if coding.rsplit(",", 1)[-1].strip() == "chunked":
             self._chunked()
         elif coding or not lengths:
             while not self.truncated and (self._buffer or self._more()):
