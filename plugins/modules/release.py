@@ -371,6 +371,7 @@ from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Desired, NotYet, Tools
@@ -556,7 +557,7 @@ def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = SecretModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     os.umask(0o077)
     outcome = run(module)
     module.exit_json(**result(module, outcome))
