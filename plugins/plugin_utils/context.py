@@ -37,14 +37,14 @@ class Context:
 
     def each(self, form: Callable[..., Any], values: list[Any], place: str) -> list[Any]:
         """The good ones of *values* by *form*; a bad or repeated one is a problem."""
-        good: list[Any] = []
+        good: dict[Any, None] = {}
         for index, value in enumerate(values):
             parsed = self.parse(form, value, f"{place}[{index}]")
             if parsed in good:
                 self.problems.add(f"{place}[{index}]", f"{value!r} stands there twice.")
             elif parsed is not None:
-                good.append(parsed)
-        return good
+                good[parsed] = None
+        return list(good)
 
     def count(self, value: Any, place: str, word: Any, most: int) -> Any:
         """A whole number from 0 to *most*, or *word* for ``auto``."""

@@ -139,6 +139,7 @@ class _Servers:
             for alias in contexts[host].aliases:
                 self.by_alias.setdefault(alias, []).append(host)
         self.common = self.names_of(self.models)
+        self._found: dict[tuple[str, str], tuple[str, dict[str, Any]] | None] = {}
 
     def names_of(self, hosts: Iterable[str]) -> list[str]:
         """The server names that all of *hosts* have."""
@@ -165,6 +166,22 @@ class _Servers:
         host, _colon, port = address.rpartition(":")
         return [(name, int(port)) for name in self.by_alias.get(forms.plain_address(host), [])]
 
+    def serving(self, address: str, server_name: str) -> tuple[str, dict[str, Any]] | None:
+        """The A host and its site for *server_name* at *address*; thousands of routes ask the same."""
+        key = (address, server_name)
+        if key not in self._found:
+            self._found[key] = next(
+                (
+                    (host, site)
+                    for host, port in self.at(address)
+                    for site in self.models[host]["sites"]
+                    if server_name in site["server_names"]
+                    and any(entry["port"] == port for entry in site["listeners"])
+                ),
+                None,
+            )
+        return self._found[key]
+
 
 def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
@@ -180,11 +197,7 @@ def _connect(models: dict[str, dict[str, Any]], contexts: dict[str, Context]) ->
     for host, model in models.items():
         for place, route in zip(contexts[host].route_places, model["routes"]):
             _fill_route(host, route, place, servers, contexts[host])
-            found = [
-                _edge(host, route, address, place, servers, contexts[host]) for address in route["servers"]
-            ]
-            _fill_probe_path(route, found, place, servers, contexts[host])
-            edges.extend(found)
+            edges.extend(_edges(host, route, place, servers, contexts[host]))
     return edges
 
 
@@ -225,52 +238,38 @@ def _no_common_name(names: list[str], servers: _Servers) -> str:
     return f"is not given, and the hosts of mtls_servers have no name in common ({'; '.join(some)})."
 
 
-def _edge(
-    host: str, route: dict[str, Any], address: str, place: str, servers: _Servers, context: Context
-) -> dict[str, Any]:
-    """One B, one route, one server. External where no site of this inventory answers there."""
-    edge = {
-        "proxy": host,
-        "route": route["name"],
-        "credential": route["credential"],
-        "server": None,
-        "site": None,
-        "server_name": route["server_name"],
-        "address": address,
-        "external": True,
-    }
-    ours = servers.at(address)
-    for server, port in ours:
-        for site in servers.models[server]["sites"]:
-            if route["server_name"] in site["server_names"] and port in [
-                entry["port"] for entry in site["listeners"]
-            ]:
-                if site["proxy_protocol"]:
-                    context.problems.add(
-                        place,
-                        f"site {site['name']!r} of {server} expects the PROXY protocol on {address}.",
-                        "Server B does not speak it: name the load balancer in servers.",
-                    )
-                return {**edge, "server": server, "site": site["name"], "external": False}
-    if ours and route["server_name"] and servers.complete:
-        context.warnings.append(
-            f"route {route['name']}: {address} is {ours[0][0]} of mtls_servers, which has no site for"
-            f" {route['server_name']!r} on that port. It is taken for somebody else's."
-        )
-    return edge
+def _edges(
+    host: str, route: dict[str, Any], place: str, servers: _Servers, context: Context
+) -> Iterable[dict[str, Any]]:
+    """One for each server of the route; external where no site of this inventory answers there.
 
-
-def _fill_probe_path(
-    route: dict[str, Any], edges: list[dict[str, Any]], place: str, servers: _Servers, context: Context
-) -> None:
-    """One location of B asks any server of the upstream, so their probe paths must be one."""
-    route["external"] = any(edge["external"] for edge in edges)
-    if route["external"] or not edges:
-        return
-    paths = {}
-    for edge in edges:
-        sites = {site["name"]: site for site in servers.models[edge["server"]]["sites"]}
-        paths.setdefault(sites[edge["site"]]["probe_path"], edge["server"])
+    Takes the probe path from the sites. One location of B asks any server of its upstream, so it must be one.
+    """
+    name = route["server_name"]
+    paths: dict[str, str] = {}
+    for address in route["servers"]:
+        server, site = servers.serving(address, name) or ("", None)
+        if site is None:
+            route["external"] = True
+            _warn_of_ours(route, address, servers, context)
+        else:
+            paths.setdefault(site["probe_path"], server)
+            if site["proxy_protocol"]:
+                context.problems.add(
+                    place,
+                    f"site {site['name']!r} of {server} expects the PROXY protocol on {address}.",
+                    "Server B does not speak it: name the load balancer in servers.",
+                )
+        yield {
+            "proxy": host,
+            "route": route["name"],
+            "credential": route["credential"],
+            "server": server or None,
+            "site": site and site["name"],
+            "server_name": name,
+            "address": address,
+            "external": site is None,
+        }
     if len(paths) > 1:
         told = ", ".join(f"{path} on {server}" for path, server in sorted(paths.items()))
         context.problems.add(
@@ -278,4 +277,14 @@ def _fill_probe_path(
             f"its servers have different values of probe_path: {told}.",
             "Give the sites of one name one path.",
         )
-    route["probe_path"] = next(iter(paths))
+    route["probe_path"] = None if route["external"] else next(iter(paths), None)
+
+
+def _warn_of_ours(route: dict[str, Any], address: str, servers: _Servers, context: Context) -> None:
+    """A host of ours without such a site may have a block that somebody else wrote, so it is no error."""
+    ours = servers.at(address)
+    if ours and route["server_name"] and servers.complete:
+        context.warnings.append(
+            f"route {route['name']}: {address} is {ours[0][0]} of mtls_servers, which has no site for"
+            f" {route['server_name']!r} on that port. It is taken for somebody else's."
+        )

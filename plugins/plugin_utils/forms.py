@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,6 +105,7 @@ def socket(entry: dict[str, Any]) -> str:
     return f"[{entry['address']}]:{entry['port']}" if entry["ipv6"] else f"{entry['address']}:{entry['port']}"
 
 
+@lru_cache(maxsize=4096)
 def server(text: str, default_port: int, unix: bool = False) -> str:
     """``host:port`` of a server in an upstream, or ``unix:/path`` where *unix* allows it."""
     if text.startswith("unix:"):
