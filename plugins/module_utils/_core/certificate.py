@@ -98,8 +98,8 @@ def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> b
 
 
 def is_ca(cert: CertificateFacts) -> bool:
-    """Whether OpenSSL uses it as an issuer (check_ca, crypto/x509/v3_purp.c): CA:TRUE, a self-signed
-    certificate of version 1, or key usage keyCertSign without basic constraints."""
+    """Whether OpenSSL uses it as a trust anchor that issues (check_ca, crypto/x509/v3_purp.c): CA:TRUE, a
+    self-signed certificate of version 1, or key usage keyCertSign without basic constraints."""
     if cert.key_usage is not None and "keyCertSign" not in cert.key_usage:
         return False
     if cert.basic_constraints is not None:
@@ -109,11 +109,16 @@ def is_ca(cert: CertificateFacts) -> bool:
     return cert.key_usage is not None
 
 
+def is_intermediate(cert: CertificateFacts) -> bool:
+    """Whether OpenSSL uses it between a leaf and the anchor: CA:TRUE only (check_extensions is strict there)."""
+    return cert.basic_constraints is not None and is_ca(cert)
+
+
 def is_leaf(cert: CertificateFacts) -> bool:
     """A peer's certificate: CA:FALSE, or no basic constraints and not self-issued."""
     if cert.basic_constraints is not None:
         return not cert.basic_constraints[0]
-    return not cert.self_issued and not is_ca(cert)
+    return not cert.self_issued
 
 
 def path_length(cert: CertificateFacts) -> int | None:

@@ -187,7 +187,7 @@ def _issuer_faults(path: Path, known: Sequence[CertificateFacts], signed_by: Sig
     faults: list[Finding] = []
     below = 0  # CAs below the issuer, self-issued ones not counted (RFC 5280, 6.1.4)
     for subject, issuer in zip(path.certificates, path.certificates[1:]):
-        if not rules.is_ca(issuer):
+        if not (rules.is_ca(issuer) if issuer is path.top else rules.is_intermediate(issuer)):
             faults.append(Finding("chain.not_a_ca",
                                   f"{_quoted(issuer)} has issued {_quoted(subject)} but is no CA.",
                                   issuer.place))

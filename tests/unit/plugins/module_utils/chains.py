@@ -245,6 +245,19 @@ def ca_without_cert_sign() -> Chain:
     return _chain(builders.client(intermediate), [intermediate], [root], "chain.not_a_ca")
 
 
+def intermediate_without_basic_constraints() -> Chain:
+    """(root) ──> [int, keyCertSign but no basic constraints ──> leaf]"""
+    root = builders.root()
+    intermediate = builders.intermediate(root, ca=None, key_usage="cert")
+    return _chain(builders.client(intermediate), [intermediate], [root], "chain.not_a_ca")
+
+
+def root_without_basic_constraints() -> Chain:
+    """(root, keyCertSign but no basic constraints) ──> [leaf]: only an anchor may be so"""
+    root = builders.root(ca=None, key_usage="cert")
+    return _chain(builders.client(root), [], [root], accepted=True)
+
+
 def ca_as_client() -> Chain:
     """(root) ──> [int], itself the client: nothing forbids it"""
     root = builders.root()
@@ -369,7 +382,7 @@ ALL: list[Callable[[], Chain]] = [
     server_certificate_as_client, client_certificate_as_server, no_extended_key_usage,
     any_extended_key_usage, key_usage_without_signature, purpose_of_intermediate, too_deep,
     one_intermediate_at_depth_zero, path_length_exceeded, path_length_kept, leaf_as_issuer,
-    ca_without_cert_sign, ca_as_client, self_signed, self_signed_and_trusted, trusted_leaf_of_an_absent_ca,
+    ca_without_cert_sign, intermediate_without_basic_constraints, root_without_basic_constraints, ca_as_client, self_signed, self_signed_and_trusted, trusted_leaf_of_an_absent_ca,
     same_name_other_key, same_name_other_key_untold, same_name_other_key_root_sent, namesakes_told_apart,
     namesakes_not_told_apart, namesakes_in_lucky_order, cross_signed, cross_certificates_in_a_circle,
     name_in_other_case, unknown_critical_extension, short_rsa_key, rsa_root, ed25519_everywhere,
