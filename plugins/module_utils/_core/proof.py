@@ -533,4 +533,6 @@ _REMEDIES = {
 
 def remedy(row: Row) -> str:
     """What a person does about a failed row."""
+    if row.cause == "refused" and row.probe.part == "server":
+        return "The site does not accept the probe's certificate: is its CA among the trust, and the CRL current?"
     return _REMEDIES.get(row.cause, "See the row's got, and nginx's error log on this host.")

@@ -212,7 +212,7 @@ class Transaction:
     def _finish_rollback(self, recovery: Recovery) -> None:
         self.ports.store.switch(recovery.live)
         master = self.ports.host.master()
-        if master is not None and not self._reload_once(master):
+        if master is not None and not self._reload_once(master, self.ports.host.error_log()):
             raise MtlsError(
                 f"nginx does not take release {recovery.live} back: it still serves another one.",
                 self.ports.store.base,
@@ -433,23 +433,21 @@ class Transaction:
         """HUP, or start a stopped nginx. Raises MtlsError with nginx's own lines where the new one does not serve."""
         log = self.ports.host.error_log()
         with self._timed("reload"):
-            done = self._reload_once(master) if master else self._start()
+            done = self._reload_once(master, log) if master else self._start()
         if done:
             return
         lines = log.urgent()
         self.outcome.log += lines
-        what = "did not reload" if master else "did not start"
         raise MtlsError(
-            f"nginx {what} within {self.options.timeout_s:g} s: "
+            f"It did not {'reload' if master else 'start'}: "
             + (" ".join(lines) or "it wrote no [emerg] line."),
             "nginx",
-            "Mend what nginx names; a port may be taken by another process.",
+            "Mend what nginx names.",
         )
 
-    def _reload_once(self, master: Process) -> bool:
-        return self.ports.host.processes.reload(
-            master.pid, self.options.timeout_s, self.ports.host.test_seconds
-        )
+    def _reload_once(self, master: Process, log: ErrorLog) -> bool:
+        host = self.ports.host
+        return host.processes.reload(master.pid, self.options.timeout_s, host.test_seconds, log.gave_up)
 
     def _start(self) -> bool:
         return self.ports.service.start() and self.ports.host.master() is not None
@@ -467,8 +465,8 @@ class Transaction:
         store.switch(origin)
         with self._timed("roll back"):
             master = self.ports.host.master()
-            log = ErrorLog("") if master is None else self.ports.host.error_log()
-            served = master is not None and self._reload_once(master)
+            log = self.ports.host.error_log()
+            served = master is not None and self._reload_once(master, log)
             rows: list[proof.Row] = []
             if served:
                 source = release.unrender(store.read(origin))

@@ -162,12 +162,24 @@ class ErrorLog:
         except OSError:
             return 0
 
-    def urgent(self, limit: int = 10) -> list[str]:
-        """[emerg], [alert] and [crit] lines since this object was made, at most *limit*, the last ones."""
+    def urgent(self, limit: int = 5) -> list[str]:
+        """[emerg], [alert] and [crit] lines since this object was made: each text once, at most the last *limit*."""
+        found = {
+            line.split(": ", 1)[-1]: line
+            for line in self._lines()
+            if re.search(r"\[(emerg|alert|crit)\]", line)
+        }
+        return list(found.values())[-limit:]
+
+    def gave_up(self) -> bool:
+        """Has nginx said that it will not load? A bind that it tries again five times is not yet a refusal."""
+        urgent = [line for line in self._lines() if "[emerg]" in line]
+        return any("bind() to" not in line and "try again to bind" not in line for line in urgent)
+
+    def _lines(self) -> list[str]:
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._start if self._size() >= self._start else 0)
-                text = file.read(1 << 20).decode("utf-8", "replace")
+                return file.read(1 << 20).decode("utf-8", "replace").splitlines()
         except OSError:
             return []
-        return [line for line in text.splitlines() if re.search(r"\[(emerg|alert|crit)\]", line)][-limit:]

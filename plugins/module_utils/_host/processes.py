@@ -118,11 +118,12 @@ class Processes:
             frozenset(one.pid for one in mine if one.draining),
         )
 
-    def reload(self, master: int, timeout_s: float, test_s: float) -> bool:
+    def reload(self, master: int, timeout_s: float, test_s: float, gave_up: Callable[[], bool]) -> bool:
         """Send HUP and wait until none of the old workers serves, new ones do, and the set has settled.
 
         *test_s*: how long ``nginx -t`` took here; somebody else's reload in flight shows within twice of it.
-        Returns False when that did not happen in time: nginx then goes on with the old configuration.
+        Returns False when that did not happen in time, or as soon as *gave_up* says that nginx refuses: it then
+        goes on with the old configuration.
         """
         old, _draining = self.workers(master)
         self._kill(master, signal.SIGHUP)
@@ -136,7 +137,7 @@ class Processes:
             replaced = bool(seen) and not seen & old
             if replaced and time.monotonic() - since >= settle:
                 return True
-            if not replaced and time.monotonic() >= end:
+            if not replaced and (time.monotonic() >= end or gave_up()):
                 return False
             time.sleep(_STEP_S)
         return False
