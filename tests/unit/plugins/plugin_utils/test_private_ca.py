@@ -57,7 +57,7 @@ GOOD = [
     ({"subject_ordered": []}, {"common_name": None}),
     ({"subject_alt_name": None}, {"hostnames": []}),
     ({"extended_key_usage": ["TLS Web Client Authentication"]}, {"purpose": "client"}),
-    ({"public_key_type": "RSA", "public_key_data": {"size": 3072, "modulus": 1}}, {"key": {"type": "rsa3072"}}),
+    ({"public_key_type": "RSA", "public_key_data": {"size": 3072}}, {"key": {"type": "rsa3072"}}),
     ({"public_key_type": "Ed25519", "public_key_data": {}}, {"key": {"type": "ed25519"}}),
 ]
 
