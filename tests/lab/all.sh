@@ -16,9 +16,9 @@ images=
 
 finish() {
     [ -z "$images" ] || kill -- "-$images" 2>/dev/null
+    [ ${#failed[@]} = 0 ] || printf '\nFAILED: %s\n' "${failed[*]}"
     printf '\nwall time %d s, of these:' "$SECONDS"
     tests/lab/step --table
-    [ ${#failed[@]} = 0 ] || printf '\nFAILED: %s\n' "${failed[*]}"
 }
 trap finish EXIT
 

@@ -22,7 +22,7 @@ build() {
     esac
     # The machine's own mirror: the only one that is known to be reachable.
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 -E '/debian/?$' || true)
-    mirror=${mirror:-http://deb.debian.org/debian}
+    [ -n "$mirror" ] || { echo "images.sh: no Debian mirror in apt's sources" >&2; return 1; }
     [[ $mirror != https:* ]] || packages+=,ca-certificates
     if [ "$name" != bullseye ]; then
         config=(-c 'CMD ["/sbin/init"]' -c 'STOPSIGNAL SIGRTMIN+3')

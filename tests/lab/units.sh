@@ -23,9 +23,9 @@ if [ "$(cat "$wheels/.locked" 2>/dev/null)" != "$sum" ]; then
     echo "$sum" >"$wheels/.locked"
 fi
 ansible=$(.venv/bin/python -c 'import ansible; print(ansible.__path__[0])')
-collections=/work/ansible_collections
-run --volume "$LAB_ROOT:$collections/mutual_tls/nginx:ro" --volume "$LAB_ROOT/$wheels:/work/wheels:ro" \
-    --volume "$ansible:/work/ansible:ro" --workdir "$collections/mutual_tls/nginx" \
-    --env PYTHONPATH=/work:/work/wheels --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp \
+collections=/lab/ansible_collections
+run --volume "$LAB_ROOT:$collections/mutual_tls/nginx:ro" --volume "$LAB_ROOT/$wheels:/lab/wheels:ro" \
+    --volume "$ansible:/lab/ansible:ro" --workdir "$collections/mutual_tls/nginx" \
+    --env PYTHONPATH=/lab:/lab/wheels --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp \
     "$image" sh -c 'python3 -c "import sys, cryptography as c; print(\"Python\", sys.version.split()[0], \"cryptography\", c.__version__)" &&
-        exec python3 -m pytest -q tests/unit/plugins/modules tests/unit/plugins/module_utils'
+        exec python3 -m pytest tests/unit/plugins/modules tests/unit/plugins/module_utils'
