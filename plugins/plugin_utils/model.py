@@ -101,6 +101,7 @@ def _role(role: str, variables: Mapping[str, Any], context: Context) -> dict[str
 def _nginx(values: Mapping[str, Any], context: Context) -> dict[str, Any]:
     settings = {name[len(PREFIXES["nginx"]) :]: value for name, value in values.items()}
     settings["base"] = context.parse(forms.directory, settings["base"], "nginx_mtls_base", settings["base"])
+    settings["packages"] = list(settings["packages"])
     context.parse(forms.time, settings["worker_shutdown_timeout"], "nginx_mtls_worker_shutdown_timeout")
     context.parse(forms.unit, settings["service"], "nginx_mtls_service")
     if settings["keep"] < 1:
