@@ -41,7 +41,6 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.tls_client 
 __all__ = ["Identity", "Observation", "Session", "Target", "probe"]
 
 _TIMEOUT_LIMIT_S = 3600
-_TICKET_WAIT_S = 0.25
 _UNIX = "unix:"
 
 _Address = Union[str, tuple[Any, ...]]
@@ -315,20 +314,11 @@ class _Call:
     def _keep_session(self, tls: ssl.SSLSocket, context: ssl.SSLContext) -> None:
         """Note the session to resume by, if there is one.
 
-        TLS 1.3 tickets follow the handshake and are only taken in while reading, some after the answer.
-        A connection that ends without close_notify makes its session useless (OpenSSL,
-        ssl_clear_bad_session), so ours is sent.
+        In TLS 1.3 that takes a ticket: it follows the handshake, and is taken in while reading the answer.
         """
-        with contextlib.suppress(OSError, ValueError):
-            if tls.session is not None and self.seen.protocol == "TLSv1.3" and not tls.session.has_ticket:
-                tls.settimeout(min(_TICKET_WAIT_S, max(self._end - time.monotonic(), 0.001)))
-                tls.recv(1)
-        with contextlib.suppress(OSError, ValueError):
-            kept = tls.session
-            tls.setblocking(False)
-            if kept is not None and (kept.has_ticket or (kept.id and self.seen.protocol != "TLSv1.3")):
-                self.seen.session = Session(context, kept)
-            tls.unwrap()
+        kept = tls.session
+        if kept is not None and (kept.has_ticket or (kept.id and self.seen.protocol != "TLSv1.3")):
+            self.seen.session = Session(context, kept)
 
 
 def _check(target: Target, timeout_s: float) -> bytes:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import socket
 import ssl
@@ -287,6 +288,24 @@ def test_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ask(served, address="two.test", tls=False).status == 200
 
 
+def test_an_address_that_is_silent_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_server() as served, socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _place in range(8):  # fill the queue: the kernel drops what comes after
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        silent, live = (
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            for address in (full.getsockname(), ("127.0.0.1", served.port))
+        )
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [silent, live])
+        seen = ask(served, address="two.test", tls=False, timeout_s=1)
+    assert (seen.status, seen.error) == (200, "")
+    assert seen.seconds["connect"] > 0.4
+
+
 # Nothing hangs, nothing grows
 
 
@@ -455,9 +474,8 @@ def test_no_session_where_the_server_gives_none(pki: Pki) -> None:
     context = server_context(pki)
     context.num_tickets = 0
     with tls_server(context) as served:
-        begun = time.monotonic()
         assert ask(served, tls_version="1.3").session is None
-        assert time.monotonic() - begun < 3
+        assert ask(served, tls_version="1.2").session is not None
 
 
 def test_sessions_and_secrets_are_not_printed(pki: Pki) -> None:
