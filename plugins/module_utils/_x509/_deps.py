@@ -9,6 +9,7 @@ install. Differences between versions of the library are levelled here or in ``c
 
 from __future__ import annotations
 
+import re
 import sys
 
 from .._core.errors import MtlsError
@@ -71,7 +72,7 @@ def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:
     if not available():
         raise MtlsError("The Python library cryptography is missing on this host"
                         f" ({IMPORT_ERROR}).", sys.executable or "python", remedy)
-    have = tuple(int(number) for number in VERSION.split(".")[:2] if number.isdigit())
+    have = tuple(int(number) for number in re.findall(r"\d+", VERSION)[:2])
     if have < minimum:
         raise MtlsError(f"The Python library cryptography is {VERSION} on this host, {wanted} is needed.",
                         sys.executable or "python", remedy)

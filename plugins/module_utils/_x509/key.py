@@ -17,6 +17,8 @@ from .certificate import key_kind, spki_sha256
 KEY_TYPES = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 _CURVES = {"secp256r1": "p256", "secp384r1": "p384"}
 
+_SEQUENCE, _OBJECT_IDENTIFIER = 0x30, 0x06
+
 Passphrase = Union[None, str, bytes]
 
 
@@ -51,13 +53,16 @@ def read(data: bytes, passphrase: Passphrase = None, place: str = "private_key")
     """
     secret = passphrase.encode("utf-8") if isinstance(passphrase, str) else passphrase
     if pem.looks_like_der(data):
-        return _open(data, secret, place, "ENCRYPTED" if _encrypted_der(data) else "", is_pem=False)
+        first, second = _first_tags(data)
+        if first == _SEQUENCE and second != _OBJECT_IDENTIFIER:
+            raise _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
+        return _open(data, secret, place, encrypted=first == _SEQUENCE, is_pem=False)
     document = pem.parse(data)
     blocks = document.private_keys()
     if blocks:
         block = blocks[0]
-        label = "ENCRYPTED" if block.encrypted or block.label.startswith("ENCRYPTED") else ""
-        return _open(block.text, secret, f"{place}:{block.line}", label, is_pem=True)
+        encrypted = block.encrypted or block.label.startswith("ENCRYPTED")
+        return _open(block.text, secret, f"{place}:{block.line}", encrypted, is_pem=True)
     if document.certificates():
         raise _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
     findings = document.findings(place)
@@ -67,10 +72,9 @@ def read(data: bytes, passphrase: Passphrase = None, place: str = "private_key")
                  "The file is empty." if not data.strip() else "The file holds no private key.", place)
 
 
-def _open(data: bytes, secret: bytes | None, place: str, label: str, is_pem: bool) -> PrivateKey:
+def _open(data: bytes, secret: bytes | None, place: str, encrypted: bool, is_pem: bool) -> PrivateKey:
     serialization = _deps.serialization
     load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
-    encrypted = bool(label)
     if encrypted and not secret:
         raise _error("pair.key_encrypted", "The private key is encrypted and no passphrase is given.", place)
     # A passphrase beside a clear key is not a fault of the key; the library would refuse it.
@@ -85,10 +89,18 @@ def _open(data: bytes, secret: bytes | None, place: str, label: str, is_pem: boo
     return PrivateKey(key, encrypted)
 
 
-def _encrypted_der(data: bytes) -> bool:
-    """EncryptedPrivateKeyInfo begins with a SEQUENCE (its algorithm), a clear key with an INTEGER."""
-    header = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
-    return len(data) > header and data[header] == 0x30
+def _first_tags(data: bytes) -> tuple[int, int]:
+    """Tags of the first element of the outer SEQUENCE and of the first one within that.
+
+    They tell what a DER file is: a clear key begins with an INTEGER, an encrypted one (RFC 5958, 3) with a
+    SEQUENCE that begins with an OBJECT IDENTIFIER, a certificate with any other SEQUENCE.
+    """
+    tags: list[int] = []
+    at = 0
+    for _level in range(2):
+        at += 2 + (data[at + 1] & 0x7F if at + 1 < len(data) and data[at + 1] & 0x80 else 0)
+        tags.append(data[at] if at < len(data) else 0)
+    return tags[0], tags[1]
 
 
 def _error(code: str, message: str, place: str) -> MtlsError:

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What OpenSSL reads is read, what it skips or refuses is told with its line."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import pem
+
+ONE = pem.encode("CERTIFICATE", b"\x30" + b"1" * 99)
+TWO = pem.encode("CERTIFICATE", b"\x30" + b"2" * 99)
+KEY = pem.encode("PRIVATE KEY", b"\x30" + b"3" * 99)
+BOM = b"\xef\xbb\xbf"
+
+GOOD = [
+    ("plain", ONE + TWO, 2),
+    ("CRLF", (ONE + TWO).replace(b"\n", b"\r\n"), 2),
+    ("CR only", (ONE + TWO).replace(b"\n", b"\r"), 2),
+    ("no last line break", (ONE + TWO).rstrip(), 2),
+    ("blanks at line ends", (ONE + TWO).replace(b"\n", b"  \t\n"), 2),
+    ("text around", b"Subject: a\n" + ONE + b"\nnext\n" + TWO + b"end", 2),
+    ("trusted certificate", ONE.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE"), 1),
+    ("old label", ONE.replace(b"CERTIFICATE", b"X509 CERTIFICATE"), 1),
+    ("with its key", ONE + KEY, 1),
+    ("only a key", KEY, 0),
+    ("empty", b"", 0),
+    ("noise", bytes(range(256)), 0),
+]
+
+
+@pytest.mark.parametrize(("data", "count"), [row[1:] for row in GOOD], ids=[row[0] for row in GOOD])
+def test_read_without_a_word(data, count) -> None:
+    document = pem.parse(data)
+    assert (len(document.certificates()), document.problems) == (count, ())
+
+
+INDENTED = b"\n".join(b"  " + line for line in ONE.splitlines()) + b"\n"
+BAD = [
+    ("bom", BOM + ONE, 1, [("bom", 1)], ["format.bom"]),
+    ("glued", ONE.rstrip() + TWO, 0, [("glued", 5)], ["format.glued_blocks"]),
+    ("indented", INDENTED + TWO, 1, [("indented", 1)], ["format.indented"]),
+    ("no END", ONE[:-28] + b"\n", 0, [("truncated", 1)], ["format.damaged"]),
+    ("BEGIN in a block", ONE[:60] + b"\n" + TWO, 1, [("truncated", 1)], ["format.damaged"]),
+    (
+        "other END",
+        ONE.replace(b"END CERTIFICATE", b"END CRL") + TWO,
+        1,
+        [("truncated", 1)],
+        ["format.damaged"],
+    ),
+    ("no base64", ONE.replace(b"MTEx", b"M*Ex"), 0, [("damaged", 1)], ["format.damaged"]),
+    (
+        "empty block",
+        b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        0,
+        [("damaged", 1)],
+        ["format.damaged"],
+    ),
+    ("UTF-16", ONE.decode().encode("utf-16"), 0, [("utf16", 1)], ["format.unreadable"]),
+]
+
+
+@pytest.mark.parametrize(("data", "count", "problems", "codes"), [row[1:] for row in BAD], ids=[r[0] for r in BAD])
+def test_told_with_its_line(data, count, problems, codes) -> None:
+    document = pem.parse(data)
+    assert len(document.certificates()) == count
+    assert [(problem.kind, problem.line) for problem in document.problems] == problems
+    told = document.findings("a.pem")
+    assert [finding.code for finding in told] == codes
+    assert [finding.place for finding in told] == [f"a.pem:{line}" for _kind, line in problems]
+
+
+def test_lines_and_bytes_of_blocks() -> None:
+    blocks = pem.parse(b"# first\n" + ONE + KEY).blocks
+    assert [(block.label, block.line) for block in blocks] == [("CERTIFICATE", 2), ("PRIVATE KEY", 7)]
+    assert blocks[0].der == b"\x30" + b"1" * 99
+
+
+def test_encode_is_read_back() -> None:
+    for size in (1, 47, 48, 49, 1000):
+        text = pem.encode("CERTIFICATE", b"x" * size)
+        assert max(len(line) for line in text.splitlines()) <= 64
+        assert pem.parse(text).blocks[0].der == b"x" * size
+
+
+def test_old_encryption_is_seen() -> None:
+    body = base64.b64encode(b"cipher text")
+    text = (
+        b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
+        + body
+        + b"\n-----END RSA PRIVATE KEY-----\n"
+    )
+    (block,) = pem.parse(text).blocks
+    assert block.encrypted and block.is_private_key and block.text == text
+
+
+def test_der() -> None:
+    assert pem.looks_like_der(b"\x30\x82\x01\x00")
+    assert not pem.looks_like_der(ONE)
+    assert not pem.looks_like_der(b"0" + ONE)
+    assert not pem.looks_like_der(b"")
