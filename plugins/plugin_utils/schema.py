@@ -109,7 +109,7 @@ def read(variables: Mapping[str, Any], name: str, problems: Problems) -> Any:
     try:
         return _plain(variables[name])
     except (AnsibleError, jinja2.exceptions.TemplateError, _Unrendered) as error:
-        problems.add(name, f"cannot be rendered: {str(error).strip().rstrip('.')}.")
+        problems.add(name, f"cannot be rendered: {' '.join(str(error).split()).rstrip('.')}.")
         return None
 
 
@@ -135,12 +135,10 @@ def _plain(value: Any) -> Any:
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, (int, float)):
-        return (
-            type(value)(value)
-            if type(value) in (int, float)
-            else (int if isinstance(value, int) else float)(value)
-        )
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
     return str(value)  # dates, and the vaulted text of core 2.18
 
 
