@@ -5,6 +5,8 @@ SHELL := /bin/bash
 STEP := tests/lab/step
 CACHE := $(CURDIR)/.cache
 
+# Where the private CAs of demo and Molecule are (env.sh).
+export LAB_STATE := $(shell . tests/lab/env.sh && echo "$$LAB_STATE")
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Whatever a tool would leave in the user's home or in the checkout lies under .cache.
 export ANSIBLE_HOME := $(CACHE)/ansible

@@ -18,7 +18,7 @@ if command -v podman >/dev/null; then
     echo "removed $(wc -w <<<"$images") images"
 fi
 installed=$(tr '\n' ' ' <.cache/lab/packages-installed 2>/dev/null || true)
-rm -rf .venv .cache
+rm -rf .venv .cache "$LAB_STATE"
 echo "removed .venv and .cache"
 echo "stays: system packages${installed:+ (make setup installed here: ${installed% })}"
 limit=$(cat /proc/sys/fs/inotify/max_user_instances)

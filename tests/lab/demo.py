@@ -25,7 +25,7 @@ import strangers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DEMO = ROOT / ".cache" / "demo"
+DEMO = Path(os.environ.get("LAB_STATE", ROOT / ".cache")) / "demo"
 PROJECT = DEMO / "project"
 BIN = ROOT / ".venv" / "bin"
 LAB = "demo"

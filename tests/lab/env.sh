@@ -8,7 +8,13 @@
 LAB_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # Part of every image, network and container name, so that two checkouts on one machine never meet.
 LAB_PREFIX=mtls-$(printf %s "$LAB_ROOT" | sha256sum | cut -c1-6)
-export LAB_ROOT LAB_PREFIX
+# The users' projects of demo and Molecule, their private CA among them. It refuses temporary folders, rightly; a
+# checkout may well lie in one.
+case $LAB_ROOT in
+    /tmp/* | /var/tmp/* | /dev/shm/*) LAB_STATE=/var/lib/$LAB_PREFIX ;;
+    *) LAB_STATE=$LAB_ROOT/.cache ;;
+esac
+export LAB_ROOT LAB_PREFIX LAB_STATE
 
 if [ -z "${CONTAINERS_CONF:-}" ] && [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
     export CONTAINERS_CONF=$LAB_ROOT/.config/containers.conf

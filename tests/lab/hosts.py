@@ -166,12 +166,6 @@ def inventory(lab: str, hosts: dict[str, Host], connection: str) -> dict[str, An
     return {"all": {"hosts": {name: reach(container_name(lab, name)) for name in hosts}}}
 
 
-def as_script(found: dict[str, Any]) -> dict[str, Any]:
-    """Returns the same in the form that Ansible asks of an inventory script."""
-    hosts = found["all"]["hosts"]
-    return {"_meta": {"hostvars": hosts}, "all": {"hosts": list(hosts)}}
-
-
 def reach_by_podman(container: str) -> dict[str, Any]:
     return {
         "ansible_connection": "containers.podman.podman",
@@ -232,7 +226,6 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--definition", type=Path, default=HERE / "hosts.yml")
         if name == "inventory":
             command.add_argument("--connection", choices=CONNECTIONS, default="podman")
-            command.add_argument("--script", action="store_true", help="as an inventory script prints it")
     command = commands.add_parser("start")
     command.add_argument("name")
     command.add_argument("image")
@@ -253,7 +246,7 @@ def main() -> None:
         print(container_name(given.lab, given.name))
     elif given.command == "inventory":
         found = inventory(given.lab, read_definition(given.definition), given.connection)
-        print(json.dumps(as_script(found) if given.script else found, indent=2))
+        print(json.dumps(found, indent=2))
     else:
         down(None if given.all else given.lab)
 
