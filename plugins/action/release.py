@@ -97,9 +97,10 @@ class ActionModule(ActionBase):
         wrap_async = bool(self._task.async_val)
         if holds_private_content(arguments) and not self._is_pipelining_enabled("new", wrap_async):
             raise AnsibleActionFail(
-                "parts: a private key or passphrase would be written to temporary files, because this connection does "
-                "not pipeline or remote files are kept. Set ansible_pipelining: true for the host, and leave "
-                "ANSIBLE_KEEP_REMOTE_FILES unset; or put the key on the host and name it by private_key_path."
+                "parts: a private key or passphrase would be written to temporary files, because this "
+                "connection does not pipeline or remote files are kept. Set ansible_pipelining: true for the "
+                "host, and leave ANSIBLE_KEEP_REMOTE_FILES unset; or put the key on the host and name it by "
+                "private_key_path."
             )
         result.update(
             self._execute_module(

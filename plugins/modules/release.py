@@ -21,10 +21,11 @@ description:
   - What is not given is kept from the live release. A credential that gives neither certificate nor key keeps
     both, O(parts.server.credentials[].trust) and O(parts.server.credentials[].crl) are kept each by itself,
     and so are the lists of credentials, sites, routes and listeners. A list that is given is the whole list.
-  - In the text of a block, C(@MTLS_RELEASE@) stands for the directory of its release and C(@MTLS_ID@) for its id.
+  - In the text of a block, C(@MTLS_RELEASE@) stands for the directory of its release, C(@MTLS_ID@) for its
+    id.
 notes:
-  - C(*_src) files are read on the controller, and vault files are decrypted in memory. Relative ones are looked
-    for beside the inventory, then in the working directory.
+  - C(*_src) files are read on the controller, and vault files are decrypted in memory. Relative ones are
+    looked for beside the inventory, then in the working directory.
   - Private content needs a connection with pipelining (C(ansible_pipelining=true)); otherwise Ansible would
     write it to temporary files.
   - nginx itself is not installed or configured, apart from C(conf.d/mtls.conf), one line that includes the
@@ -34,8 +35,8 @@ requirements:
   - cryptography >= 38 (Python library)
 attributes:
   check_mode:
-    description: Tests what exists already, beside the running nginx, and writes nothing below its configuration.
-    support: full
+    description: Tests what exists already, beside the running nginx, and writes nothing below its
+    configuration. support: full
   diff_mode:
     description: Certificates are shown by subject, dates and fingerprint, keys by their public key's digest.
     support: full
@@ -378,13 +379,10 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired imp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import (
-    Options,
-    Outcome,
-    Ports,
-    Transaction,
-)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options, Outcome, Ports
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host, Service
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
@@ -491,7 +489,7 @@ def foreign_maker(folder: str, at: datetime) -> Callable[[], probe.Identity]:
     return make
 
 
-def transaction(params: dict[str, Any], binary: str, scratch: str) -> Transaction:
+def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, Options]:
     """All parts of the machine, put together for the options of one call."""
     at = datetime.now(timezone.utc)
     base = params["base"].rstrip("/")
@@ -514,7 +512,7 @@ def transaction(params: dict[str, Any], binary: str, scratch: str) -> Transactio
         params["timeout_s"],
         params["worker_shutdown_timeout"],
     )
-    return Transaction(ports, options)
+    return ports, options
 
 
 def bare(binary: Optional[str]) -> Outcome:
@@ -532,15 +530,19 @@ def run(module: AnsibleModule) -> Outcome:
     binary = nginx.locate()
     if module.check_mode and not (binary and _deps.available()):
         return bare(binary)
-    work: Optional[Transaction] = None
+    work: Optional[Call] = None
     try:
         _deps.require(_deps.WRITE_MINIMUM)
         if binary is None:
             raise NO_NGINX
         with shadow.scratch() as scratch:
-            work = transaction(module.params, binary, scratch)
+            ports, options = machine(module.params, binary, scratch)
             parts = module.params["parts"] or {}
-            return work.preview(parts) if module.check_mode else work.apply(parts)
+            if module.check_mode:
+                work = preview = Preview(ports, options)
+                return preview.show(parts)
+            work = transaction = Transaction(ports, options)
+            return transaction.apply(parts)
     except MtlsError as error:
         known = work.outcome if work else Outcome()
         module.fail_json(msg=str(error), code=error.code, **result(module, known))

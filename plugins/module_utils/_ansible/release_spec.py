@@ -22,7 +22,7 @@ _CREDENTIAL: dict[str, Any] = {
     "purpose": {"type": "str", "choices": ["server", "client"]},
     "hostnames": {"type": "list", "elements": "str", "default": []},
     "certificate_src": {"type": "str"},
-    "certificate_path": {"type": "path"},
+    "certificate_path": {"type": "path", "no_log": False},
     "certificate_content": {"type": "str", "no_log": True},
     "private_key_src": {"type": "str", "no_log": False},
     "private_key_path": {"type": "path", "no_log": False},
@@ -31,7 +31,7 @@ _CREDENTIAL: dict[str, Any] = {
     "private_key_passphrase_src": {"type": "str", "no_log": False},
     "private_key_passphrase_path": {"type": "path", "no_log": False},
     "chain_src": {"type": "str"},
-    "chain_path": {"type": "path"},
+    "chain_path": {"type": "path", "no_log": False},
     "chain_content": {"type": "str", "no_log": True},
     "trust": {
         "type": "dict",

@@ -4,7 +4,8 @@
 """What a rendered block says about itself: the facts that proof and the default server are made of.
 
 They are read from the text because a rotation sends no blocks: the live release is the only store.
-A block that does not follow the roles' conventions yields fewer facts, and its proof is inconclusive, never passed.
+A block that does not follow the roles' conventions yields fewer facts, and its proof is inconclusive, never
+passed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ PROTOCOLS = {"TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 
 @dataclass(frozen=True)
 class Site:
-    """One ``server`` block of part server. *probe_path* is None where no location answers with the release's id."""
+    """One ``server`` block of part server.
+
+    *probe_path* is None where no location answers with the release's id.
+    """
 
     name: str
     listens: tuple[Listen, ...]
@@ -106,7 +110,10 @@ def _exact_locations(block: Directive) -> dict[str, Directive]:
 
 
 def sites(texts: Mapping[str, str]) -> list[Site]:
-    """The server blocks with TLS of all site texts (name → text as given). Raises MtlsError for unreadable text."""
+    """The server blocks with TLS of all site texts (name → text as given).
+
+    Raises MtlsError for unreadable text.
+    """
     found = []
     for name, text in sorted(texts.items()):
         for block in _server_blocks(text, f"site {name}"):
@@ -126,7 +133,10 @@ def sites(texts: Mapping[str, str]) -> list[Site]:
 
 
 def listeners(texts: Mapping[str, str]) -> list[Listener]:
-    """The server blocks of all listener texts (name → text as given). Raises MtlsError for unreadable text."""
+    """The server blocks of all listener texts (name → text as given).
+
+    Raises MtlsError for unreadable text.
+    """
     found = []
     for name, text in sorted(texts.items()):
         for block in _server_blocks(text, f"listener {name}"):

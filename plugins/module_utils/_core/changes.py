@@ -14,7 +14,10 @@ _SHOWN = ("subject", "issuer", "serial", "not_after", "sha256")
 
 @dataclass(frozen=True)
 class Decoder:
-    """*certificates*: the described certificates of a PEM file. *key_sha256*: of a private key's public half."""
+    """*certificates*: the described certificates of a PEM file.
+
+    *key_sha256*: of a private key's public half.
+    """
 
     certificates: Callable[[bytes], list[dict[str, Any]]]
     key_sha256: Callable[[bytes], str]

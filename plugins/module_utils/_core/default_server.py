@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who answers on an address and port when no site was named: the default server.
 
-It governs more than its own requests. A client of one site's CA gets into another site through a default server
-that verifies clients, the default's session settings and (before nginx 1.30) its protocols rule all the other
+It governs more than its own requests. A client of one site's CA gets into another site through a default
+server that verifies clients, the default's session settings and (before nginx 1.30) its protocols rule all
+the other
 blocks of the socket (nginx-facts: "Several sites on one address:port"). So on each socket where we verify
 clients the default refuses the handshake, or the user's own default is one that lets nobody in.
 """
@@ -34,7 +35,10 @@ Trust = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class UserServer:
-    """A server block that is not ours, with the http level's settings filled in. *before* ours in nginx's order."""
+    """A server block that is not ours, with the http level's settings filled in.
+
+    *before* ours in nginx's order.
+    """
 
     place: str
     listens: tuple[tuple[Listen, str], ...]
@@ -56,7 +60,8 @@ class Default:
 
 @dataclass(frozen=True)
 class DefaultPlan:
-    """*text* is ``server/default.conf``; *warnings* are sentences about users' blocks that lose their place."""
+    """*text* is ``server/default.conf``; *warnings* are sentences about users' blocks that lose their
+    place."""
 
     text: str
     defaults: dict[str, Default]
@@ -100,11 +105,11 @@ def plan_defaults(
 ) -> DefaultPlan:
     """default.conf for all sockets of *sites*.
 
-    *trust_of* gives what a site verifies clients by, *sessions_of* its session cache, *digest* the digest of the
-    content of a user's file.
+    *trust_of* gives what a site verifies clients by, *sessions_of* its session cache, *digest* the digest
+    of the content of a user's file.
 
-    Raises MtlsError (``server.default_governs``) for a user's default that would let clients in or keep sessions,
-    and where two sites of one socket differ in protocols or proxy_protocol.
+    Raises MtlsError (``server.default_governs``) for a user's default that would let clients in or keep
+    sessions, and where two sites of one socket differ in protocols or proxy_protocol.
     """
     sockets: dict[str, list[tuple[Site, Listen]]] = {}
     for site in sites:
@@ -179,7 +184,8 @@ def _listen_place(user: UserServer, key: str) -> str:
 
 
 def _governing(key: str, users: Sequence[UserServer]) -> tuple[Optional[UserServer], list[str]]:
-    """The user's block that is and stays the default of the socket, or None and what must be said about it."""
+    """The user's block that is and stays the default of the socket, or None and what must be said about
+    it."""
     here = [user for user in users if _on(user, key) is not None]
     for user in here:
         listen = _on(user, key)
@@ -188,7 +194,7 @@ def _governing(key: str, users: Sequence[UserServer]) -> tuple[Optional[UserServ
     if here and here[0].before:
         return here[0], []
     return None, [
-        f"{_listen_place(user, key)}: this block was the default server of {key} because no other was marked; "
+        f"{_listen_place(user, key)}: this block was the default server of {key} as no other was marked; "
         "the release's own, which refuses the handshake without a known name, takes its place. "
         "Write default_server there if it shall stay."
         for user in here[:1]
@@ -244,7 +250,7 @@ def _judge(
             _refuse(
                 place,
                 key,
-                "verifies clients by another trust, CRL or depth than a site there, so its clients get into that site",
+                "verifies clients by another trust, CRL or depth than a site there: its clients get in",
                 "ssl_verify_client off;",
             )
 

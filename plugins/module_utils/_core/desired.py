@@ -29,12 +29,16 @@ _FILES = {"certificate": "fullchain.pem", "private_key": "privkey.pem"}
 
 
 class NotYet(MtlsError):
-    """An input that an earlier step makes, and that does not exist yet; in check mode it becomes a line of the plan."""
+    """An input that an earlier step makes, and that does not exist yet; in check mode it becomes a line of
+    the plan."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """*read*: bytes of a path on this host. *bundle* returns an object with pem, verify_depth and findings."""
+    """*read*: bytes of a path on this host.
+
+    *bundle* returns an object with pem, verify_depth and findings.
+    """
 
     read: Callable[[str], bytes]
     assemble: Callable[[bytes, Optional[bytes]], bytes]
@@ -45,7 +49,10 @@ class Tools:
 
 @dataclass
 class Credential:
-    """One credential of the wanted release. *pending*: the path its key came from, where that is a pending one."""
+    """One credential of the wanted release.
+
+    *pending*: the path its key came from, where that is a pending one.
+    """
 
     part: str
     name: str
@@ -150,7 +157,7 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
     purpose = _purpose(part, name)
     if spec.get("purpose") not in (None, purpose):
         raise MtlsError(
-            f"Its purpose is '{spec['purpose']}', but a credential of part {part} named '{name}' is a {purpose}'s.",
+            f"Its purpose is '{spec['purpose']}', but '{name}' of part {part} is a {purpose}'s.",
             place,
             f"Leave purpose out; only '{PROBE}' of part server is a client's.",
         )
@@ -234,7 +241,8 @@ def _sources(entries: Sequence[Mapping[str, Any]], what: str, tools: Tools) -> l
 def _trust(
     spec: Mapping[str, Any], before: Mapping[str, bytes], credential: Credential, place: str, tools: Tools
 ) -> Optional[int]:
-    """Put trust.pem into the credential's files; the depth that its CAs need, None where the trust is kept."""
+    """Put trust.pem into the credential's files; the depth that its CAs need, None where the trust is
+    kept."""
     trust = spec.get("trust")
     if trust is None or trust.get("sources") is None:
         if "trust.pem" not in before:

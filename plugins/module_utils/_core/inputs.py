@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
-#: Before a passphrase that the action plugin has put into hex: Ansible masks a short secret wherever its letters
+#: Before a passphrase that the action plugin has put into hex: Ansible masks a short secret wherever its
+#: letters
 #: occur in the result, so ``a`` would garble every sentence.
 HEX = "mtls-hex:"
 

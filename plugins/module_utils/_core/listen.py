@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ``listen`` directive: which address and port a server block answers on, and how to reach it from this host."""
+"""The ``listen`` directive: which address and port a server block answers on, and how to reach it from this
+host."""
 
 from __future__ import annotations
 
@@ -80,7 +81,8 @@ def parse_listen(args: tuple[str, ...], place: str = "", default_port: int = 80)
 
 
 def first_name(names: Iterable[str]) -> Optional[str]:
-    """A host name that reaches the block: the first plain one, or one that its wildcard covers; None without."""
+    """A host name that reaches the block: the first plain one, or one that its wildcard covers; None
+    without."""
     wildcard = None
     for name in names:
         if name.startswith("*."):

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading nginx configuration text: a block as a role wrote it, and the whole dump of ``nginx -T``.
 
-It reads what nginx has already accepted or is about to test; it does not know which directive may stand where.
+It reads what nginx has already accepted or is about to test; it does not know which directive may stand
+where.
 """
 
 from __future__ import annotations
@@ -252,7 +253,8 @@ def _glob_expression(pattern: str) -> str:
 
 
 def read_dump(text: str) -> Dump:
-    """Split the output of ``nginx -T`` at its ``# configuration file`` lines; what stands before is dropped."""
+    """Split the output of ``nginx -T`` at its ``# configuration file`` lines; what stands before is
+    dropped."""
     dump = Dump()
     name: Optional[str] = None
     lines: list[str] = []

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A release as values: which files it has, what its id is, how it is rendered and recognised again.
 
-A *source* maps the path of each file inside the release to its bytes as given: PEM files, and texts that still
-hold ``@MTLS_RELEASE@`` and ``@MTLS_ID@``. On disk each text stands twice, as given in ``<name>.conf.in`` and
+A *source* maps the path of each file inside the release to its bytes as given: PEM files, and texts that
+still hold ``@MTLS_RELEASE@`` and ``@MTLS_ID@``. On disk each text stands twice, as given in
+``<name>.conf.in`` and
 rendered in ``<name>.conf``; so a release can be carried over, and its id recomputed, from its own directory.
 """
 
@@ -101,7 +102,8 @@ def empty_source() -> Source:
 def release_id(source: Mapping[str, bytes]) -> str:
     """16 hex digits over texts as given and PEM files; ``empty`` for the release without any part.
 
-    The private keys are in it, so a release with another key is another release; SHA-256 gives nothing of them away.
+    The private keys are in it, so a release with another key is another release; SHA-256 gives nothing of
+    them away.
     """
     if set(source) == {"mtls.conf"}:
         return EMPTY
@@ -137,7 +139,10 @@ def unrender(files: Mapping[str, bytes]) -> Source:
 
 
 def differences(files: Mapping[str, bytes], directory: str, identity: str) -> list[str]:
-    """Paths that are not what a release of this id has; empty for a whole one. The manifest is not compared."""
+    """Paths that are not what a release of this id has; empty for a whole one.
+
+    The manifest is not compared.
+    """
     source = unrender(files)
     if release_id(source) != identity:
         return ["id"]
@@ -153,7 +158,7 @@ def check_references(source: Mapping[str, bytes]) -> None:
             for part, credential in credentials_in(text):
                 if credential_path(part, credential, "tls.conf") not in source:
                     raise MtlsError(
-                        f"It uses the credential '{credential}' of part {part}, which the release does not have.",
+                        f"It uses credential '{credential}' of part {part}, which the release does not have.",
                         f"{kind[:-1]} {name}",
                         f"List the credential in parts.{part}.credentials, or take the {kind[:-1]} away.",
                     )

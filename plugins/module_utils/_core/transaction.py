@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transaction's memory and what the next run does with it: pure data, no file and no clock.
 
-``switched`` is written before the link moves and ``stable`` after the proof, so whatever kills a run leaves one
-of the rows that ``recover`` knows.
+``switched`` is written before the link moves and ``stable`` after the proof, so whatever kills a run leaves
+one of the rows that ``recover`` knows.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Recovery:
-    """*origin*: where a failure goes back to. *live*: what the link names after the action. *reason* for people."""
+    """*origin*: where a failure goes back to.
+
+    *live*: what the link names after the action. *reason* for people.
+    """
 
     action: Action
     origin: str
@@ -81,7 +84,8 @@ class Recovery:
 
     @property
     def unproven(self) -> bool:
-        """Nobody has seen the live release served yet: it must be reloaded and proven even if it is wanted."""
+        """Nobody has seen the live release served yet: it must be reloaded and proven even if it is
+        wanted."""
         return self.action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
 
 
@@ -89,7 +93,8 @@ def recover(state: Optional[State], link: Optional[str], whole: frozenset[str], 
     """The row of the recovery table for what was found.
 
     *link*: the release that ``current`` names, None if it is missing or leads nowhere. *whole*: the releases
-    whose bytes make up their id. *fresh*: there is no link at all and no state file, not even an unreadable one.
+    whose bytes make up their id. *fresh*: there is no link at all and no state file, not even an unreadable
+    one.
     """
     if fresh:
         return Recovery(Action.LAY_EMPTY, EMPTY, EMPTY)
@@ -132,5 +137,6 @@ def _with_both(state: State, link: str) -> Recovery:
 
 
 def removable(newest_first: list[str], keep: int, protected: frozenset[str]) -> list[str]:
-    """Releases that cleaning takes away: all beyond the *keep* newest, never *protected* ones or ``empty``."""
+    """Releases that cleaning takes away: all beyond the *keep* newest, never *protected* ones or
+    ``empty``."""
     return [one for one in newest_first[max(keep, 1) :] if one not in protected and one != EMPTY]

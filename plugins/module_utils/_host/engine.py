@@ -10,122 +10,39 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from .._core import changes, proof, release
-from .._core.default_server import DefaultPlan
-from .._core.desired import Desired, Tools, build, complete
+from .._core import changes, proof, proof_plan, release
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Dump
 from .._core.transaction import Action, Recovery, State, recover, removable
-from . import files, shadow
-from .host import Host, Service, expected_files
+from .call import Call, Outcome, Wanted
 from .lock import locked
 from .nginx import ErrorLog
 from .processes import Process
-from .prover import Prover, Sessions
-from .store import Store
+from .prover import Sessions
 
 
-@dataclass(frozen=True)
-class Options:
-    """The module's options that are not the parts."""
-
-    keep: int = 3
-    rounds: int = 3
-    lock_timeout_s: float = 60
-    timeout_s: float = 30
-    worker_shutdown_timeout: str = "60s"
-
-
-@dataclass
-class Outcome:
-    """What the module returns, filled as far as the run came. *proof* is of the last release that was asked."""
-
-    changed: bool = False
-    state: str = ""
-    release: str = ""
-    previous: str = ""
-    credentials: list[dict[str, Any]] = field(default_factory=list)
-    proof: list[dict[str, str]] = field(default_factory=list)
-    restored: list[dict[str, str]] = field(default_factory=list)
-    positive: str = ""
-    draining_workers: int = 0
-    log: list[str] = field(default_factory=list)
-    diff: list[dict[str, str]] = field(default_factory=list)
-    plan: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Everything the transaction touches, injected. *manifest* and *examine* need cryptography."""
-
-    store: Store
-    host: Host
-    service: Service
-    prover: Prover
-    tools: Tools
-    decoder: changes.Decoder
-    examine: Callable[[Desired], list[dict[str, Any]]]
-    digest: Callable[[str], str]
-    now: Callable[[], str]
-    scratch: str = shadow.SCRATCH
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The release a call asks for: its source and id, and what governs its sockets."""
-
-    identity: str
-    desired: Desired
-    defaults: DefaultPlan
-
-    @property
-    def source(self) -> release.Source:
-        return self.desired.source
-
-    @property
-    def user_defaults(self) -> list[str]:
-        return [key for key, default in self.defaults.defaults.items() if not default.ours]
-
-
-class Transaction:
-    """One call of ``release``. *outcome* holds what is known, also after an MtlsError."""
-
-    def __init__(self, ports: Ports, options: Options) -> None:
-        self.ports = ports
-        self.options = options
-        self.outcome = Outcome()
-
-    @contextlib.contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
-        begin = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = self.outcome.seconds.get(step, 0.0) + time.monotonic() - begin
-            self.outcome.seconds[step] = round(spent, 3)
-
-    # -- the two ways in
+class Transaction(Call):
+    """One call that changes the host. After an MtlsError *outcome* holds what is known."""
 
     def apply(self, parts: Mapping[str, Any]) -> Outcome:
-        """Bring the host to *parts*. Raises MtlsError; the host is then as before, or the message says otherwise."""
+        """Bring the host to *parts*.
+
+        Raises MtlsError; the host is then as before, or the message says otherwise.
+        """
         store = self.ports.store
         store.create()
         with contextlib.ExitStack() as stack:
-            with self._timed("lock"):
+            with self.timed("lock"):
                 stack.enter_context(locked(store.lock_file, self.options.lock_timeout_s))
-            with self._timed("recover"):
+            with self.timed("recover"):
                 recovery = self._recover()
-            with self._timed("read"):
+            with self.timed("read"):
                 dump = self._enter()
-            wanted = self._want(parts, release.unrender(store.read(recovery.live)), dump, planning=False)
-            self._refuse_errors(wanted)
+            wanted = self.want(parts, release.unrender(store.read(recovery.live)), dump, planning=False)
+            self.refuse_errors(wanted)
             master = self._master()
             if wanted.identity == recovery.live and not recovery.unproven:
                 self._unchanged(wanted, recovery, master, dump)
@@ -133,56 +50,6 @@ class Transaction:
                 self._change(wanted, recovery, master, dump)
             self._clean(wanted, recovery)
         return self.outcome
-
-    def preview(self, parts: Mapping[str, Any]) -> Outcome:
-        """What ``apply`` would do, with nothing written below the configuration; a real fault is raised as there."""
-        store, host, outcome = self.ports.store, self.ports.host, self.outcome
-        live_id = store.current() or release.EMPTY
-        live = release.unrender(store.read(live_id))
-        with contextlib.ExitStack() as stack:
-            scratch = stack.enter_context(shadow.scratch(self.ports.scratch))
-            dump = self._preview_dump(scratch)
-            wanted = self._want(parts, live, dump, planning=True)
-            outcome.previous = outcome.release = live_id
-            outcome.state = "stable"
-            if wanted.desired.waiting or wanted.identity != live_id:
-                outcome.changed = True
-                outcome.release = wanted.identity if not wanted.desired.waiting else ""
-                outcome.state = "checked"
-            if not wanted.desired.waiting:
-                self._refuse_errors(wanted)
-                if outcome.changed:
-                    self._preview_test(wanted, scratch, host)
-            if (
-                host.included
-                and dump is not None
-                and host.shutdown_timeout(dump, self.options.worker_shutdown_timeout)
-            ):
-                outcome.changed = True
-                outcome.plan.append("worker_shutdown_timeout is to be set.")
-        return outcome
-
-    def _preview_dump(self, scratch: str) -> Optional[Dump]:
-        host = self.ports.host
-        if host.master() is None:
-            self.outcome.plan.append("nginx does not run, so its configuration is not tested in check mode.")
-            return None
-        if not host.included:
-            self.outcome.plan.append(
-                f"{host.include_file} does not exist yet: the release is tested when it does."
-            )
-            tested = host.nginx.test(dump=True)
-            return tested.dump
-        empty = f"{scratch}/empty"
-        files.write_tree(empty, release.render(release.empty_source(), empty, release.EMPTY))
-        return host.configuration_without_us(empty)
-
-    def _preview_test(self, wanted: Wanted, scratch: str, host: Host) -> None:
-        if not host.included or host.master() is None:
-            return
-        directory = f"{scratch}/{wanted.identity}"
-        files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
-        self._test_in_shadow(wanted, directory)
 
     # -- recover and enter
 
@@ -197,7 +64,7 @@ class Transaction:
             raise MtlsError(
                 f"{recovery.reason}.",
                 store.base,
-                f"Put a whole release back below {store.releases} and let current name it; nothing was deleted.",
+                f"Put a whole release below {store.releases} and let current name it; nothing was deleted.",
             )
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE) and recovery.live == release.EMPTY:
             store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
@@ -245,38 +112,6 @@ class Transaction:
             )
         return master
 
-    # -- what is wanted
-
-    def _want(
-        self, parts: Mapping[str, Any], live: release.Source, dump: Optional[Dump], planning: bool
-    ) -> Wanted:
-        with self._timed("credentials"):
-            desired = build(parts, live, self.ports.tools, planning)
-            self.outcome.plan += desired.waiting
-            users = self.ports.host.users(dump) if dump is not None else []
-            defaults = complete(desired, users, self.ports.host.version, self.ports.digest)
-            self.outcome.warnings += defaults.warnings
-            self.outcome.credentials = self.ports.examine(desired)
-            self.outcome.diff = changes.changes(live, desired.source, self.ports.decoder)
-        return Wanted(release.release_id(desired.source), desired, defaults)
-
-    def _refuse_errors(self, wanted: Wanted) -> None:
-        """Raises MtlsError for an error in a credential that this call changes; the rest is only reported."""
-        touched = {(one.part, one.name) for one in wanted.desired.credentials if one.changed}
-        errors = [
-            (credential, finding)
-            for credential in self.outcome.credentials
-            if (credential["part"], credential["name"]) in touched
-            for finding in credential["findings"]
-            if finding["severity"] == "error"
-        ]
-        if errors:
-            credential, finding = errors[0]
-            place = f"{credential['part']} credential {credential['name']}"
-            where = f"{place}: {finding['place']}" if finding["place"] else place
-            more = f" ({len(errors) - 1} more errors in credentials[].findings.)" if len(errors) > 1 else ""
-            raise MtlsError(f"{finding['message']}{more}", where, finding["remedy"], finding["code"])
-
     # -- nothing to change
 
     def _unchanged(self, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump) -> None:
@@ -312,10 +147,10 @@ class Transaction:
         wanted: Wanted,
         quick: bool,
         sessions: Optional[Sessions] = None,
-        extra: Sequence[proof.Probe] = (),
+        extra: Sequence[proof_plan.Probe] = (),
     ) -> list[proof.Row]:
-        with self._timed("prove"):
-            probes = proof.plan(
+        with self.timed("prove"):
+            probes = proof_plan.plan(
                 wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
             )
             directory = self.ports.store.directory(wanted.identity)
@@ -334,7 +169,7 @@ class Transaction:
         origin = recovery.origin if recovery.unproven else recovery.live
         before = release.unrender(store.read(origin))
         outcome.previous = outcome.release = origin
-        with self._timed("stage"):
+        with self.timed("stage"):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
         try:
             self._check(before, wanted)
@@ -363,22 +198,9 @@ class Transaction:
         outcome.release, outcome.state, outcome.changed = wanted.identity, "stable", True
 
     def _check(self, before: release.Source, wanted: Wanted) -> None:
-        with self._timed("check"):
-            self._test_in_shadow(wanted, self.ports.store.directory(wanted.identity))
+        with self.timed("check"):
+            self.test_in_shadow(wanted, self.ports.store.directory(wanted.identity))
             self._refuse_dead_servers(before, wanted)
-
-    def _test_in_shadow(self, wanted: Wanted, directory: str) -> None:
-        tested = self.ports.host.test_with(directory)
-        if not tested.ok or tested.dump is None:
-            self.outcome.log += tested.lines
-            raise MtlsError(
-                "nginx does not accept the release: " + " ".join(tested.lines),
-                f"release {wanted.identity}",
-                "Nothing was switched. Mend what nginx names; @MTLS_RELEASE@ stands for the release's directory.",
-            )
-        self.ports.host.judge_dump(
-            tested.dump, expected_files(self.ports.store.base, directory, wanted.source)
-        )
 
     def _manifest(self, wanted: Wanted) -> dict[str, Any]:
         return {
@@ -393,21 +215,26 @@ class Transaction:
 
     def _baseline(
         self, before: release.Source, wanted: Wanted, live: str, master: Optional[Process]
-    ) -> tuple[dict[Any, proof.Row], Sessions, list[proof.Probe]]:
+    ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
         """How the live release answers before the switch, and sessions of its good client."""
         if master is None or live == release.EMPTY:
             return {}, {}, []
         directory = self.ports.store.directory(live)
-        with self._timed("baseline"):
-            rows = self.ports.prover.rows(proof.plan(before, live, wanted.user_defaults, 1, False), directory)
-            asked = proof.session_probes(before, wanted.source)
+        with self.timed("baseline"):
+            rows = self.ports.prover.rows(
+                proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
+            )
+            asked = proof_plan.session_probes(before, wanted.source)
             sessions = self.ports.prover.sessions(asked, directory)
         return {row.probe.key: row for row in rows}, sessions, asked
 
     def _refuse_dead_servers(self, before: release.Source, wanted: Wanted) -> None:
-        """Ask the servers of each route whose credential changes with the staged one, before anything is switched."""
+        """Ask the servers of each route whose credential changes with the staged one, before anything is
+        switched."""
         touched = changes.changed_things(before, wanted.source)
-        probes = [one for one in proof.direct_probes(wanted.source) if (one.part, one.credential) in touched]
+        probes = [
+            one for one in proof_plan.direct_probes(wanted.source) if (one.part, one.credential) in touched
+        ]
         rows = self.ports.prover.rows(probes, self.ports.store.directory(wanted.identity))
         failed = [row for row in rows if row.verdict == proof.FAILED]
         if failed:
@@ -417,7 +244,7 @@ class Transaction:
 
     def _switch(self, wanted: Wanted, origin: str, master: Optional[Process]) -> None:
         store = self.ports.store
-        with self._timed("switch"):
+        with self.timed("switch"):
             if store.current() != wanted.identity:
                 store.switch(wanted.identity)
             tested = self.ports.host.test_live()
@@ -430,9 +257,12 @@ class Transaction:
     # -- reload
 
     def _reload(self, master: Optional[Process]) -> None:
-        """HUP, or start a stopped nginx. Raises MtlsError with nginx's own lines where the new one does not serve."""
+        """HUP, or start a stopped nginx.
+
+        Raises MtlsError with nginx's own lines where the new one does not serve.
+        """
         log = self.ports.host.error_log()
-        with self._timed("reload"):
+        with self.timed("reload"):
             done = self._reload_once(master, log) if master else self._start()
         if done:
             return
@@ -459,18 +289,19 @@ class Transaction:
         store, outcome = self.ports.store, self.outcome
         reason = str(error)
         place, remedy = (error.place, error.remedy) if isinstance(error, MtlsError) else ("", "")
-        # A full disk must not stop the way back: without the line the next run finds `switched`, which leads here too.
+        # A full disk must not stop the way back: without the line the next run finds `switched`,
+        # which leads here too.
         with contextlib.suppress(OSError):
             self._state("rolling_back", origin, wanted.identity, reason)
         store.switch(origin)
-        with self._timed("roll back"):
+        with self.timed("roll back"):
             master = self.ports.host.master()
             log = self.ports.host.error_log()
             served = master is not None and self._reload_once(master, log)
             rows: list[proof.Row] = []
             if served:
                 source = release.unrender(store.read(origin))
-                probes = proof.plan(source, origin, wanted.user_defaults, 1, quick=True)
+                probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
                 rows = self.ports.prover.rows(probes, store.directory(origin))
         outcome.restored = [row.to_dict() for row in rows]
         outcome.release, outcome.state = origin, "rolled_back"
@@ -505,7 +336,10 @@ class Transaction:
         self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason))
 
     def _main_level(self, dump: Dump) -> Optional[Callable[[], None]]:
-        """Bring worker_shutdown_timeout to what is wanted. Returns how to undo that, None where nothing was done."""
+        """Bring worker_shutdown_timeout to what is wanted.
+
+        Returns how to undo that, None where nothing was done.
+        """
         change = self.ports.host.shutdown_timeout(dump, self.options.worker_shutdown_timeout)
         if change is None:
             return None

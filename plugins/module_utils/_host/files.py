@@ -87,7 +87,10 @@ def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:
 
 
 def read_tree(root: str) -> dict[str, bytes]:
-    """Relative path → bytes of every regular file below *root*; links are not followed. Empty without *root*."""
+    """Relative path → bytes of every regular file below *root*; links are not followed.
+
+    Empty without *root*.
+    """
     return {name: read_file(f"{root}/{name}") for name in _names(root)}
 
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nginx of one host as a transaction needs it: its configuration without us, its master, its include of us."""
+"""The nginx of one host as a transaction needs it: its configuration without us, its master, its include of
+us."""
 
 from __future__ import annotations
 
@@ -154,7 +155,10 @@ class Host:
         return os.path.lexists(self.include_file)
 
     def write_include(self) -> bool:
-        """Create the one line by which nginx enters; True when it was not there. Raises MtlsError for a foreign file."""
+        """Create the one line by which nginx enters; True when it was not there.
+
+        Raises MtlsError for a foreign file.
+        """
         wanted = f"include {self.include};\n".encode()
         if self.included:
             if self._read(self.include_file) != wanted:
@@ -185,7 +189,8 @@ class Host:
             return None
 
     def shutdown_timeout(self, dump: Dump, wanted: str) -> Optional[Callable[[], Callable[[], None]]]:
-        """How to bring ``worker_shutdown_timeout`` to *wanted*; None where nothing is to do. It returns its undoing.
+        """How to bring ``worker_shutdown_timeout`` to *wanted*; None where nothing is to do. It returns its
+        undoing.
 
         A second one is emerg, so ours goes where anybody else sets it. A main level that reads no
         modules-enabled has no place for it, and then old workers end when their last connection does.
@@ -227,7 +232,8 @@ def _includes(text: str) -> str:
 
 
 def expected_files(base: str, directory: str, source: release.Source) -> list[str]:
-    """The files that a dump of this release must name; a credential that no block uses is not read by nginx."""
+    """The files that a dump of this release must name; a credential that no block uses is not read by
+    nginx."""
     return [f"{base}/current/mtls.conf"] + [
         f"{directory}/{path}"
         for path in source

@@ -96,7 +96,10 @@ class Nginx:
         return os.path.dirname(self.conf_path)
 
     def test(self, conf_path: str = "", dump: bool = False, pid_file: str = "") -> Tested:
-        """Let nginx read a configuration. Beside a stopped nginx it leaves an empty pid file: that is removed."""
+        """Let nginx read a configuration.
+
+        Beside a stopped nginx it leaves an empty pid file: that is removed.
+        """
         had_pid = bool(pid_file) and os.path.lexists(pid_file)
         arguments = [self.binary, "-T" if dump else "-t", "-q", "-c", conf_path or self.conf_path]
         done = self._run(arguments, self._timeout_s)
@@ -163,7 +166,8 @@ class ErrorLog:
             return 0
 
     def urgent(self, limit: int = 5) -> list[str]:
-        """[emerg], [alert] and [crit] lines since this object was made: each text once, at most the last *limit*."""
+        """[emerg], [alert] and [crit] lines since this object was made: each text once, at most the last
+        *limit*."""
         found = {
             line.split(": ", 1)[-1]: line
             for line in self._lines()
@@ -172,7 +176,8 @@ class ErrorLog:
         return list(found.values())[-limit:]
 
     def gave_up(self) -> bool:
-        """Has nginx said that it will not load? A bind that it tries again five times is not yet a refusal."""
+        """Has nginx said that it will not load? A bind that it tries again five times is not yet a
+        refusal."""
         urgent = [line for line in self._lines() if "[emerg]" in line]
         return any("bind() to" not in line and "try again to bind" not in line for line in urgent)
 

@@ -83,7 +83,10 @@ class Processes:
         return int(fields[1]) if len(fields) > 1 else 0
 
     def master(self, pid_file: str) -> Optional[Process]:
-        """The master that *pid_file* names, if that process is one. Raises MtlsError for what we must not touch."""
+        """The master that *pid_file* names, if that process is one.
+
+        Raises MtlsError for what we must not touch.
+        """
         processes = list(self.all())
         masters = {process.pid: process for process in processes if process.is_master}
         text = _read(pid_file).strip()
@@ -106,7 +109,8 @@ class Processes:
                 "nginx.upgrade_in_flight",
             )
         if found is None and len(masters) == 1 and not text:
-            # Another instance may have its own configuration; one that is alone and has lost its pid file is ours.
+            # Another instance may have its own configuration; one that is alone and has lost
+            # its pid file is ours.
             return next(iter(masters.values()))
         return found
 
@@ -122,8 +126,8 @@ class Processes:
         """Send HUP and wait until none of the old workers serves, new ones do, and the set has settled.
 
         *test_s*: how long ``nginx -t`` took here; somebody else's reload in flight shows within twice of it.
-        Returns False when that did not happen in time, or as soon as *gave_up* says that nginx refuses: it then
-        goes on with the old configuration.
+        Returns False when that did not happen in time, or as soon as *gave_up* says that nginx refuses: it
+        then goes on with the old configuration.
         """
         old, _draining = self.workers(master)
         self._kill(master, signal.SIGHUP)

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 
 from .._core import proof
 from .._core.desired import PROBE
+from .._core.proof_plan import FOREIGN, SESSION, Probe
 from .probe import Identity, Observation, Target
 
 Ask = Callable[..., Observation]
@@ -19,7 +20,10 @@ Sessions = dict[Any, Any]
 
 
 class Prover:
-    """Asks for one release after the other. *foreign* makes the identity that nobody trusts, when first needed."""
+    """Asks for one release after the other.
+
+    *foreign* makes the identity that nobody trusts, when first needed.
+    """
 
     def __init__(self, ask: Ask, foreign: Callable[[], Identity], timeout_s: float) -> None:
         self._ask = ask
@@ -28,7 +32,7 @@ class Prover:
         self._timeout_s = timeout_s
 
     def rows(
-        self, probes: Sequence[proof.Probe], directory: str, sessions: Optional[Sessions] = None
+        self, probes: Sequence[Probe], directory: str, sessions: Optional[Sessions] = None
     ) -> list[proof.Row]:
         """One row for each probe, with the identities of the release in *directory*."""
         rows = []
@@ -41,7 +45,7 @@ class Prover:
         proof.cross_check(rows)
         return rows
 
-    def sessions(self, probes: Sequence[proof.Probe], directory: str) -> Sessions:
+    def sessions(self, probes: Sequence[Probe], directory: str) -> Sessions:
         """TLS sessions of the good client as they are now, by the key of the probe that will offer them."""
         found: Sessions = {}
         for probe in probes:
@@ -52,10 +56,10 @@ class Prover:
                 found[probe.key] = seen.session if seen.status == 200 else None
         return found
 
-    def _identity(self, probe: proof.Probe, directory: str) -> tuple[Optional[Identity], bool]:
+    def _identity(self, probe: Probe, directory: str) -> tuple[Optional[Identity], bool]:
         if not probe.identity:
             return None, True
-        if probe.identity == proof.FOREIGN:
+        if probe.identity == FOREIGN:
             if self._foreign is None:
                 self._foreign = self._make_foreign()
             return self._foreign, True
@@ -65,7 +69,7 @@ class Prover:
         return found, os.path.exists(found.private_key_path)
 
     @staticmethod
-    def _target(probe: proof.Probe, directory: str) -> Target:
+    def _target(probe: Probe, directory: str) -> Target:
         return Target(
             address=probe.address,
             port=probe.port,
@@ -80,10 +84,10 @@ class Prover:
         )
 
     def _answer(
-        self, probe: proof.Probe, identity: Optional[Identity], directory: str, sessions: Optional[Sessions]
+        self, probe: Probe, identity: Optional[Identity], directory: str, sessions: Optional[Sessions]
     ) -> proof.Answer:
         session = (sessions or {}).get(probe.key)
-        if probe.kind == proof.SESSION and session is None:
+        if probe.kind == SESSION and session is None:
             return proof.Answer(phase="done", offered=False)
         seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s, session=session)
         return proof.Answer(

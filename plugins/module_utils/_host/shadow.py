@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A shadow: nginx's own configuration with another release in place of the live one, for ``nginx -T -c``.
 
-nginx resolves a relative include against the directory of the ``-c`` file as it is written and follows no links
-for that. So a directory of links to everything in ``/etc/nginx``, with a base of its own in which ``current``
+nginx resolves a relative include against the directory of the ``-c`` file as it is written and follows no
+links for that. So a directory of links to everything in ``/etc/nginx``, with a base of its own in which
+``current``
 names the release under test, tests the release inside the whole configuration and touches nothing live.
 """
 

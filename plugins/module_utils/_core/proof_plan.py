@@ -1,0 +1,325 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which requests prove a release: read from its own blocks, since a rotation sends none.
+
+Where a block does not follow the roles' conventions there is less to ask, and what cannot be asked is
+inconclusive, never passed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from . import release
+from .blocks import (
+    PROTOCOLS,
+    PROXY_PROBE,
+    ROUTE_PROBE,
+    Listener,
+    Route,
+    Site,
+    listeners,
+    sites,
+    upstream_servers,
+)
+from .desired import PROBE, session_zone
+from .listen import Listen
+
+UNKNOWN_NAME = "mtls-unknown.invalid"
+FOREIGN = "foreign"
+SESSION = "session from before"
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The fingerprints of a credential's own certificate, lower-case hex as nginx prints its SHA-1."""
+
+    sha1: str
+    sha256: str
+
+
+def leaf_of(fullchain: bytes) -> Optional[Leaf]:
+    """The fingerprints of the first certificate of a PEM file; None where it has none."""
+    block = _PEM.search(fullchain)
+    if not block:
+        return None
+    der = base64.b64decode(block.group(1))
+    return Leaf(hashlib.sha1(der).hexdigest(), hashlib.sha256(der).hexdigest())
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One row: a request, asked *rounds* times, and what must come back.
+
+    *identity*: "" sends no certificate, ``probe`` A's own, ``foreign`` one of a CA made for the run, anything
+    else is a credential of part proxy. *trust*: the proxy credential whose trust the server's chain is
+    verified by.
+    """
+
+    kind: str
+    part: str
+    subject: str
+    credential: str
+    address: str
+    port: int
+    expected: str
+    tls: bool = True
+    server_name: str = ""
+    http_host: str = ""
+    path: str = "/"
+    tls_version: str = ""
+    proxy_protocol: bool = False
+    identity: str = ""
+    trust: str = ""
+    rounds: int = 1
+    want_status: tuple[int, ...] = ()
+    want_words: tuple[str, ...] = ()
+    want_leaf: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int, str]:
+        """The same question asked of another release has the same key."""
+        return self.kind, self.part, self.subject, self.address, self.port, self.tls_version
+
+    @property
+    def target(self) -> str:
+        host = (
+            f"[{self.address}]"
+            if ":" in self.address and not self.address.startswith("unix:")
+            else self.address
+        )
+        where = host if host.startswith("unix:") else f"{host}:{self.port}"
+        version = f" TLS {self.tls_version}" if self.tls_version else ""
+        return f"{self.part} {self.subject} at {where}{version}"
+
+
+def plan(
+    source: Mapping[str, bytes],
+    identity: str,
+    user_defaults: Sequence[str] = (),
+    rounds: int = 3,
+    quick: bool = False,
+) -> list[Probe]:
+    """All probes for a release. *user_defaults*: sockets (Listen.key) whose default server is the user's.
+
+    *quick*: one round, the newest TLS version only; for a release that is live and proven already.
+    """
+    probes: list[Probe] = []
+    rounds = 1 if quick else rounds
+    seen_sockets: set[tuple[str, str]] = set()
+    for site in sites(release.texts(source, "sites")):
+        for listen in site.listens:
+            if not listen.tls:
+                continue
+            for version in _versions(site, quick):
+                first = (listen.key, version) not in seen_sockets
+                seen_sockets.add((listen.key, version))
+                probes += _site_probes(source, identity, site, listen, version, rounds)
+                if first:
+                    probes += _socket_probes(identity, site, listen, version, listen.key in user_defaults)
+    probes += _proxy_probes(source, identity, rounds)
+    return probes
+
+
+def _versions(site: Site, quick: bool) -> list[str]:
+    known = [PROTOCOLS[name] for name in PROTOCOLS if name in site.protocols] or [""]
+    return known[-1:] if quick else known
+
+
+def _site_probes(
+    source: Mapping[str, bytes], identity: str, site: Site, listen: Listen, version: str, rounds: int
+) -> list[Probe]:
+    name = site.host_name or ""
+    base = Probe(
+        kind="",
+        part="server",
+        subject=site.name,
+        credential=site.credential or "",
+        address=listen.address if listen.is_unix else listen.local_host,
+        port=listen.port,
+        expected="",
+        server_name=name,
+        http_host=name,
+        path=site.probe_path or "/",
+        tls_version=version,
+        proxy_protocol=listen.proxy_protocol,
+    )
+    files = release.credential_files(source, "server", site.credential or "")
+    leaf = leaf_of(files.get("fullchain.pem", b""))
+    own = leaf_of(release.credential_files(source, "server", PROBE).get("fullchain.pem", b""))
+    probes = [
+        replace(
+            base,
+            kind="client accepted",
+            identity=PROBE,
+            rounds=rounds,
+            want_status=(200,),
+            want_words=(identity, "SUCCESS", own.sha1 if own else ""),
+            expected=f"200, release {identity}, SUCCESS",
+        )
+    ]
+    if leaf:
+        probes.append(
+            replace(
+                base,
+                kind="certificate served",
+                want_leaf=leaf.sha256,
+                expected=f"the leaf {leaf.sha256[:16]}",
+            )
+        )
+    if site.verify != "off":
+        refused = (400,) if site.verify == "on" else (403,)
+        foreign = (403,) if site.verify == "optional_no_ca" else (400,)
+        probes += [
+            replace(base, kind="no certificate", want_status=refused, expected=f"{refused[0]}"),
+            replace(
+                base,
+                kind="foreign certificate",
+                identity=FOREIGN,
+                want_status=foreign,
+                expected=f"{foreign[0]}",
+            ),
+        ]
+    return probes
+
+
+def _socket_probes(
+    identity: str, site: Site, listen: Listen, version: str, user_default: bool
+) -> list[Probe]:
+    base = Probe(
+        kind="",
+        part="server",
+        subject=site.name,
+        credential=site.credential or "",
+        address=listen.address if listen.is_unix else listen.local_host,
+        port=listen.port,
+        expected="no way into the site" if user_default else "refused in the handshake",
+        http_host=site.host_name or "",
+        path=site.probe_path or "/",
+        tls_version=version,
+        proxy_protocol=listen.proxy_protocol,
+        # A client that the site would refuse: by a default server that verifies nobody it must not
+        # get in either.
+        identity=FOREIGN,
+        want_words=(identity,) if user_default else (),
+    )
+    kind = "the user's default" if user_default else "refused"
+    return [
+        replace(base, kind=f"no SNI, {kind}"),
+        replace(base, kind=f"unknown SNI, {kind}", server_name=UNKNOWN_NAME),
+    ]
+
+
+def session_probes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[Probe]:
+    """Probes that offer a session from before the switch: for each site in both, where none may be resumed.
+
+    With shared sessions and the same trust and CRL a session may go on, so nothing is asked there.
+    """
+    old = {site.name: site for site in sites(release.texts(before, "sites"))}
+    found = []
+    for site in sites(release.texts(after, "sites")):
+        past = old.get(site.name)
+        zone = session_zone(after, site)
+        if past is None or site.verify == "off" or (zone != "off" and zone == session_zone(before, past)):
+            continue
+        shared = {listen.key for listen in past.listens}
+        for listen in site.listens:
+            for version in _versions(site, False) if listen.tls and listen.key in shared else []:
+                positive = _site_probes(after, "", site, listen, version, 1)[0]
+                found.append(
+                    replace(
+                        positive,
+                        kind=SESSION,
+                        want_status=(),
+                        want_words=(),
+                        expected="not resumed",
+                    )
+                )
+    return found
+
+
+def _proxy_probes(source: Mapping[str, bytes], identity: str, rounds: int) -> list[Probe]:
+    probes: list[Probe] = []
+    for listener in listeners(release.texts(source, "listeners")):
+        for listen in listener.listens:
+            base = _listener_probe(listener, listen)
+            if listener.has_probe:
+                probes.append(
+                    replace(
+                        base,
+                        kind="release served",
+                        path=PROXY_PROBE,
+                        rounds=rounds,
+                        want_status=(200,),
+                        want_words=(identity,),
+                        expected=f"200, release {identity}",
+                    )
+                )
+            probes += [_route_probe(base, route, source) for route in listener.routes]
+    return probes + direct_probes(source)
+
+
+def _listener_probe(listener: Listener, listen: Listen) -> Probe:
+    return Probe(
+        kind="",
+        part="proxy",
+        subject=listener.name,
+        credential="",
+        address=listen.address if listen.is_unix else listen.local_host,
+        port=listen.port,
+        expected="",
+        tls=listen.tls,
+        proxy_protocol=listen.proxy_protocol,
+    )
+
+
+def _client_words(source: Mapping[str, bytes], route: Route) -> tuple[str, ...]:
+    files = release.credential_files(source, "proxy", route.credential or "")
+    leaf = leaf_of(files.get("fullchain.pem", b""))
+    return ("*", "SUCCESS", leaf.sha1 if leaf else "")
+
+
+def _route_probe(base: Probe, route: Route, source: Mapping[str, bytes]) -> Probe:
+    return replace(
+        base,
+        kind="route",
+        subject=route.name,
+        credential=route.credential or "",
+        path=ROUTE_PROBE + route.name,
+        want_status=(200,),
+        want_words=_client_words(source, route) if route.path != "/" else (),
+        expected="200, SUCCESS, seen by A with the certificate of this release",
+    )
+
+
+def direct_probes(source: Mapping[str, bytes]) -> list[Probe]:
+    """One request to each server of each route with the route's own identity, past nginx."""
+    upstreams = upstream_servers(release.texts(source, "routes"))
+    found: dict[tuple[str, str, int], Probe] = {}
+    for listener in listeners(release.texts(source, "listeners")):
+        for route in listener.routes:
+            for host, port in upstreams.get(route.upstream, []) if route.credential else []:
+                found[(route.name, host, port)] = Probe(
+                    kind="server of the route",
+                    part="proxy",
+                    subject=route.name,
+                    credential=route.credential or "",
+                    address=host,
+                    port=port,
+                    server_name=route.server_name,
+                    http_host=route.server_name,
+                    path=route.path,
+                    identity=route.credential or "",
+                    trust=route.credential or "",
+                    want_status=(200,),
+                    want_words=_client_words(source, route) if route.path != "/" else (),
+                    expected="200, SUCCESS, the certificate of this release",
+                )
+    return list(found.values())

@@ -1,0 +1,151 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every call of ``release`` has in common: its options, its outcome, and how the wanted release is
+made."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable, Optional
+
+from .._core import changes, release
+from .._core.default_server import DefaultPlan
+from .._core.desired import Desired, Tools, build, complete
+from .._core.errors import MtlsError
+from .._core.nginx_conf import Dump
+from . import shadow
+from .host import Host, Service, expected_files
+from .prover import Prover
+from .store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """The module's options that are not the parts."""
+
+    keep: int = 3
+    rounds: int = 3
+    lock_timeout_s: float = 60
+    timeout_s: float = 30
+    worker_shutdown_timeout: str = "60s"
+
+
+@dataclass
+class Outcome:
+    """What the module returns, filled as far as the run came.
+
+    *proof* is of the last release that was asked.
+    """
+
+    changed: bool = False
+    state: str = ""
+    release: str = ""
+    previous: str = ""
+    credentials: list[dict[str, Any]] = field(default_factory=list)
+    proof: list[dict[str, str]] = field(default_factory=list)
+    restored: list[dict[str, str]] = field(default_factory=list)
+    positive: str = ""
+    draining_workers: int = 0
+    log: list[str] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+    plan: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything the transaction touches, injected. *manifest* and *examine* need cryptography."""
+
+    store: Store
+    host: Host
+    service: Service
+    prover: Prover
+    tools: Tools
+    decoder: changes.Decoder
+    examine: Callable[[Desired], list[dict[str, Any]]]
+    digest: Callable[[str], str]
+    now: Callable[[], str]
+    scratch: str = shadow.SCRATCH
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The release a call asks for: its source and id, and what governs its sockets."""
+
+    identity: str
+    desired: Desired
+    defaults: DefaultPlan
+
+    @property
+    def source(self) -> release.Source:
+        return self.desired.source
+
+    @property
+    def user_defaults(self) -> list[str]:
+        return [key for key, default in self.defaults.defaults.items() if not default.ours]
+
+
+class Call:
+    """One call. *outcome* holds what is known, also after an MtlsError."""
+
+    def __init__(self, ports: Ports, options: Options) -> None:
+        self.ports = ports
+        self.options = options
+        self.outcome = Outcome()
+
+    @contextlib.contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = self.outcome.seconds.get(step, 0.0) + time.monotonic() - begin
+            self.outcome.seconds[step] = round(spent, 3)
+
+    def want(
+        self, parts: Mapping[str, Any], live: release.Source, dump: Optional[Dump], planning: bool
+    ) -> Wanted:
+        with self.timed("credentials"):
+            desired = build(parts, live, self.ports.tools, planning)
+            self.outcome.plan += desired.waiting
+            users = self.ports.host.users(dump) if dump is not None else []
+            defaults = complete(desired, users, self.ports.host.version, self.ports.digest)
+            self.outcome.warnings += defaults.warnings
+            self.outcome.credentials = self.ports.examine(desired)
+            self.outcome.diff = changes.changes(live, desired.source, self.ports.decoder)
+        return Wanted(release.release_id(desired.source), desired, defaults)
+
+    def refuse_errors(self, wanted: Wanted) -> None:
+        """Raises MtlsError for an error in a credential that this call changes; the rest is only reported."""
+        touched = {(one.part, one.name) for one in wanted.desired.credentials if one.changed}
+        errors = [
+            (credential, finding)
+            for credential in self.outcome.credentials
+            if (credential["part"], credential["name"]) in touched
+            for finding in credential["findings"]
+            if finding["severity"] == "error"
+        ]
+        if errors:
+            credential, finding = errors[0]
+            place = f"{credential['part']} credential {credential['name']}"
+            where = f"{place}: {finding['place']}" if finding["place"] else place
+            more = f" ({len(errors) - 1} more errors in credentials[].findings.)" if len(errors) > 1 else ""
+            raise MtlsError(f"{finding['message']}{more}", where, finding["remedy"], finding["code"])
+
+    def test_in_shadow(self, wanted: Wanted, directory: str) -> None:
+        tested = self.ports.host.test_with(directory)
+        if not tested.ok or tested.dump is None:
+            self.outcome.log += tested.lines
+            raise MtlsError(
+                "nginx does not accept the release: " + " ".join(tested.lines),
+                f"release {wanted.identity}",
+                "Nothing was switched. Mend what nginx names in the block that the path ends with.",
+            )
+        self.ports.host.judge_dump(
+            tested.dump, expected_files(self.ports.store.base, directory, wanted.source)
+        )

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check mode: what a call would do, beside the running nginx, with nothing written below its
+configuration."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .._core import release
+from .._core.nginx_conf import Dump
+from . import files, shadow
+from .call import Call, Outcome, Wanted
+from .host import Host
+
+
+class Preview(Call):
+    """One call in check mode."""
+
+    def show(self, parts: Mapping[str, Any]) -> Outcome:
+        """What ``apply`` would do, with nothing written below the configuration; a real fault is raised as
+        there."""
+        store, host, outcome = self.ports.store, self.ports.host, self.outcome
+        live_id = store.current() or release.EMPTY
+        live = release.unrender(store.read(live_id))
+        with contextlib.ExitStack() as stack:
+            scratch = stack.enter_context(shadow.scratch(self.ports.scratch))
+            dump = self._preview_dump(scratch)
+            wanted = self.want(parts, live, dump, planning=True)
+            outcome.previous = outcome.release = live_id
+            outcome.state = "stable"
+            if wanted.desired.waiting or wanted.identity != live_id:
+                outcome.changed = True
+                outcome.release = wanted.identity if not wanted.desired.waiting else ""
+                outcome.state = "checked"
+            if not wanted.desired.waiting:
+                self.refuse_errors(wanted)
+                if outcome.changed:
+                    self._preview_test(wanted, scratch, host)
+            if (
+                host.included
+                and dump is not None
+                and host.shutdown_timeout(dump, self.options.worker_shutdown_timeout)
+            ):
+                outcome.changed = True
+                outcome.plan.append("worker_shutdown_timeout is to be set.")
+        return outcome
+
+    def _preview_dump(self, scratch: str) -> Optional[Dump]:
+        host = self.ports.host
+        if host.master() is None:
+            self.outcome.plan.append("nginx does not run, so its configuration is not tested in check mode.")
+            return None
+        if not host.included:
+            self.outcome.plan.append(
+                f"{host.include_file} does not exist yet: the release is tested when it does."
+            )
+            tested = host.nginx.test(dump=True)
+            return tested.dump
+        empty = f"{scratch}/empty"
+        files.write_tree(empty, release.render(release.empty_source(), empty, release.EMPTY))
+        return host.configuration_without_us(empty)
+
+    def _preview_test(self, wanted: Wanted, scratch: str, host: Host) -> None:
+        if not host.included or host.master() is None:
+            return
+        directory = f"{scratch}/{wanted.identity}"
+        files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
+        self.test_in_shadow(wanted, directory)
