@@ -45,15 +45,16 @@ class Sorted:
 
 
 def fault_of(cert: CertificateFacts, pinned: frozenset[str] = frozenset()) -> str:
-    """"" for a CA, else the finding's code: a leaf, or something else that is never used as an issuer."""
+    """ "" for a CA, else the finding's code: a leaf, or something else that is never used as an issuer."""
     if rules.is_leaf(cert):
         # only a self-signed one can be its own anchor (tried on nginx 1.22 to 1.30)
         return "" if cert.self_signed and cert.sha256 in pinned else "bundle.leaf"
     return "" if rules.is_ca(cert) else "bundle.not_a_ca"
 
 
-def role_findings(certificates: Sequence[CertificateFacts],
-                  pinned: frozenset[str] = frozenset()) -> list[Finding]:
+def role_findings(
+    certificates: Sequence[CertificateFacts], pinned: frozenset[str] = frozenset()
+) -> list[Finding]:
     """A finding for each certificate that is no CA."""
     return [_finding(code, cert) for cert in certificates for code in [fault_of(cert, pinned)] if code]
 
@@ -99,8 +100,10 @@ def _ordered(certificates: Sequence[CertificateFacts]) -> list[CertificateFacts]
     unique: dict[str, CertificateFacts] = {}
     for cert in certificates:
         unique.setdefault(cert.sha256, cert)
-    return sorted(unique.values(), key=lambda cert: (names.canonical(cert.subject),
-                                                     -cert.not_before.timestamp(), cert.sha256))
+    return sorted(
+        unique.values(),
+        key=lambda cert: (names.canonical(cert.subject), -cert.not_before.timestamp(), cert.sha256),
+    )
 
 
 def namesake_findings(certificates: Sequence[CertificateFacts]) -> list[Finding]:
@@ -110,9 +113,14 @@ def namesake_findings(certificates: Sequence[CertificateFacts]) -> list[Finding]
     for cert in certificates:
         earlier = seen.setdefault(names.canonical(cert.subject), cert)
         if earlier.public_key_sha256 != cert.public_key_sha256:
-            found.append(Finding("bundle.same_subject_other_key",
-                                 f'Two CAs are named "{cert.subject_text}" and have different keys'
-                                 f" (SHA-256 {earlier.sha256[:16]}… and {cert.sha256[:16]}…).", cert.place))
+            found.append(
+                Finding(
+                    "bundle.same_subject_other_key",
+                    f'Two CAs are named "{cert.subject_text}" and have different keys'
+                    f" (SHA-256 {earlier.sha256[:16]}… and {cert.sha256[:16]}…).",
+                    cert.place,
+                )
+            )
     return found
 
 
@@ -131,8 +139,9 @@ def _level(cert: CertificateFacts, certificates: Sequence[CertificateFacts]) -> 
     """0 for a root, 1 for an intermediate below it, and so on; the bundle's length bounds loops."""
     level, current = 0, cert
     while not current.self_signed and level < len(certificates):
-        issuer = next((other for other in certificates if other != current and likely_issued(other, current)),
-                      None)
+        issuer = next(
+            (other for other in certificates if other != current and likely_issued(other, current)), None
+        )
         level += 1
         if issuer is None:
             break

@@ -89,11 +89,15 @@ def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
 
 def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     """X509_check_akid: what is absent on either side does not disagree."""
-    by_key = (subject.authority_key_id is None or issuer.subject_key_id is None
-              or subject.authority_key_id == issuer.subject_key_id)
+    by_key = (
+        subject.authority_key_id is None
+        or issuer.subject_key_id is None
+        or subject.authority_key_id == issuer.subject_key_id
+    )
     by_serial = subject.authority_serial is None or subject.authority_serial == issuer.serial
-    by_issuer = (subject.authority_issuer is None
-                 or names.canonical(subject.authority_issuer) == names.canonical(issuer.issuer))
+    by_issuer = subject.authority_issuer is None or names.canonical(
+        subject.authority_issuer
+    ) == names.canonical(issuer.issuer)
     return by_key and by_serial and by_issuer
 
 
@@ -110,7 +114,7 @@ def is_ca(cert: CertificateFacts) -> bool:
 
 
 def is_intermediate(cert: CertificateFacts) -> bool:
-    """Whether OpenSSL uses it between a leaf and the anchor: CA:TRUE only (check_extensions is strict there)."""
+    """Whether OpenSSL uses it between leaf and anchor: CA:TRUE only (check_extensions is strict there)."""
     return cert.basic_constraints is not None and is_ca(cert)
 
 

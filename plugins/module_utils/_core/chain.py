@@ -55,8 +55,12 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-def build_path(leaf: CertificateFacts, sent: Sequence[CertificateFacts],
-               trusted: Sequence[CertificateFacts], at: datetime) -> Path:
+def build_path(
+    leaf: CertificateFacts,
+    sent: Sequence[CertificateFacts],
+    trusted: Sequence[CertificateFacts],
+    at: datetime,
+) -> Path:
     """The path that OpenSSL would build with depth to spare (build_chain)."""
     path = [leaf]
     unused = [cert for cert in sent if cert != leaf]
@@ -84,8 +88,9 @@ def build_path(leaf: CertificateFacts, sent: Sequence[CertificateFacts],
     return Path(tuple(path), from_bundle, False)
 
 
-def _best_issuer(subject: CertificateFacts, candidates: Sequence[CertificateFacts],
-                 at: datetime) -> CertificateFacts | None:
+def _best_issuer(
+    subject: CertificateFacts, candidates: Sequence[CertificateFacts], at: datetime
+) -> CertificateFacts | None:
     """The first candidate that is valid now, else the one that lives longest."""
     likely = [cert for cert in candidates if likely_issued(cert, subject)]
     for cert in likely:
@@ -94,9 +99,15 @@ def _best_issuer(subject: CertificateFacts, candidates: Sequence[CertificateFact
     return max(likely, key=lambda cert: cert.not_after, default=None)
 
 
-def verify(leaf: CertificateFacts, sent: Sequence[CertificateFacts], trusted: Sequence[CertificateFacts],
-           signed_by: SignedBy, at: datetime, purpose: str = rules.ANY,
-           depth: int = NGINX_DEPTH) -> Verdict:
+def verify(
+    leaf: CertificateFacts,
+    sent: Sequence[CertificateFacts],
+    trusted: Sequence[CertificateFacts],
+    signed_by: SignedBy,
+    at: datetime,
+    purpose: str = rules.ANY,
+    depth: int = NGINX_DEPTH,
+) -> Verdict:
     """Would nginx, with *trusted* as its bundle and *depth* intermediates allowed, accept this *leaf* with
     these certificates *sent* along?"""
     path = build_path(leaf, sent, trusted, at)
@@ -104,9 +115,13 @@ def verify(leaf: CertificateFacts, sent: Sequence[CertificateFacts], trusted: Se
     if not path.complete:
         faults.append(_why_incomplete(path, sent, trusted, signed_by))
     elif path.intermediates > depth:
-        faults.append(Finding("chain.too_deep",
-                              f"The chain has {path.intermediates} intermediates, the verify depth allows"
-                              f" {depth}.", leaf.place))
+        faults.append(
+            Finding(
+                "chain.too_deep",
+                f"The chain has {path.intermediates} intermediates, the verify depth allows {depth}.",
+                leaf.place,
+            )
+        )
     faults += date_faults(path.certificates, at)
     faults += purpose_faults(path.certificates, purpose)
     known = [*trusted, *sent]
@@ -115,39 +130,59 @@ def verify(leaf: CertificateFacts, sent: Sequence[CertificateFacts], trusted: Se
     return Verdict(not faults, path, tuple(faults or _remarks(path, sent, known)))
 
 
-def _why_incomplete(path: Path, sent: Sequence[CertificateFacts], trusted: Sequence[CertificateFacts],
-                    signed_by: SignedBy) -> Finding:
+def _why_incomplete(
+    path: Path, sent: Sequence[CertificateFacts], trusted: Sequence[CertificateFacts], signed_by: SignedBy
+) -> Finding:
     top = path.top
     if path.trusted:
-        return Finding("chain.root_missing",
-                       f"The trust bundle holds {_quoted(top)} but not its issuer {_name(top.issuer)}.",
-                       top.place)
+        return Finding(
+            "chain.root_missing",
+            f"The trust bundle holds {_quoted(top)} but not its issuer {_name(top.issuer)}.",
+            top.place,
+        )
     if top.self_signed:
         twin = _namesake(top, trusted)
         if twin is not None:
-            return Finding("chain.signature_invalid",
-                           f"The chain ends at {_quoted(top)}; the trust bundle has a CA of this name with"
-                           " another key.", top.place)
+            return Finding(
+                "chain.signature_invalid",
+                f"The chain ends at {_quoted(top)}; the trust bundle has a CA of this name with another key.",
+                top.place,
+            )
         if len(path.certificates) == 1:
-            return Finding("chain.self_signed", f"{_quoted(top)} is self-signed and not in the trust bundle.",
-                           top.place)
-        return Finding("chain.root_not_trusted",
-                       f"The chain ends at the root {_quoted(top)}, which is not in the trust bundle.",
-                       top.place)
+            return Finding(
+                "chain.self_signed", f"{_quoted(top)} is self-signed and not in the trust bundle.", top.place
+            )
+        return Finding(
+            "chain.root_not_trusted",
+            f"The chain ends at the root {_quoted(top)}, which is not in the trust bundle.",
+            top.place,
+        )
     namesake = _issuer_by_name(top, [*trusted, *sent])
     if namesake is not None and not signed_by(top, namesake):
-        return Finding("chain.signature_invalid",
-                       f"{_quoted(top)} names {_name(top.issuer)} as its issuer, but the certificate of this"
-                       f" name in {namesake.place or 'the files'} has another key.", top.place)
-    return Finding("chain.missing_intermediate",
-                   f"The issuer of {_quoted(top)}, {_name(top.issuer)}, is neither in the chain nor in the"
-                   " trust bundle.", top.place)
+        return Finding(
+            "chain.signature_invalid",
+            f"{_quoted(top)} names {_name(top.issuer)} as its issuer, but the certificate of this"
+            f" name in {namesake.place or 'the files'} has another key.",
+            top.place,
+        )
+    return Finding(
+        "chain.missing_intermediate",
+        f"The issuer of {_quoted(top)}, {_name(top.issuer)}, is neither in the chain nor in the"
+        " trust bundle.",
+        top.place,
+    )
 
 
 def _namesake(cert: CertificateFacts, others: Sequence[CertificateFacts]) -> CertificateFacts | None:
     subject = names.canonical(cert.subject)
-    return next((other for other in others if names.canonical(other.subject) == subject
-                 and other.public_key_sha256 != cert.public_key_sha256), None)
+    return next(
+        (
+            other
+            for other in others
+            if names.canonical(other.subject) == subject and other.public_key_sha256 != cert.public_key_sha256
+        ),
+        None,
+    )
 
 
 def _issuer_by_name(cert: CertificateFacts, others: Sequence[CertificateFacts]) -> CertificateFacts | None:
@@ -160,27 +195,43 @@ def date_faults(certificates: Sequence[CertificateFacts], at: datetime) -> list[
     faults: list[Finding] = []
     for cert in certificates:
         if expiry.is_expired(cert.not_after, at):
-            faults.append(Finding("expiry.expired",
-                                  f"{_quoted(cert)} expired at {expiry.rfc3339(cert.not_after)}.",
-                                  cert.place))
+            faults.append(
+                Finding(
+                    "expiry.expired",
+                    f"{_quoted(cert)} expired at {expiry.rfc3339(cert.not_after)}.",
+                    cert.place,
+                )
+            )
         elif expiry.is_not_yet_valid(cert.not_before, at):
-            faults.append(Finding("expiry.not_yet_valid",
-                                  f"{_quoted(cert)} is valid from {expiry.rfc3339(cert.not_before)} on, this"
-                                  f" host's time is {expiry.rfc3339(at)}.", cert.place))
+            faults.append(
+                Finding(
+                    "expiry.not_yet_valid",
+                    f"{_quoted(cert)} is valid from {expiry.rfc3339(cert.not_before)} on, this"
+                    f" host's time is {expiry.rfc3339(at)}.",
+                    cert.place,
+                )
+            )
     return faults
 
 
-def purpose_faults(certificates: Sequence[CertificateFacts], purpose: str,
-                   harmless: bool = False) -> list[Finding]:
+def purpose_faults(
+    certificates: Sequence[CertificateFacts], purpose: str, harmless: bool = False
+) -> list[Finding]:
     """The first certificate is the leaf, the others are its issuers."""
     code = _PURPOSE_CODES.get(purpose)
     if code is None:
         return []
-    return [Finding(code, f"{_quoted(cert)} does not allow the use by a TLS {purpose} (extended key usage"
-                          f" {_listed(cert.extended_key_usage)}, key usage {_listed(cert.key_usage)}).",
-                    cert.place, harmless)
-            for index, cert in enumerate(certificates)
-            if not rules.serves_purpose(cert, purpose, as_issuer=index > 0)]
+    return [
+        Finding(
+            code,
+            f"{_quoted(cert)} does not allow the use by a TLS {purpose} (extended key usage"
+            f" {_listed(cert.extended_key_usage)}, key usage {_listed(cert.key_usage)}).",
+            cert.place,
+            harmless,
+        )
+        for index, cert in enumerate(certificates)
+        if not rules.serves_purpose(cert, purpose, as_issuer=index > 0)
+    ]
 
 
 def _issuer_faults(path: Path, known: Sequence[CertificateFacts], signed_by: SignedBy) -> list[Finding]:
@@ -188,67 +239,111 @@ def _issuer_faults(path: Path, known: Sequence[CertificateFacts], signed_by: Sig
     below = 0  # CAs below the issuer, self-issued ones not counted (RFC 5280, 6.1.4)
     for subject, issuer in zip(path.certificates, path.certificates[1:]):
         if not (rules.is_ca(issuer) if issuer is path.top else rules.is_intermediate(issuer)):
-            faults.append(Finding("chain.not_a_ca",
-                                  f"{_quoted(issuer)} has issued {_quoted(subject)} but is no CA.",
-                                  issuer.place))
+            faults.append(
+                Finding(
+                    "chain.not_a_ca",
+                    f"{_quoted(issuer)} has issued {_quoted(subject)} but is no CA.",
+                    issuer.place,
+                )
+            )
         limit = rules.path_length(issuer)
         if limit is not None and below > limit:
-            faults.append(Finding("chain.path_length",
-                                  f"{_quoted(issuer)} allows {limit} CAs below it, the chain has {below}.",
-                                  issuer.place))
+            faults.append(
+                Finding(
+                    "chain.path_length",
+                    f"{_quoted(issuer)} allows {limit} CAs below it, the chain has {below}.",
+                    issuer.place,
+                )
+            )
         if not issuer.self_issued:
             below += 1
         if not signed_by(subject, issuer):
             faults.append(_wrong_key(subject, issuer, known, signed_by))
     for cert in path.certificates:
         if cert.unknown_critical:
-            faults.append(Finding("chain.unknown_critical",
-                                  f"{_quoted(cert)} has the critical extension"
-                                  f" {', '.join(cert.unknown_critical)}.", cert.place))
+            faults.append(
+                Finding(
+                    "chain.unknown_critical",
+                    f"{_quoted(cert)} has the critical extension {', '.join(cert.unknown_critical)}.",
+                    cert.place,
+                )
+            )
     return faults
 
 
-def _wrong_key(subject: CertificateFacts, issuer: CertificateFacts, known: Sequence[CertificateFacts],
-               signed_by: SignedBy) -> Finding:
+def _wrong_key(
+    subject: CertificateFacts,
+    issuer: CertificateFacts,
+    known: Sequence[CertificateFacts],
+    signed_by: SignedBy,
+) -> Finding:
     if any(signed_by(subject, twin) for twin in _untold(subject, issuer, known)):
-        return Finding("chain.no_key_identifier",
-                       f"{_quoted(subject)} does not say which key signed it, and of the CAs called"
-                       f" {_quoted(issuer)} OpenSSL tries the first only, which did not.", subject.place)
-    return Finding("chain.signature_invalid",
-                   f"The signature of {_quoted(subject)} was not made with the key of {_quoted(issuer)}.",
-                   subject.place)
+        return Finding(
+            "chain.no_key_identifier",
+            f"{_quoted(subject)} does not say which key signed it, and of the CAs called"
+            f" {_quoted(issuer)} OpenSSL tries the first only, which did not.",
+            subject.place,
+        )
+    return Finding(
+        "chain.signature_invalid",
+        f"The signature of {_quoted(subject)} was not made with the key of {_quoted(issuer)}.",
+        subject.place,
+    )
 
 
-def _untold(subject: CertificateFacts, issuer: CertificateFacts,
-            known: Sequence[CertificateFacts]) -> list[CertificateFacts]:
+def _untold(
+    subject: CertificateFacts, issuer: CertificateFacts, known: Sequence[CertificateFacts]
+) -> list[CertificateFacts]:
     """Others of the issuer's name, with other keys, that no identifier tells apart from it."""
-    return [cert for cert in known if cert.public_key_sha256 != issuer.public_key_sha256
-            and likely_issued(cert, subject)]
+    return [
+        cert
+        for cert in known
+        if cert.public_key_sha256 != issuer.public_key_sha256 and likely_issued(cert, subject)
+    ]
 
 
 def strength_faults(path: Path) -> list[Finding]:
     """Keys of all, digests of all but the trust anchor (check_auth_level)."""
-    faults = [Finding("key.weak", f"{_quoted(cert)} has an {cert.key_type} key of {cert.key_bits} bits.",
-                      cert.place)
-              for cert in path.certificates if rules.weak_key(cert)]
+    faults = [
+        Finding(
+            "key.weak", f"{_quoted(cert)} has an {cert.key_type} key of {cert.key_bits} bits.", cert.place
+        )
+        for cert in path.certificates
+        if rules.weak_key(cert)
+    ]
     signed = path.certificates[:-1] if path.complete else path.certificates
-    return faults + [Finding("signature.weak", f"{_quoted(cert)} is signed with {cert.signature_digest}.",
-                             cert.place)
-                     for cert in signed if rules.weak_signature(cert)]
+    return faults + [
+        Finding("signature.weak", f"{_quoted(cert)} is signed with {cert.signature_digest}.", cert.place)
+        for cert in signed
+        if rules.weak_signature(cert)
+    ]
 
 
-def _remarks(path: Path, sent: Sequence[CertificateFacts],
-             known: Sequence[CertificateFacts]) -> list[Finding]:
+def _remarks(
+    path: Path, sent: Sequence[CertificateFacts], known: Sequence[CertificateFacts]
+) -> list[Finding]:
     """What works here only because of this bundle, or of its order."""
-    lent = [Finding("chain.missing_intermediate",
-                    f"{_quoted(cert)} is not in the chain; it verifies because the trust bundle has it.",
-                    path.certificates[0].place, harmless=True)
-            for cert in path.certificates[1:-1] if cert not in sent]
-    untold = [Finding("chain.no_key_identifier",
-                      f"{_quoted(subject)} does not say which key signed it; it verifies because the right one"
-                      f" of the CAs called {_quoted(issuer)} is the first.", subject.place, harmless=True)
-              for subject, issuer in zip(path.certificates, path.certificates[1:])
-              if _untold(subject, issuer, known)]
+    lent = [
+        Finding(
+            "chain.missing_intermediate",
+            f"{_quoted(cert)} is not in the chain; it verifies because the trust bundle has it.",
+            path.certificates[0].place,
+            harmless=True,
+        )
+        for cert in path.certificates[1:-1]
+        if cert not in sent
+    ]
+    untold = [
+        Finding(
+            "chain.no_key_identifier",
+            f"{_quoted(subject)} does not say which key signed it; it verifies because the right one"
+            f" of the CAs called {_quoted(issuer)} is the first.",
+            subject.place,
+            harmless=True,
+        )
+        for subject, issuer in zip(path.certificates, path.certificates[1:])
+        if _untold(subject, issuer, known)
+    ]
     return lent + untold
 
 

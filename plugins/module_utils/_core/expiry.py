@@ -41,7 +41,7 @@ def days_left(not_after: datetime, at: datetime) -> int:
 
 
 def is_expired(not_after: datetime, at: datetime) -> bool:
-    """OpenSSL refuses in the very second of notAfter (X509_cmp_time), though RFC 5280, 4.1.2.5 includes it."""
+    """OpenSSL refuses in the second of notAfter (X509_cmp_time), though RFC 5280, 4.1.2.5 includes it."""
     return utc(at) >= utc(not_after)
 
 

@@ -35,6 +35,7 @@ def _rows(*rows: tuple[str, str, str, str]) -> dict[str, Entry]:
     return {code: Entry(severity, title, remedy) for code, severity, title, remedy in rows}
 
 
+# fmt: off
 CATALOGUE: dict[str, Entry] = _rows(
     ("pair.key_mismatch", ERROR, "The private key does not belong to the certificate",
      "Give the key that the certificate was requested with, or have a new certificate issued for this key."),
@@ -146,6 +147,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",
      "Reload nginx; if it stays, look for another nginx or another server block on this address."),
 )
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ Rdns = tuple[tuple[tuple[str, str], ...], ...]
 COMMON_NAME = "2.5.4.3"
 
 # OpenSSL's short names, which nginx prints in $ssl_client_s_dn.
+# fmt: off
 _SHORT = {
     "2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L",
     "2.5.4.8": "ST", "2.5.4.9": "street", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.12": "title",
@@ -23,6 +24,7 @@ _SHORT = {
     "2.5.4.65": "pseudonym", "2.5.4.97": "organizationIdentifier", "1.2.840.113549.1.9.1": "emailAddress",
     "0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC",
 }
+# fmt: on
 
 
 def canonical(name: Rdns) -> Rdns:
@@ -50,8 +52,10 @@ def text(name: Rdns) -> str:
 def _escaped(value: str) -> str:
     out: list[str] = []
     for index, char in enumerate(value):
-        if char in ',+"\\<>;' or (char == "#" and index == 0) or (
-            char == " " and index in (0, len(value) - 1)
+        if (
+            char in ',+"\\<>;'
+            or (char == "#" and index == 0)
+            or (char == " " and index in (0, len(value) - 1))
         ):
             out.append("\\" + char)
         elif " " <= char <= "~":
@@ -115,6 +119,9 @@ def _dns_match(pattern: str, name: str) -> bool:
     prefix, suffix = first.split("*")
     if len(name_first) < len(prefix) + len(suffix):
         return False
-    middle = name_first[len(prefix):len(name_first) - len(suffix)]
-    return (name_first.startswith(prefix) and name_first.endswith(suffix)
-            and re.fullmatch(r"[a-z0-9-]*", middle) is not None)
+    middle = name_first[len(prefix) : len(name_first) - len(suffix)]
+    return (
+        name_first.startswith(prefix)
+        and name_first.endswith(suffix)
+        and re.fullmatch(r"[a-z0-9-]*", middle) is not None
+    )

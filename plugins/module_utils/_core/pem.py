@@ -85,8 +85,14 @@ class Document:
 
     def findings(self, place: str) -> list[Finding]:
         """The problems as findings; *place* is the file, the line is added to it."""
-        return [Finding(_CODES[problem.kind], f"In line {problem.line} {_SENTENCES[problem.kind]}.",
-                        f"{place}:{problem.line}") for problem in self.problems]
+        return [
+            Finding(
+                _CODES[problem.kind],
+                f"In line {problem.line} {_SENTENCES[problem.kind]}.",
+                f"{place}:{problem.line}",
+            )
+            for problem in self.problems
+        ]
 
 
 def looks_like_der(data: bytes) -> bool:
@@ -97,7 +103,7 @@ def looks_like_der(data: bytes) -> bool:
 def encode(label: str, der: bytes) -> bytes:
     """One block with lines of 64 characters and a last line break."""
     body = base64.b64encode(der).decode("ascii")
-    lines = [body[i:i + 64] for i in range(0, len(body), 64)]
+    lines = [body[i : i + 64] for i in range(0, len(body), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode("ascii")
 
 
@@ -108,7 +114,7 @@ def parse(data: bytes) -> Document:
     reader = _Reader()
     if data.startswith(_BOM):
         reader.problems.append(Problem("bom", 1))
-        data = data[len(_BOM):]
+        data = data[len(_BOM) :]
     # OpenSSL cuts trailing control characters and blanks of each line (crypto/pem/pem_lib.c, sanitize_line).
     for number, line in enumerate(re.split(r"\r\n|\n|\r", data.decode("latin-1")), start=1):
         reader.take(number, line.rstrip())
@@ -169,7 +175,7 @@ def _block(label: str, line: int, body: list[str]) -> Block | None:
     headers: list[str] = []
     if any(":" in text for text in body) and "" in body:
         cut = body.index("")
-        headers, body = body[:cut], body[cut + 1:]
+        headers, body = body[:cut], body[cut + 1 :]
     try:
         der = base64.b64decode("".join(body), validate=True)
     except (binascii.Error, ValueError):

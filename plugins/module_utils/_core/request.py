@@ -47,24 +47,43 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise MtlsError(f"{self.name!r} is no name of a credential.", f"credentials: {self.part}",
-                            "Use lower-case letters, digits, hyphen and underscore.")
+            raise MtlsError(
+                f"{self.name!r} is no name of a credential.",
+                f"credentials: {self.part}",
+                "Use lower-case letters, digits, hyphen and underscore.",
+            )
         if len(self.common_name) > _COMMON_NAME_LIMIT:
-            raise MtlsError(f"The common name {self.common_name!r} has more than {_COMMON_NAME_LIMIT}"
-                            " characters.", self.label, "Choose a shorter name (X.520, ub-common-name).")
+            raise MtlsError(
+                f"The common name {self.common_name!r} has more than {_COMMON_NAME_LIMIT} characters.",
+                self.label,
+                "Choose a shorter name (X.520, ub-common-name).",
+            )
         if not self.common_name and not self.hostnames:
-            raise MtlsError("It has neither a common name nor a host name.", self.label,
-                            "Give `common_name`, `hostnames` or both.")
+            raise MtlsError(
+                "It has neither a common name nor a host name.",
+                self.label,
+                "Give `common_name`, `hostnames` or both.",
+            )
         for hostname in self.hostnames:
             if not names.as_ip(hostname) and not _HOSTNAME.fullmatch(hostname):
-                raise MtlsError(f"{hostname!r} is no host name.", self.label,
-                                "Give DNS names in ASCII (xn-- for others) or IP addresses.")
+                raise MtlsError(
+                    f"{hostname!r} is no host name.",
+                    self.label,
+                    "Give DNS names in ASCII (xn-- for others) or IP addresses.",
+                )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Wanted:
-        return cls(values["part"], values["name"], values["purpose"], values.get("common_name") or "",
-                   tuple(values.get("hostnames") or ()), values["key_type"],
-                   bool(values.get("reuse")), bool(values.get("force")))
+        return cls(
+            values["part"],
+            values["name"],
+            values["purpose"],
+            values.get("common_name") or "",
+            tuple(values.get("hostnames") or ()),
+            values["key_type"],
+            bool(values.get("reuse")),
+            bool(values.get("force")),
+        )
 
     @property
     def label(self) -> str:
@@ -115,11 +134,13 @@ def reason(wanted: Wanted, live: Optional[Live], at: datetime, issuer_name: str 
 
 
 def same_names(wanted: Wanted, common_name: str, alternative_names: tuple[str, ...]) -> bool:
-    return (wanted.common_name == common_name
-            and names.name_set(wanted.hostnames) == names.name_set(alternative_names))
+    return wanted.common_name == common_name and names.name_set(wanted.hostnames) == names.name_set(
+        alternative_names
+    )
 
 
 def is_issued_by(cert: CertificateFacts, issuer_name: str) -> bool:
     """By the names that the private CA gives its certificates: `<name> CA <generation>`."""
-    return any(common_name.startswith(f"{issuer_name} CA ")
-               for common_name in names.common_names(cert.issuer))
+    return any(
+        common_name.startswith(f"{issuer_name} CA ") for common_name in names.common_names(cert.issuer)
+    )

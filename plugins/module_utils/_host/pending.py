@@ -30,8 +30,9 @@ def read_live(base: str, part: str, name: str, file: str) -> Optional[bytes]:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise MtlsError(f"It cannot be read: {error.strerror}.", path,
-                        "Run as root (become: true).") from None
+        raise MtlsError(
+            f"It cannot be read: {error.strerror}.", path, "Run as root (become: true)."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -54,18 +55,25 @@ def opened(base: str, part: str, name: str) -> Iterator[Directory]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise MtlsError(f"It cannot be written: {error.strerror}.", error.filename or directory,
-                        "Run as root (become: true), and see that the file system has room.") from None
+        raise MtlsError(
+            f"It cannot be written: {error.strerror}.",
+            error.filename or directory,
+            "Run as root (become: true), and see that the file system has room.",
+        ) from None
 
 
 def _refuse_others(path: str) -> None:
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
-        raise MtlsError("It is a link or no directory.", path,
-                        "Remove it: keys are made in plain directories only.")
+        raise MtlsError(
+            "It is a link or no directory.", path, "Remove it: keys are made in plain directories only."
+        )
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise MtlsError("Somebody else may write in it.", path,
-                        "Remove it, or set its owner to root and its mode to 0700.")
+        raise MtlsError(
+            "Somebody else may write in it.",
+            path,
+            "Remove it, or set its owner to root and its mode to 0700.",
+        )
 
 
 class Directory:

@@ -67,12 +67,20 @@ def available() -> bool:
 def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:
     """Raises MtlsError, with the package to install, when the library is absent or older than *minimum*."""
     wanted = ".".join(str(number) for number in minimum)
-    remedy = (f"Install the package python3-cryptography (apt install python3-cryptography), version {wanted}"
-              " or newer, for the interpreter that Ansible uses there (ansible_python_interpreter).")
+    remedy = (
+        f"Install the package python3-cryptography (apt install python3-cryptography), version {wanted}"
+        " or newer, for the interpreter that Ansible uses there (ansible_python_interpreter)."
+    )
     if not available():
-        raise MtlsError("The Python library cryptography is missing on this host"
-                        f" ({IMPORT_ERROR}).", sys.executable or "python", remedy)
+        raise MtlsError(
+            f"The Python library cryptography is missing on this host ({IMPORT_ERROR}).",
+            sys.executable or "python",
+            remedy,
+        )
     have = tuple(int(number) for number in re.findall(r"\d+", VERSION)[:2])
     if have < minimum:
-        raise MtlsError(f"The Python library cryptography is {VERSION} on this host, {wanted} is needed.",
-                        sys.executable or "python", remedy)
+        raise MtlsError(
+            f"The Python library cryptography is {VERSION} on this host, {wanted} is needed.",
+            sys.executable or "python",
+            remedy,
+        )

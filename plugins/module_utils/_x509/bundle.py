@@ -34,8 +34,14 @@ class Bundle:
     earliest_expiry: datetime | None
 
 
-def build(sources: Iterable[Source], at: datetime, on_expired: str = rules.DROP, on_leaf: str = rules.REFUSE,
-          on_non_ca: str = rules.REFUSE, allow_pinned: Sequence[str] = ()) -> Bundle:
+def build(
+    sources: Iterable[Source],
+    at: datetime,
+    on_expired: str = rules.DROP,
+    on_leaf: str = rules.REFUSE,
+    on_non_ca: str = rules.REFUSE,
+    allow_pinned: Sequence[str] = (),
+) -> Bundle:
     """The bundle of all certificates in *sources*.
 
     Raises MtlsError, naming every offender, for a private key (always), what the policy refuses, what cannot
@@ -62,10 +68,15 @@ def build(sources: Iterable[Source], at: datetime, on_expired: str = rules.DROP,
     if refused:
         raise _refusal(refused)
     if not result.kept:
-        reasons = "; ".join(f'"{cert.subject_text}": {CATALOGUE[code].title.lower()}'
-                            for cert, code in result.dropped)
-        raise MtlsError(f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
-                        "trust.sources", CATALOGUE["bundle.empty"].remedy, "bundle.empty")
+        reasons = "; ".join(
+            f'"{cert.subject_text}": {CATALOGUE[code].title.lower()}' for cert, code in result.dropped
+        )
+        raise MtlsError(
+            f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
+            "trust.sources",
+            CATALOGUE["bundle.empty"].remedy,
+            "bundle.empty",
+        )
     return Bundle(
         pem=b"".join(certs[cert.sha256].pem for cert in result.kept),
         certificates=[_described(cert) for cert in result.kept],
@@ -78,14 +89,22 @@ def build(sources: Iterable[Source], at: datetime, on_expired: str = rules.DROP,
 
 def private_keys(data: bytes, place: str) -> list[Finding]:
     """A finding for each private key among the blocks of *data*."""
-    return [Finding("bundle.private_key", f"In line {block.line} of the trust bundle stands a private key.",
-                    f"{place}:{block.line}") for block in pem.parse(data).private_keys()]
+    return [
+        Finding(
+            "bundle.private_key",
+            f"In line {block.line} of the trust bundle stands a private key.",
+            f"{place}:{block.line}",
+        )
+        for block in pem.parse(data).private_keys()
+    ]
 
 
 def _refusal(refused: Sequence[Finding]) -> MtlsError:
     first = refused[0]
-    message = " ".join(f"{finding.place}: {finding.message}" if finding.place != first.place
-                       else finding.message for finding in refused)
+    message = " ".join(
+        f"{finding.place}: {finding.message}" if finding.place != first.place else finding.message
+        for finding in refused
+    )
     return MtlsError(message, first.place, first.remedy, first.code)
 
 

@@ -20,22 +20,47 @@ from .._core.names import Rdns
 from . import _deps
 
 _EXTENDED_USES = {
-    "1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth", "1.3.6.1.5.5.7.3.3": "codeSigning",
-    "1.3.6.1.5.5.7.3.4": "emailProtection", "1.3.6.1.5.5.7.3.8": "timeStamping",
-    "1.3.6.1.5.5.7.3.9": "OCSPSigning", "2.5.29.37.0": "anyExtendedKeyUsage",
-    "1.3.6.1.4.1.311.10.3.3": "msSGC", "2.16.840.1.113730.4.1": "nsSGC",
+    "1.3.6.1.5.5.7.3.1": "serverAuth",
+    "1.3.6.1.5.5.7.3.2": "clientAuth",
+    "1.3.6.1.5.5.7.3.3": "codeSigning",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    "2.5.29.37.0": "anyExtendedKeyUsage",
+    "1.3.6.1.4.1.311.10.3.3": "msSGC",
+    "2.16.840.1.113730.4.1": "nsSGC",
 }
 _KEY_USES = (
-    ("digital_signature", "digitalSignature"), ("content_commitment", "nonRepudiation"),
-    ("key_encipherment", "keyEncipherment"), ("data_encipherment", "dataEncipherment"),
-    ("key_agreement", "keyAgreement"), ("key_cert_sign", "keyCertSign"), ("crl_sign", "cRLSign"),
+    ("digital_signature", "digitalSignature"),
+    ("content_commitment", "nonRepudiation"),
+    ("key_encipherment", "keyEncipherment"),
+    ("data_encipherment", "dataEncipherment"),
+    ("key_agreement", "keyAgreement"),
+    ("key_cert_sign", "keyCertSign"),
+    ("crl_sign", "cRLSign"),
 )
 # X509_supported_extension (crypto/x509/v3_purp.c): a critical one beyond these refuses the certificate.
-_KNOWN_TO_OPENSSL = frozenset([
-    "2.16.840.1.113730.1.1", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.32", "2.5.29.31", "2.5.29.37",
-    "2.5.29.36", "2.5.29.30", "2.5.29.33", "2.5.29.54", "2.5.29.35", "2.5.29.14", "1.3.6.1.5.5.7.1.7",
-    "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.5", "1.3.6.1.5.5.7.1.14",
-])
+_KNOWN_TO_OPENSSL = frozenset(
+    [
+        "2.16.840.1.113730.1.1",
+        "2.5.29.15",
+        "2.5.29.17",
+        "2.5.29.19",
+        "2.5.29.32",
+        "2.5.29.31",
+        "2.5.29.37",
+        "2.5.29.36",
+        "2.5.29.30",
+        "2.5.29.33",
+        "2.5.29.54",
+        "2.5.29.35",
+        "2.5.29.14",
+        "1.3.6.1.5.5.7.1.7",
+        "1.3.6.1.5.5.7.1.8",
+        "1.3.6.1.5.5.7.48.1.5",
+        "1.3.6.1.5.5.7.1.14",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -98,8 +123,12 @@ def from_der(der: bytes, place: str = "") -> Certificate:
             public_key = _public_key(parsed)
             facts = _facts(der, parsed, public_key, place)
     except Exception as error:  # noqa: BLE001
-        raise MtlsError(f"The certificate cannot be read ({type(error).__name__}).", place,
-                        "Fetch the file again from its source.", "format.unreadable") from None
+        raise MtlsError(
+            f"The certificate cannot be read ({type(error).__name__}).",
+            place,
+            "Fetch the file again from its source.",
+            "format.unreadable",
+        ) from None
     return Certificate(der, facts, parsed, public_key)
 
 
@@ -113,8 +142,9 @@ def _public_key(parsed: Any) -> Any:
 def spki_sha256(public_key: Any) -> str:
     """The key's fingerprint: SHA-256 of its SubjectPublicKeyInfo, EC points always uncompressed (the library
     writes them so, however the certificate had them), so equal keys are equal texts."""
-    spki = public_key.public_bytes(_deps.serialization.Encoding.DER,
-                                   _deps.serialization.PublicFormat.SubjectPublicKeyInfo)
+    spki = public_key.public_bytes(
+        _deps.serialization.Encoding.DER, _deps.serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return hashlib.sha256(spki).hexdigest()
 
 
@@ -164,8 +194,9 @@ def _moment(parsed: Any, attribute: str) -> datetime:
 
 
 def rdns(name: Any) -> Rdns:
-    return tuple(tuple((attribute.oid.dotted_string, _text(attribute.value)) for attribute in rdn)
-                 for rdn in name.rdns)
+    return tuple(
+        tuple((attribute.oid.dotted_string, _text(attribute.value)) for attribute in rdn) for rdn in name.rdns
+    )
 
 
 def _text(value: str | bytes) -> str:
@@ -202,7 +233,8 @@ def extension_values(parsed: Any) -> dict[str, Any]:
             values["key_usage"] = _key_usage(value)
         elif isinstance(value, x509.ExtendedKeyUsage):
             values["extended_key_usage"] = tuple(
-                _EXTENDED_USES.get(oid.dotted_string, oid.dotted_string) for oid in value)
+                _EXTENDED_USES.get(oid.dotted_string, oid.dotted_string) for oid in value
+            )
         elif isinstance(value, x509.SubjectKeyIdentifier):
             values["subject_key_id"] = value.digest
         elif isinstance(value, x509.AuthorityKeyIdentifier):
@@ -218,8 +250,11 @@ def extension_values(parsed: Any) -> dict[str, Any]:
 def _key_usage(value: Any) -> frozenset[str]:
     uses = {name for attribute, name in _KEY_USES if getattr(value, attribute)}
     if value.key_agreement:  # the library forbids asking otherwise
-        uses |= {name for name, given in (("encipherOnly", value.encipher_only),
-                                          ("decipherOnly", value.decipher_only)) if given}
+        uses |= {
+            name
+            for name, given in (("encipherOnly", value.encipher_only), ("decipherOnly", value.decipher_only))
+            if given
+        }
     return frozenset(uses)
 
 
@@ -229,8 +264,11 @@ def _authority(value: Any) -> dict[str, Any]:
         if isinstance(general, _deps.x509.DirectoryName):
             issuer = rdns(general.value)
             break
-    return {"authority_key_id": value.key_identifier, "authority_issuer": issuer,
-            "authority_serial": value.authority_cert_serial_number}
+    return {
+        "authority_key_id": value.key_identifier,
+        "authority_issuer": issuer,
+        "authority_serial": value.authority_cert_serial_number,
+    }
 
 
 def _alternative_names(value: Any) -> dict[str, Any]:
@@ -250,8 +288,9 @@ def signed_by(subject: Certificate, issuer: Certificate) -> bool:
         if isinstance(key, _deps.rsa.RSAPublicKey):
             return _rsa_signed(key, cert)
         if isinstance(key, _deps.ec.EllipticCurvePublicKey):
-            key.verify(cert.signature, cert.tbs_certificate_bytes,
-                       _deps.ec.ECDSA(cert.signature_hash_algorithm))
+            key.verify(
+                cert.signature, cert.tbs_certificate_bytes, _deps.ec.ECDSA(cert.signature_hash_algorithm)
+            )
         elif isinstance(key, _deps.dsa.DSAPublicKey):
             key.verify(cert.signature, cert.tbs_certificate_bytes, cert.signature_hash_algorithm)
         elif isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed448.Ed448PublicKey)):
@@ -269,8 +308,9 @@ _RSASSA_PSS = "1.2.840.113549.1.1.10"
 def _rsa_signed(key: Any, cert: Any) -> bool:
     padding, hashes = _deps.padding, _deps.hashes
     if cert.signature_algorithm_oid.dotted_string != _RSASSA_PSS:
-        key.verify(cert.signature, cert.tbs_certificate_bytes, padding.PKCS1v15(),
-                   cert.signature_hash_algorithm)
+        key.verify(
+            cert.signature, cert.tbs_certificate_bytes, padding.PKCS1v15(), cert.signature_hash_algorithm
+        )
         return True
     # The library tells the parameters of PSS only since version 41; RFC 4055, 3.1 advises a salt as long as
     # the digest, which is what CAs do.
@@ -295,8 +335,12 @@ def describe(source: Source, at: datetime | None = None, form: str = "pem") -> d
         "not_before": expiry.rfc3339(facts.not_before),
         "not_after": expiry.rfc3339(facts.not_after),
         "days_left": None if at is None else expiry.days_left(facts.not_after, at),
-        "san": {"dns": list(facts.san_dns), "ip": list(facts.san_ip), "uri": list(facts.san_uri),
-                "email": list(facts.san_email)},
+        "san": {
+            "dns": list(facts.san_dns),
+            "ip": list(facts.san_ip),
+            "uri": list(facts.san_uri),
+            "email": list(facts.san_email),
+        },
         "is_ca": rules.is_ca(facts),
         "key_usage": sorted(facts.key_usage or ()),
         "extended_key_usage": list(facts.extended_key_usage or ()),

@@ -81,8 +81,13 @@ def _read(spec: Mapping[str, Any]) -> _Files:
         files.form = "der" if pem.looks_like_der(data) else "pem"
         files.sent, said = certificate.load(data, _place(spec, "certificate"))
         if not files.sent and pem.parse(data).private_keys():
-            said = [Finding("pair.swapped_files", "A private key stands where the certificate should be.",
-                            _place(spec, "certificate"))]
+            said = [
+                Finding(
+                    "pair.swapped_files",
+                    "A private key stands where the certificate should be.",
+                    _place(spec, "certificate"),
+                )
+            ]
         files.findings += said
     if spec.get("chain"):
         more, said = certificate.load(spec["chain"], _place(spec, "chain"))
@@ -90,8 +95,9 @@ def _read(spec: Mapping[str, Any]) -> _Files:
         files.findings += said
     if spec.get("private_key") is not None:
         try:
-            files.private_key = key.read(spec["private_key"], spec.get("passphrase"),
-                                         _place(spec, "private_key"))
+            files.private_key = key.read(
+                spec["private_key"], spec.get("passphrase"), _place(spec, "private_key")
+            )
         except MtlsError as error:
             files.findings.append(Finding(error.code, error.message, error.place))
     if spec.get("trust") is not None:
@@ -114,8 +120,12 @@ def _describe_key(private_key: key.PrivateKey | None) -> dict[str, Any] | None:
     if private_key is None:
         return None
     kind, size = private_key.kind
-    return {"type": kind, "size": size, "encrypted": private_key.encrypted,
-            "public_key_sha256": private_key.public_key_sha256}
+    return {
+        "type": kind,
+        "size": size,
+        "encrypted": private_key.encrypted,
+        "public_key_sha256": private_key.public_key_sha256,
+    }
 
 
 def _describe_chain(files: _Files) -> dict[str, Any] | None:
@@ -125,14 +135,21 @@ def _describe_chain(files: _Files) -> dict[str, Any] | None:
     sent = [cert.facts for cert in files.sent]
     leaf = sent[0]
     ordered = chain.order(leaf, sent[1:])
-    length = next((index for index, (before, after) in enumerate(zip(ordered, ordered[1:]), start=1)
-                   if not rules.likely_issued(after, before)), len(ordered))
+    length = next(
+        (
+            index
+            for index, (before, after) in enumerate(zip(ordered, ordered[1:]), start=1)
+            if not rules.likely_issued(after, before)
+        ),
+        len(ordered),
+    )
     path, extraneous = ordered[:length], ordered[length:]
     unique = list(dict.fromkeys(sent))
     complete: bool | None = True if path[-1].self_signed else None
     if complete is None and files.trusted is not None:
-        complete = any(cert.facts.self_signed and rules.likely_issued(cert.facts, path[-1])
-                       for cert in files.trusted)
+        complete = any(
+            cert.facts.self_signed and rules.likely_issued(cert.facts, path[-1]) for cert in files.trusted
+        )
     return {
         "ordered": chain.in_order(unique[:length]),
         "complete": complete,
@@ -154,18 +171,23 @@ def _matches(files: _Files, findings: list[Finding]) -> bool | None:
         return True
     for position, cert in enumerate(files.sent[1:], start=2):
         if cert.facts.public_key_sha256 == wanted:
-            findings.append(Finding(
-                "chain.wrong_order",
-                f"The certificate of the private key is number {position} in the file, it must be the first.",
-                cert.facts.place))
+            findings.append(
+                Finding(
+                    "chain.wrong_order",
+                    f"The private key's certificate is number {position} in the file, it must be the first.",
+                    cert.facts.place,
+                )
+            )
             return False
-    findings.append(Finding("pair.key_mismatch",
-                            f'The private key is not that of "{leaf.subject_text}".', leaf.place))
+    findings.append(
+        Finding("pair.key_mismatch", f'The private key is not that of "{leaf.subject_text}".', leaf.place)
+    )
     return False
 
 
-def _verifies(files: _Files, purpose: str, spec: Mapping[str, Any], at: datetime,
-              findings: list[Finding]) -> bool | None:
+def _verifies(
+    files: _Files, purpose: str, spec: Mapping[str, Any], at: datetime, findings: list[Finding]
+) -> bool | None:
     leaf, sent = files.sent[0].facts, [cert.facts for cert in files.sent[1:]]
     if files.trusted is None:
         findings += chain.date_faults([leaf], at)
@@ -173,8 +195,15 @@ def _verifies(files: _Files, purpose: str, spec: Mapping[str, Any], at: datetime
         findings += chain.strength_faults(chain.Path((leaf,), 0, leaf.self_signed))
         return None
     depth = spec.get("verify_depth")
-    verdict = chain.verify(leaf, sent, [cert.facts for cert in files.trusted], files.signed_by, at, purpose,
-                           chain.NGINX_DEPTH if depth is None else depth)
+    verdict = chain.verify(
+        leaf,
+        sent,
+        [cert.facts for cert in files.trusted],
+        files.signed_by,
+        at,
+        purpose,
+        chain.NGINX_DEPTH if depth is None else depth,
+    )
     findings += verdict.findings
     return verdict.accepted
 
@@ -186,13 +215,21 @@ def _hostnames(leaf: CertificateFacts, wanted: Sequence[str], findings: list[Fin
         result[name] = names.covers(name, leaf.san_dns, leaf.san_ip, common)
         if not result[name]:
             has = ", ".join([*leaf.san_dns, *leaf.san_ip]) or "none"
-            findings.append(Finding("name.mismatch",
-                                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).',
-                                    leaf.place))
+            findings.append(
+                Finding(
+                    "name.mismatch",
+                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).',
+                    leaf.place,
+                )
+            )
         elif names.by_common_name_only(name, leaf.san_dns):
-            findings.append(Finding("name.common_name_only",
-                                    f'"{leaf.subject_text}" has {name} in the common name only.',
-                                    leaf.place))
+            findings.append(
+                Finding(
+                    "name.common_name_only",
+                    f'"{leaf.subject_text}" has {name} in the common name only.',
+                    leaf.place,
+                )
+            )
     return result
 
 
@@ -200,8 +237,14 @@ def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Fi
     soon = expiry.is_soon(leaf.not_before, leaf.not_after, at, min_days)
     if not soon or expiry.is_expired(leaf.not_after, at):
         return []
-    return [Finding("expiry.soon", f'"{leaf.subject_text}" expires at {expiry.rfc3339(leaf.not_after)}'
-                                   f" ({expiry.days_left(leaf.not_after, at)} days left).", leaf.place)]
+    return [
+        Finding(
+            "expiry.soon",
+            f'"{leaf.subject_text}" expires at {expiry.rfc3339(leaf.not_after)}'
+            f" ({expiry.days_left(leaf.not_after, at)} days left).",
+            leaf.place,
+        )
+    ]
 
 
 def _unique(findings: Sequence[Finding]) -> list[Finding]:
@@ -224,8 +267,11 @@ def assemble(certificate_data: bytes, chain_data: bytes | None = None) -> bytes:
 
 
 def _leaf(facts: Sequence[CertificateFacts]) -> CertificateFacts:
-    childless = [cert for cert in dict.fromkeys(facts)
-                 if not any(other != cert and rules.likely_issued(cert, other) for other in facts)]
+    childless = [
+        cert
+        for cert in dict.fromkeys(facts)
+        if not any(other != cert and rules.likely_issued(cert, other) for other in facts)
+    ]
     if facts[0] not in childless and len(childless) == 1:
         return childless[0]
     return facts[0]

@@ -15,8 +15,9 @@ from . import _deps, key
 _LIFETIME = timedelta(hours=1)
 
 
-def foreign_identity(directory: str, common_name: str, at: datetime,
-                     write: Callable[[str, bytes], object]) -> tuple[str, str]:
+def foreign_identity(
+    directory: str, common_name: str, at: datetime, write: Callable[[str, bytes], object]
+) -> tuple[str, str]:
     """Writes a client certificate (with its CA behind it) and its key below *directory* by *write(path,
     data)*, which makes them 0600; returns both paths. The CA's key is thrown away. Valid one hour before and
     after *at*, so that nothing but the issuer is wrong with it."""
@@ -37,8 +38,9 @@ def _name(common_name: str) -> Any:
     return _deps.x509.Name([_deps.x509.NameAttribute(_deps.NameOID.COMMON_NAME, common_name[:64])])
 
 
-def _certificate(subject: Any, issuer: Any, own: key.PrivateKey, signer: key.PrivateKey, at: datetime,
-                 is_ca: bool) -> Any:
+def _certificate(
+    subject: Any, issuer: Any, own: key.PrivateKey, signer: key.PrivateKey, at: datetime, is_ca: bool
+) -> Any:
     x509 = _deps.x509
     builder = (
         x509.CertificateBuilder()
@@ -49,11 +51,13 @@ def _certificate(subject: Any, issuer: Any, own: key.PrivateKey, signer: key.Pri
         .not_valid_before(at - _LIFETIME)
         .not_valid_after(at + _LIFETIME)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False),
-                       critical=True)
+        .add_extension(
+            x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False), critical=True
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()),
-                       critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False
+        )
     )
     if not is_ca:
         usage = x509.ExtendedKeyUsage([_deps.ExtendedKeyUsageOID.CLIENT_AUTH])

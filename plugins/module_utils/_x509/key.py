@@ -40,8 +40,9 @@ class PrivateKey:
     def to_pem(self) -> bytes:
         """Unencrypted PKCS#8."""
         serialization = _deps.serialization
-        text: bytes = self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                             serialization.NoEncryption())
+        text: bytes = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         return text
 
 
@@ -68,8 +69,11 @@ def read(data: bytes, passphrase: Passphrase = None, place: str = "private_key")
     findings = document.findings(place)
     if findings:
         raise _error(findings[0].code, findings[0].message, findings[0].place)
-    raise _error("format.unreadable",
-                 "The file is empty." if not data.strip() else "The file holds no private key.", place)
+    raise _error(
+        "format.unreadable",
+        "The file is empty." if not data.strip() else "The file holds no private key.",
+        place,
+    )
 
 
 def _open(data: bytes, secret: bytes | None, place: str, encrypted: bool, is_pem: bool) -> PrivateKey:
@@ -83,8 +87,11 @@ def _open(data: bytes, secret: bytes | None, place: str, encrypted: bool, is_pem
     # The library's kinds differ by version and key; its texts are not repeated, since they may quote input.
     except Exception:  # noqa: BLE001
         if encrypted:
-            raise _error("pair.key_encrypted", "The private key cannot be opened with the passphrase given"
-                         " (or it is damaged).", place) from None
+            raise _error(
+                "pair.key_encrypted",
+                "The private key cannot be opened with the passphrase given (or it is damaged).",
+                place,
+            ) from None
         raise _error("format.unreadable", "The private key cannot be read.", place) from None
     return PrivateKey(key, encrypted)
 
@@ -132,10 +139,11 @@ def generate(key_type: str) -> PrivateKey:
         raise ValueError(key_type)
     key: Any
     if key_type.startswith("rsa"):
-        key = _deps.rsa.generate_private_key(65537, int(key_type[len("rsa"):]))
+        key = _deps.rsa.generate_private_key(65537, int(key_type[len("rsa") :]))
     elif key_type == "ed25519":
         key = _deps.ed25519.Ed25519PrivateKey.generate()
     else:
         key = _deps.ec.generate_private_key(
-            _deps.ec.SECP256R1() if key_type == "p256" else _deps.ec.SECP384R1())
+            _deps.ec.SECP256R1() if key_type == "p256" else _deps.ec.SECP384R1()
+        )
     return PrivateKey(key, False)

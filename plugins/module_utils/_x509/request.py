@@ -93,8 +93,12 @@ def prepare(wanted: Wanted, live_key: Optional[key.PrivateKey], read: Read, writ
     return Pending(request, private_key.public_key_sha256, changed)
 
 
-def _pending_key(data: Optional[bytes], wanted: Wanted, wanted_key: Optional[key.PrivateKey],
-                 live_key: Optional[key.PrivateKey]) -> Optional[key.PrivateKey]:
+def _pending_key(
+    data: Optional[bytes],
+    wanted: Wanted,
+    wanted_key: Optional[key.PrivateKey],
+    live_key: Optional[key.PrivateKey],
+) -> Optional[key.PrivateKey]:
     """The pending key, or None where there is none that will do."""
     if data is None:
         return None
@@ -116,15 +120,18 @@ def make(private_key: key.PrivateKey, wanted: Wanted) -> bytes:
     x509 = _deps.x509
     names_given = [wanted.common_name] if wanted.common_name else []
     subject = [x509.NameAttribute(_deps.NameOID.COMMON_NAME, name) for name in names_given]
-    use = {"serverAuth": _deps.ExtendedKeyUsageOID.SERVER_AUTH,
-           "clientAuth": _deps.ExtendedKeyUsageOID.CLIENT_AUTH}[wanted.use]
+    use = {
+        "serverAuth": _deps.ExtendedKeyUsageOID.SERVER_AUTH,
+        "clientAuth": _deps.ExtendedKeyUsageOID.CLIENT_AUTH,
+    }[wanted.use]
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name(subject))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # TLS 1.2 with (EC)DHE and TLS 1.3 sign; static RSA, which would want keyEncipherment, is not offered.
-        .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False),
-                       critical=True)
+        .add_extension(
+            x509.KeyUsage(True, False, False, False, False, False, False, False, False), critical=True
+        )
         .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
     )
     if wanted.hostnames:
@@ -154,7 +161,9 @@ def fits(request: bytes, private_key: key.PrivateKey, wanted: Wanted) -> bool:
         common_name = next(iter(names.common_names(certificate.rdns(parsed.subject))), "")
     except Exception:  # noqa: BLE001
         return False
-    return (sound
-            and same_names(wanted, common_name, values.get("san_dns", ()) + values.get("san_ip", ()))
-            and values.get("extended_key_usage") == (wanted.use,)
-            and values.get("basic_constraints") == (False, None))
+    return (
+        sound
+        and same_names(wanted, common_name, values.get("san_dns", ()) + values.get("san_ip", ()))
+        and values.get("extended_key_usage") == (wanted.use,)
+        and values.get("basic_constraints") == (False, None)
+    )

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates for tests, made when they are needed. Each builder's docstring draws what it makes:
 
-    root ──> int ──> leaf      an arrow is a signature
-    [leaf]                     sent by the peer
-    (root)                     in the trust bundle
+root ──> int ──> leaf      an arrow is a signature
+[leaf]                     sent by the peer
+(root)                     in the trust bundle
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -41,7 +41,7 @@ def new_key(kind: str = "p256"):
     return ec.generate_private_key(ec.SECP256R1() if kind == "p256" else ec.SECP384R1())
 
 
-@lru_cache(maxsize=None)
+@cache
 def slow_key(kind: str):
     """One key per kind for the whole run, where its making takes long and any key will do."""
     return new_key(kind)

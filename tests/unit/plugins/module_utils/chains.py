@@ -10,12 +10,17 @@ from datetime import datetime
 from typing import Callable
 
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY, SECOND, Issued
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import (
+    AT,
+    DAY,
+    SECOND,
+    Issued,
+)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """[leaf, sent] against (trusted). *codes*: the findings that explain a refusal, or remark on a success."""
+    """[leaf, sent] against (trusted). *codes*: findings that explain a refusal or remark on a success."""
 
     leaf: Issued
     sent: tuple[Issued, ...]
@@ -115,9 +120,7 @@ def only_the_intermediate_is_trusted_and_root_sent() -> Chain:
     """[root] ──> (int) ──> [leaf]: once in the bundle, OpenSSL does not go back to what was sent"""
     root = builders.root()
     intermediate = builders.intermediate(root)
-    return _chain(
-        builders.client(intermediate), [intermediate, root], [intermediate], "chain.root_missing"
-    )
+    return _chain(builders.client(intermediate), [intermediate, root], [intermediate], "chain.root_missing")
 
 
 def expired_leaf() -> Chain:
@@ -190,9 +193,7 @@ def any_extended_key_usage() -> Chain:
 def key_usage_without_signature() -> Chain:
     """(root) ──> [leaf with keyEncipherment only]"""
     root = builders.root()
-    return _chain(
-        builders.client(root, key_usage="encipher"), [], [root], "purpose.client_auth_missing"
-    )
+    return _chain(builders.client(root, key_usage="encipher"), [], [root], "purpose.client_auth_missing")
 
 
 def purpose_of_intermediate() -> Chain:
@@ -308,9 +309,7 @@ def namesakes_not_told_apart() -> Chain:
     """(another root of the same name), (root) ──> [leaf], no identifiers: the first is tried"""
     root = builders.root(identifiers=False)
     other = builders.root(identifiers=False)
-    return _chain(
-        builders.client(root, identifiers=False), [], [other, root], "chain.no_key_identifier"
-    )
+    return _chain(builders.client(root, identifiers=False), [], [other, root], "chain.no_key_identifier")
 
 
 def namesakes_in_lucky_order() -> Chain:
@@ -342,7 +341,7 @@ def cross_certificates_in_a_circle() -> Chain:
 
 
 def name_in_other_case() -> Chain:
-    """(root "CN=ROOT  x") ──> [leaf], re-issued by "CN=root x": names compare without case and extra blanks"""
+    """(root "CN=ROOT  x") ──> [leaf], issued by "CN=root x": case and extra blanks do not count"""
     key = builders.new_key()
     root = builders.root("CN=ROOT  x", key=key)
     return _chain(builders.client(builders.root("CN=root x", key=key)), [], [root], accepted=True)
@@ -374,16 +373,20 @@ def ed25519_everywhere() -> Chain:
     return _chain(builders.client(root, key=builders.new_key("ed25519")), [], [root], accepted=True)
 
 
+# fmt: off
 ALL: list[Callable[[], Chain]] = [
     good, good_at_depth_zero, good_with_intermediate, good_server, root_is_sent_too,
     intermediates_out_of_order, intermediate_lent_by_the_bundle, wrong_ca, wrong_ca_with_chain,
-    missing_intermediate, only_the_intermediate_is_trusted, only_the_intermediate_is_trusted_and_root_sent,
-    expired_leaf, last_second, second_of_the_end, first_second, expired_root, expired_beside_renewed_root, not_yet_valid,
-    server_certificate_as_client, client_certificate_as_server, no_extended_key_usage,
-    any_extended_key_usage, key_usage_without_signature, purpose_of_intermediate, too_deep,
-    one_intermediate_at_depth_zero, path_length_exceeded, path_length_kept, leaf_as_issuer,
-    ca_without_cert_sign, intermediate_without_basic_constraints, root_without_basic_constraints, ca_as_client, self_signed, self_signed_and_trusted, trusted_leaf_of_an_absent_ca,
-    same_name_other_key, same_name_other_key_untold, same_name_other_key_root_sent, namesakes_told_apart,
+    missing_intermediate, only_the_intermediate_is_trusted,
+    only_the_intermediate_is_trusted_and_root_sent, expired_leaf, last_second, second_of_the_end,
+    first_second, expired_root, expired_beside_renewed_root, not_yet_valid, server_certificate_as_client,
+    client_certificate_as_server, no_extended_key_usage, any_extended_key_usage,
+    key_usage_without_signature, purpose_of_intermediate, too_deep, one_intermediate_at_depth_zero,
+    path_length_exceeded, path_length_kept, leaf_as_issuer, ca_without_cert_sign,
+    intermediate_without_basic_constraints, root_without_basic_constraints, ca_as_client, self_signed,
+    self_signed_and_trusted, trusted_leaf_of_an_absent_ca, same_name_other_key,
+    same_name_other_key_untold, same_name_other_key_root_sent, namesakes_told_apart,
     namesakes_not_told_apart, namesakes_in_lucky_order, cross_signed, cross_certificates_in_a_circle,
     name_in_other_case, unknown_critical_extension, short_rsa_key, rsa_root, ed25519_everywhere,
-]  # fmt: skip
+]
+# fmt: on

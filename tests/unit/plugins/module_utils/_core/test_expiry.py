@@ -52,7 +52,9 @@ def test_rfc3339(text, moment) -> None:
     assert expiry.rfc3339(moment) == "2026-06-01T12:00:00Z"
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "2026-06-01", "2026-06-01T12:00:00", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["", "tomorrow", "2026-06-01", "2026-06-01T12:00:00", "2026-13-01T00:00:00Z"]
+)
 def test_no_time(text) -> None:
     with pytest.raises(MtlsError) as caught:
         expiry.parse_rfc3339(text, "at")

@@ -64,7 +64,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("data", "count", "problems", "codes"), [row[1:] for row in BAD], ids=[r[0] for r in BAD])
+@pytest.mark.parametrize(
+    ("data", "count", "problems", "codes"), [row[1:] for row in BAD], ids=[r[0] for r in BAD]
+)
 def test_told_with_its_line(data, count, problems, codes) -> None:
     document = pem.parse(data)
     assert len(document.certificates()) == count

@@ -25,7 +25,14 @@ def test_fingerprints_of_pem_and_der() -> None:
         assert certificate.sha256_hex(data) == hashlib.sha256(LEAF.der).hexdigest()
 
 
-SERIALS = [(0xFABCDE, "FABCDE"), (0xABC, "0ABC"), (15, "0F"), (0, "00"), (-255, "-FF"), (2**64, "010000000000000000")]
+SERIALS = [
+    (0xFABCDE, "FABCDE"),
+    (0xABC, "0ABC"),
+    (15, "0F"),
+    (0, "00"),
+    (-255, "-FF"),
+    (2**64, "010000000000000000"),
+]
 
 
 @pytest.mark.parametrize(("serial", "text"), SERIALS)
@@ -59,11 +66,19 @@ def test_foreign_identity_is_good_in_all_but_its_issuer() -> None:
     assert sorted(files) == sorted([cert_path, key_path])
     assert {path.rsplit("/", 1)[0] for path in files} == {"/run/x"}
     leaf, ca = certificate.split(files[cert_path])
-    spec = {"certificate": files[cert_path], "private_key": files[key_path], "purpose": "client", "min_days": 0}
+    spec = {
+        "certificate": files[cert_path],
+        "private_key": files[key_path],
+        "purpose": "client",
+        "min_days": 0,
+    }
     own = examine({**spec, "trust": ca.pem}, AT)
     assert (own["verifies"], own["matches"], own["findings"]) == (True, True, [])
     ours = examine({**spec, "trust": builders.root().pem}, AT)
-    assert (ours["verifies"], [one["code"] for one in ours["findings"]]) == (False, ["chain.root_not_trusted"])
+    assert (ours["verifies"], [one["code"] for one in ours["findings"]]) == (
+        False,
+        ["chain.root_not_trusted"],
+    )
     assert leaf.facts.common_name == "stranger.test"
     assert examine({**spec, "trust": ca.pem}, AT + DAY)["verifies"] is False
 
@@ -76,7 +91,9 @@ def test_missing_library_names_the_package(monkeypatch) -> None:
     assert caught.value.place == sys.executable
 
 
-@pytest.mark.parametrize(("version", "enough"), [("37.0.4", False), ("38.0.0", True), ("100.0", True), ("38.0rc1", True)])
+@pytest.mark.parametrize(
+    ("version", "enough"), [("37.0.4", False), ("38.0.0", True), ("100.0", True), ("38.0rc1", True)]
+)
 def test_old_library_names_the_version(version, enough, monkeypatch) -> None:
     monkeypatch.setattr(_deps, "VERSION", version)
     if enough:

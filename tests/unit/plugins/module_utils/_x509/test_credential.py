@@ -98,7 +98,9 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("cert", "key", "matches", "expected"), [row[1:] for row in PAIRS], ids=[r[0] for r in PAIRS])
+@pytest.mark.parametrize(
+    ("cert", "key", "matches", "expected"), [row[1:] for row in PAIRS], ids=[r[0] for r in PAIRS]
+)
 def test_pair(cert, key, matches, expected) -> None:
     result = examine(certificate=cert, private_key=key)
     assert (result["matches"], codes(result)) == (matches, expected)
@@ -147,6 +149,7 @@ def test_complete_is_about_what_is_sent() -> None:
 
 # -- without a trust bundle
 
+
 def test_without_trust_dates_and_purpose_are_told() -> None:
     result = examine(certificate=LEAF.pem, purpose="server")
     assert result["verifies"] is None
@@ -157,6 +160,7 @@ def test_without_trust_dates_and_purpose_are_told() -> None:
 
 
 # -- dates
+
 
 @pytest.mark.parametrize(("days", "told"), [(29, []), (30, ["expiry.soon"]), (59, ["expiry.soon"])])
 def test_a_third_of_the_lifetime(days, told) -> None:
@@ -169,6 +173,7 @@ def test_min_days(min_days, told) -> None:
 
 
 # -- names
+
 
 def test_names() -> None:
     leaf = builders.server(ROOT, names=("a.test", "10.0.0.1"))
@@ -195,7 +200,9 @@ TRUST = [
 ]
 
 
-@pytest.mark.parametrize(("trust", "verifies", "expected"), [row[1:] for row in TRUST], ids=[r[0] for r in TRUST])
+@pytest.mark.parametrize(
+    ("trust", "verifies", "expected"), [row[1:] for row in TRUST], ids=[r[0] for r in TRUST]
+)
 def test_trust(trust, verifies, expected) -> None:
     result = examine(certificate=LEAF.pem + LOWER.pem + UPPER.pem, trust=trust, verify_depth=2)
     assert (result["verifies"], codes(result)) == (verifies, expected)
@@ -203,9 +210,14 @@ def test_trust(trust, verifies, expected) -> None:
 
 # -- forms and hostile bytes
 
+
 def test_der_is_read_and_told() -> None:
     result = examine(certificate=LEAF.der, private_key=LEAF.key_pem)
-    assert (result["matches"], result["certificate"]["format"], codes(result)) == (True, "der", ["format.der"])
+    assert (result["matches"], result["certificate"]["format"], codes(result)) == (
+        True,
+        "der",
+        ["format.der"],
+    )
 
 
 def test_places_are_the_files_names() -> None:
@@ -235,7 +247,12 @@ ASSEMBLED = [
     ("chain reversed", LEAF.pem, UPPER.pem + LOWER.pem, FULL),
     ("root first", UPPER.pem + LOWER.pem + LEAF.pem, None, FULL),
     ("duplicates", FULL, FULL, FULL),
-    ("key and text left out", LEAF.key_pem + b"Subject: x\n" + LEAF.pem.replace(b"\n", b"\r\n"), None, LEAF.pem),
+    (
+        "key and text left out",
+        LEAF.key_pem + b"Subject: x\n" + LEAF.pem.replace(b"\n", b"\r\n"),
+        None,
+        LEAF.pem,
+    ),
     ("DER", LEAF.der, LOWER.der, LEAF.pem + LOWER.pem),
     ("root stays", FULL + ROOT.pem, None, FULL + ROOT.pem),
     ("strangers last", LEAF.pem, OTHER.pem + LOWER.pem, LEAF.pem + LOWER.pem + OTHER.pem),
@@ -243,7 +260,9 @@ ASSEMBLED = [
 ]
 
 
-@pytest.mark.parametrize(("cert", "chain", "expected"), [row[1:] for row in ASSEMBLED], ids=[r[0] for r in ASSEMBLED])
+@pytest.mark.parametrize(
+    ("cert", "chain", "expected"), [row[1:] for row in ASSEMBLED], ids=[r[0] for r in ASSEMBLED]
+)
 def test_assemble(cert, chain, expected) -> None:
     assert credential.assemble(cert, chain) == expected
 

@@ -19,7 +19,9 @@ EC_PARAMETERS = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC P
 
 
 def der_of(private_key, passphrase=None) -> bytes:
-    protection = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    protection = (
+        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    )
     return private_key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, protection
     )
@@ -41,7 +43,9 @@ READ = [
 ]
 
 
-@pytest.mark.parametrize(("data", "passphrase", "encrypted"), [row[1:] for row in READ], ids=[r[0] for r in READ])
+@pytest.mark.parametrize(
+    ("data", "passphrase", "encrypted"), [row[1:] for row in READ], ids=[r[0] for r in READ]
+)
 def test_read(data, passphrase, encrypted) -> None:
     found = key.read(data, passphrase)
     assert found.encrypted is encrypted
@@ -64,7 +68,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("data", "passphrase", "code"), [row[1:] for row in REFUSED], ids=[r[0] for r in REFUSED])
+@pytest.mark.parametrize(
+    ("data", "passphrase", "code"), [row[1:] for row in REFUSED], ids=[r[0] for r in REFUSED]
+)
 def test_refused(data, passphrase, code) -> None:
     with pytest.raises(MtlsError) as caught:
         key.read(data, passphrase, "b.key")
