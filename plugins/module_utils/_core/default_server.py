@@ -158,6 +158,9 @@ def _ours(entries: Sequence[tuple[Site, Listen]], cache: str) -> str:
     ]
     if site.protocols:
         lines.append(f"    ssl_protocols {' '.join(site.protocols)};")
+    # A handshake with a site's name and a Host that no block has ends here, without a client certificate:
+    # nginx answers 421 by itself only where this block verifies clients (ngx_http_set_virtual_server).
+    lines.append("    return 421;")
     return "\n".join([*lines, "}", ""])
 
 
