@@ -50,6 +50,10 @@ options:
     description: Whether an intermediate certificate is to sign.
     type: bool
     default: false
+  passphrase:
+    description: Passphrase of the key that signs. With it, or without, the key must open.
+    type: str
+    default: ""
   state:
     description:
       - V(read) looks at the directory and tells what is to be made, if anything.
@@ -185,10 +189,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_store as rules
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_store as disk
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, key
 
 
-def read(path, name, intermediate, now):
+def read(path, name, intermediate, passphrase, now):
     """The element `store` of the result."""
     generations = disk.generations(path)
     rules.check_entries(disk.entries(path), generations, path)
@@ -210,6 +214,7 @@ def read(path, name, intermediate, now):
     certificate_name, key_name = rules.issuer_names(step.intermediate)
     issuer = load(path, newest, certificate_name)
     rules.check_time(issuer.facts.not_after, now, f"{path}/generations/{newest}/{certificate_name}")
+    check_key(os.path.join(path, "generations", str(newest), key_name), issuer, passphrase)
     store["issuer"] = {
         "generation": newest,
         "certificate_path": os.path.join(path, "generations", str(newest), certificate_name),
@@ -227,6 +232,19 @@ def load(path, number, name):
     file = os.path.join(path, "generations", str(number), name)
     with open(file, "rb") as stream:
         return certificate.split(stream.read(), file)[0]
+
+
+def check_key(path, issuer, passphrase):
+    """Raises MtlsError where the key does not open or is not the one of `issuer`."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    try:
+        found = key.read(data, passphrase, path)
+    except MtlsError as error:
+        place = "private_ca_passphrase" if error.code == "pair.key_encrypted" else rules.PLACE
+        raise MtlsError(f"{path}: {error.message}", place, error.remedy, error.code) from None
+    fits = found.public_key_sha256 == issuer.facts.public_key_sha256
+    rules.check_key(path, found.encrypted, bool(passphrase), fits)
 
 
 def record(place, text, params, now):
@@ -261,7 +279,8 @@ def run(params, check_mode, now):
         disk.append(path, [record(*item, params, now) for item in sorted(params["certificates"].items())])
         return {"changed": True}
     changed = state == "published" and disk.publish(path, params["staging"], params["generation"])
-    return {"changed": changed, "store": read(path, params["name"], params["intermediate"], now)}
+    wanted = [params[name] for name in ("name", "intermediate", "passphrase")]
+    return {"changed": changed, "store": read(path, *wanted, now)}
 
 
 def main():
@@ -270,6 +289,7 @@ def main():
             "path": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
             "intermediate": {"type": "bool", "default": False},
+            "passphrase": {"type": "str", "default": "", "no_log": True},
             "state": {"choices": ["read", "staged", "published", "recorded"], "default": "read"},
             "staging": {"type": "path"},
             "generation": {"type": "int"},

@@ -173,6 +173,26 @@ def check_mode_of_key(path: str, mode: int, owner_only: int = 0o077) -> None:
         )
 
 
+def check_key(path: str, encrypted: bool, passphrase: bool, fits: bool) -> None:
+    """Refuses a key that signs nothing: of another certificate, or clear where a passphrase is given.
+
+    *passphrase*: whether one is given; *fits*: whether the key is that of the certificate. Raises MtlsError.
+    """
+    if passphrase and not encrypted:
+        raise MtlsError(
+            f"is set, but {path} is not encrypted.",
+            "private_ca_passphrase",
+            f"Encrypt each key of the CA (openssl pkey -aes256 -in {path} -out FILE, mode 0600, then mv),"
+            " or leave the passphrase out.",
+        )
+    if not fits:
+        raise MtlsError(
+            f"{path} is not the key of the certificate beside it.",
+            PLACE,
+            "Restore the whole generation from one backup.",
+        )
+
+
 def issuer_names(intermediate: bool) -> tuple[str, str]:
     """Certificate and key of what signs, as file names of the generation."""
     return (ISSUING_CERTIFICATE, ISSUING_KEY) if intermediate else (ROOT_CERTIFICATE, ROOT_KEY)

@@ -48,7 +48,9 @@ def _run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-def authority(folder: Path, name: str, common_name: str, ends: datetime = NOW + timedelta(days=9)) -> str:
+def authority(
+    folder: Path, name: str, common_name: str, ends: datetime = NOW + timedelta(days=9), passphrase: str = ""
+) -> str:
     """Writes <name>.key and <name>.pem of a self-signed certificate; returns the PEM text."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -63,7 +65,15 @@ def authority(folder: Path, name: str, common_name: str, ends: datetime = NOW + 
     )
     text = made.public_bytes(serialization.Encoding.PEM).decode("ascii")
     (folder / f"{name}.pem").write_text(text, encoding="ascii")
-    (folder / f"{name}.key").write_text("a key is never read here", encoding="ascii")
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase.encode())
+            if passphrase
+            else serialization.NoEncryption(),
+        )
+    )
     (folder / f"{name}.key").chmod(0o600)
     return text
 
@@ -122,6 +132,42 @@ def test_the_newest_signs_and_all_are_trusted(tmp_path: Path, run: Run) -> None:
     assert store["chain"] == issuing
     plain = run(path=str(tmp_path))["store"]
     assert (plain["issuer"]["subject"], plain["chain"]) == ("CN=shop CA 10", "")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("has", "given", "message"),
+    [
+        ("", "", ""),
+        ("a long passphrase", "a long passphrase", ""),
+        (
+            "a long passphrase",
+            "",
+            "private_ca_passphrase: {key}: The private key is encrypted and no passphrase",
+        ),
+        (
+            "a long passphrase",
+            "a wrong passphrase",
+            "private_ca_passphrase: {key}: The private key cannot be opened",
+        ),
+        ("", "a long passphrase", "private_ca_passphrase: is set, but {key} is not encrypted"),
+    ],
+)
+def test_a_passphrase(tmp_path: Path, run: Run, has: str, given: str, message: str, check_mode: bool) -> None:
+    authority(tmp_path / "generations" / "1", "root", "shop CA 1", passphrase=has)
+    result = run(path=str(tmp_path), passphrase=given, check_mode=check_mode)
+    assert result.get("msg", "").startswith(message.format(key=f"{tmp_path}/generations/1/root.key"))
+    assert result.get("failed", False) is bool(message)
+    assert "a long passphrase" not in json.dumps(result)
+
+
+def test_a_key_of_another_certificate(tmp_path: Path, run: Run) -> None:
+    generation = tmp_path / "generations" / "1"
+    authority(generation, "root", "shop CA 1")
+    key = (generation / "root.key").read_bytes()
+    authority(generation, "root", "shop CA 1")
+    (generation / "root.key").write_bytes(key)
+    assert "is not the key of the certificate beside it" in run(path=str(tmp_path))["msg"]
 
 
 def test_a_half_made_generation_is_named(tmp_path: Path, run: Run) -> None:

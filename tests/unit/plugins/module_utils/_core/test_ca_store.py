@@ -129,7 +129,8 @@ def test_the_remedy_where_the_intermediate_could_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_one"), [("1", True), ("12", True), ("0", False), ("01", False), (".new-x", False), ("", False)]
+    ("name", "is_one"),
+    [("1", True), ("12", True), ("0", False), ("01", False), (".new-x", False), ("", False)],
 )
 def test_names_of_generations(name: str, is_one: bool) -> None:
     assert ca_store.is_generation(name) is is_one
@@ -158,6 +159,16 @@ def test_mode_of_a_key(mode: int, fine: bool) -> None:
         return
     with pytest.raises(MtlsError, match=f"mode {mode & 0o777:04o}"):
         ca_store.check_mode_of_key("/srv/ca/root.key", mode)
+
+
+def test_a_key_that_signs_nothing() -> None:
+    for encrypted, passphrase in ((True, True), (False, False)):
+        ca_store.check_key("/srv/ca/root.key", encrypted, passphrase, fits=True)
+    with pytest.raises(MtlsError, match=r"root\.key is not encrypted") as caught:
+        ca_store.check_key("/srv/ca/root.key", encrypted=False, passphrase=True, fits=True)
+    assert caught.value.place == "private_ca_passphrase"
+    with pytest.raises(MtlsError, match="not the key of the certificate"):
+        ca_store.check_key("/srv/ca/root.key", encrypted=True, passphrase=True, fits=False)
 
 
 def test_what_signs() -> None:
