@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import testinfra
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab"
@@ -55,6 +57,22 @@ def ask():
         return json.loads(done.stdout)
 
     return from_host
+
+
+class Certificate:
+    """The first certificate of a file on a host, in nginx's words. A bare host has no openssl command."""
+
+    def __init__(self, host, path):
+        certificate = x509.load_pem_x509_certificate(host.file(path).content)
+        digits = f"{certificate.serial_number:X}"
+        self.serial = digits.zfill(len(digits) + len(digits) % 2)
+        self.sha1 = certificate.fingerprint(hashes.SHA1()).hex()
+        self.sha256 = certificate.fingerprint(hashes.SHA256()).hex()
+
+
+@pytest.fixture(scope="session")
+def certificate():
+    return Certificate
 
 
 @pytest.fixture(scope="session")

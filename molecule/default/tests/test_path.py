@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The path end to end, and everybody who must not walk it, as each of them sees it.
 
-Nothing of the collection judges here: client.py beside the lab asks, openssl and stat speak for themselves.
+Nothing of the collection judges here: client.py beside the lab asks, cryptography and stat speak for themselves.
 """
 
 from __future__ import annotations
@@ -47,12 +47,11 @@ def local(ask, **more):
 
 
 @pytest.mark.parametrize("forged", [{}, FORGED], ids=["plain", "forged"])
-def test_the_backend_sees_the_verified_identity_of_b(ask, b1, forged):
+def test_the_backend_sees_the_verified_identity_of_b(ask, b1, certificate, forged):
     headers = headers_at_the_backend(local(ask, headers=forged))
     assert headers["x-ssl-client-verify"] == ["SUCCESS"]
     assert headers["x-ssl-client-s-dn"] == [f"CN={B}"]
-    serial = b1.run("openssl x509 -noout -serial -in %s", CLIENT["certificate"]).stdout.strip()
-    assert [f"serial={headers['x-ssl-client-serial'][0]}"] == [serial]
+    assert headers["x-ssl-client-serial"] == [certificate(b1, CLIENT["certificate"]).serial]
     assert "x-ssl-client-cert" not in headers
     assert headers["x-ssl-client-i-dn"] == ["CN=mtls CA 1"]
     assert headers["host"] == [A]
@@ -105,26 +104,22 @@ def test_the_probe_path_needs_a_certificate_and_never_reaches_the_backend(ask):
     assert "headers" not in ask("b1", host=A, sni=A, path="/.mtls/probe", **CLIENT)["body"]
 
 
-def test_b_probes_through_its_own_listener(ask, b1):
+def test_b_probes_through_its_own_listener(ask, b1, certificate):
     release = b1.file(LIVE).linked_to.rsplit("/", 1)[-1]
     assert local(ask, path="/.mtls/proxy")["body"].split() == [release]
     seen = local(ask, path="/.mtls/probe/default")["body"].split()
-    print_ = b1.run("openssl x509 -noout -fingerprint -sha1 -in %s", CLIENT["certificate"]).stdout
     assert seen[1] == "SUCCESS"
-    assert seen[2] == print_.strip().split("=")[1].replace(":", "").lower()
+    assert seen[2] == certificate(b1, CLIENT["certificate"]).sha1
 
 
 def test_b_listens_on_loopback_only(ask):
     assert "refused" in ask("stranger", host=B, port=8080, tls=False)["error"]
 
 
-def test_the_served_certificate_is_the_file(ask, a1):
-    file = a1.run(
-        "openssl x509 -noout -fingerprint -sha256 -in %s", f"{LIVE}/server/credentials/server/fullchain.pem"
-    )
+def test_the_served_certificate_is_the_file(ask, a1, certificate):
+    file = certificate(a1, f"{LIVE}/server/credentials/server/fullchain.pem")
     for host in ("stranger", "a1"):
-        served = ask(host, host=A, sni=A)["sha256"]
-        assert served == file.stdout.strip().split("=")[1].replace(":", "").lower()
+        assert ask(host, host=A, sni=A)["sha256"] == file.sha256
 
 
 def test_an_impostor_in_as_place_gets_nothing(ask, b1, stranger, impostor):
@@ -151,7 +146,8 @@ def test_keys_are_of_root_alone(request, name):
 @pytest.mark.parametrize("name", ["a1", "b1"])
 def test_the_hosts_own_configuration_is_untouched(request, name):
     host = request.getfixturevalue(name)
-    assert host.run("dpkg --verify nginx-common").stdout == ""
+    # What was changed; documentation is missing because the host images leave it out.
+    assert host.run("dpkg --verify nginx-common | grep -v '^missing .* /usr/share/'").stdout == ""
     assert (
         host.file("/etc/nginx/conf.d/mtls.conf").content_string.splitlines()[-1]
         == "include mtls/current/mtls.conf;"
@@ -170,8 +166,8 @@ def test_nginx_runs_is_enabled_and_can_start_from_disk(request, name):
     host.run_expect([0], "systemctl restart nginx")
 
 
-def test_the_log_names_the_client(ask, a1, b1):
+def test_the_log_names_the_client(ask, a1, b1, certificate):
     local(ask, path="/logged")
     line = json.loads(a1.run("grep logged /var/log/nginx/mtls-default.access.log").stdout.splitlines()[-1])
-    serial = b1.run("openssl x509 -noout -serial -in %s", CLIENT["certificate"]).stdout.strip().split("=")[1]
+    serial = certificate(b1, CLIENT["certificate"]).serial
     assert (line["verify"], line["serial"], line["issuer"]) == ("SUCCESS", serial, "CN=mtls CA 1")
