@@ -195,7 +195,7 @@ options:
             elements: dict
             suboptions: *block
           listeners:
-            description: All server blocks, one for each address that is listened on. Not given, they are kept.
+            description: All server blocks, one for each address listened on. Not given, they are kept.
             type: list
             elements: dict
             suboptions: *block

@@ -148,14 +148,13 @@ def _judge_accepted(probe: Probe, answer: Answer) -> Row:
 
 
 def _judge_words(probe: Probe, answer: Answer, words: Sequence[str]) -> Row:
-    wanted = probe.want_words
-    pairs = [(want, words[n] if n < len(words) else "nothing") for n, want in enumerate(wanted)]
-    wrong = [(want, found) for want, found in pairs if want not in ("", "*", found)]
+    found = [words[n] if n < len(words) else "nothing" for n in range(len(probe.want_words))]
+    wrong = [n for n, want in enumerate(probe.want_words) if want not in ("", "*", found[n])]
     if not wrong:
-        return Row(probe, f"{answer.status}, " + " ".join(found for _want, found in pairs[:2]), OK)
-    if wrong[0] is pairs[0]:
-        return Row(probe, f"{answer.status}, release {pairs[0][1]}", FAILED, "id")
-    return Row(probe, f"{answer.status}, {' '.join(found for _want, found in pairs[1:])}", FAILED, "identity")
+        return Row(probe, f"{answer.status}, {' '.join(found[:2])}", OK)
+    if wrong[0] == 0:
+        return Row(probe, f"{answer.status}, release {found[0]}", FAILED, "id")
+    return Row(probe, f"{answer.status}, {' '.join(found[1:])}", FAILED, "identity")
 
 
 def cross_check(rows: Sequence[Row]) -> None:

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import (
+    Decoder,
+    changed_things,
+    changes,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import (
+    bytes_of,
+    content_of,
+    hide_passphrase,
+    passphrase_of,
+)
+
+DECODER = Decoder(
+    certificates=lambda data: [{"subject": f"CN={data.decode()}", "sha256": "f"}],
+    key_sha256=lambda data: "digest of the public half",
+    digest=lambda data: "digest",
+)
+
+
+def test_a_key_is_never_shown() -> None:
+    path = "server/credentials/s/privkey.pem"
+    (entry,) = changes({path: b"OLD SECRET"}, {path: b"NEW SECRET"}, DECODER)
+    assert "SECRET" not in "".join(entry.values())
+    assert "digest of the public half" in entry["after"]
+
+
+def test_certificates_are_shown_by_their_facts() -> None:
+    path = "server/credentials/s/fullchain.pem"
+    (entry,) = changes({}, {path: b"new"}, DECODER)
+    assert entry["before"] == ""
+    assert "subject: CN=new\n" in entry["after"]
+
+
+def test_blocks_are_shown_as_text_and_equal_files_not_at_all() -> None:
+    before = {"server/sites/a.conf": b"old", "mtls.conf": b"same"}
+    (entry,) = changes(before, {**before, "server/sites/a.conf": b"new"}, DECODER)
+    assert (entry["before_header"], entry["before"], entry["after"]) == ("server/sites/a.conf", "old", "new")
+
+
+def test_what_a_call_touches() -> None:
+    before = {
+        "server/sites/a.conf": b"1",
+        "proxy/credentials/c/trust.pem": b"1",
+        "mtls.conf": b"1",
+        "server/default.conf": b"1",
+    }
+    after = {**before, "server/sites/a.conf": b"2", "proxy/credentials/c/trust.pem": b"2", "mtls.conf": b"2"}
+    assert changed_things(before, after) == {("server block", "a"), ("proxy", "c")}
+    assert changed_things(before, before) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "data", [b"-----BEGIN X-----\nA\n", b"\x30\x82\x01\x00\xff", b"text", b"aGVsbG8=", b""]
+)
+def test_content_survives_the_way_through_an_option(data: bytes) -> None:
+    assert bytes_of(content_of(data)) == data
+
+
+def test_base64_of_a_binary_file_is_taken() -> None:
+    assert bytes_of("AAEC\nAwQ=\n") == b"\x00\x01\x02\x03\x04"
+
+
+def test_a_short_passphrase_does_not_stand_in_the_arguments() -> None:
+    hidden = hide_passphrase("a")
+    assert passphrase_of(hidden) == b"a"
+    assert len(hidden) > 8
+    assert passphrase_of("plain") == b"plain"
+    assert passphrase_of(hide_passphrase("pä ss")) == "pä ss".encode()

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof, proof_plan, release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge, settle
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+
+
+def pem(der: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(der) + b"\n-----END CERTIFICATE-----\n"
+
+
+def sha1(der: bytes) -> str:
+    return hashlib.sha1(der).hexdigest()
+
+
+SITE = """server {
+    listen 443 ssl; listen [::]:443 ssl; server_name a.test;
+    include @MTLS_RELEASE@/server/credentials/server/tls.conf;
+    ssl_verify_client VERIFY; ssl_protocols TLSv1.2 TLSv1.3;
+    location = /p { return 200 "@MTLS_ID@ $ssl_client_verify"; }
+}"""
+LISTENER = """server {
+    listen 127.0.0.1:8080;
+    location = /.mtls/proxy { return 200 "@MTLS_ID@"; }
+    location = /.mtls/probe/orders {
+        include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
+        proxy_ssl_name a.test; proxy_pass https://up/.mtls/probe;
+    }
+}"""
+
+
+def source(verify: str = "on", sessions: str = "off") -> dict[str, bytes]:
+    return {
+        "server/sites/orders.conf": SITE.replace("VERIFY", verify).encode(),
+        "server/credentials/server/fullchain.pem": pem(b"server"),
+        "server/credentials/server/tls.conf": f"ssl_session_cache {sessions};\n".encode(),
+        "server/credentials/probe/fullchain.pem": pem(b"probe"),
+        "proxy/listeners/1.conf": LISTENER.encode(),
+        "proxy/routes/orders.conf": b"upstream up { server a1:443; server a2:443; }",
+        "proxy/credentials/client/fullchain.pem": pem(b"client"),
+    }
+
+
+def plan(verify: str = "on", **more: object) -> list[Probe]:
+    return proof_plan.plan(source(verify), "ID", **more)  # type: ignore[arg-type]
+
+
+def one(kind: str, verify: str = "on", **more: object) -> Probe:
+    return next(probe for probe in plan(verify, **more) if probe.kind == kind)
+
+
+# --- the plan ----------------------------------------------------------------------------------------------
+
+
+def test_each_site_is_asked_on_each_address_in_each_version() -> None:
+    asked = {(p.address, p.tls_version) for p in plan() if p.kind == "client accepted"}
+    assert asked == {(host, version) for host in ("127.0.0.1", "::1") for version in ("1.2", "1.3")}
+    assert all(probe.rounds == 3 for probe in plan() if probe.kind == "client accepted")
+
+
+def test_kinds_of_questions() -> None:
+    assert {probe.kind for probe in plan()} == {
+        "client accepted",
+        "certificate served",
+        "no certificate",
+        "foreign certificate",
+        "no SNI, refused",
+        "unknown SNI, refused",
+        "release served",
+        "route",
+        "server of the route",
+    }
+
+
+def test_a_live_release_is_asked_briefly() -> None:
+    quick = plan(quick=True)
+    assert {probe.tls_version for probe in quick} == {"1.3", ""}
+    assert {probe.rounds for probe in quick} == {1}
+
+
+def test_a_site_that_verifies_nobody_has_nothing_to_refuse() -> None:
+    assert not {"no certificate", "foreign certificate"} & {probe.kind for probe in plan("off")}
+
+
+@pytest.mark.parametrize(
+    ("verify", "none", "foreign"), [("on", 400, 400), ("optional", 403, 400), ("optional_no_ca", 403, 403)]
+)
+def test_what_a_refusal_looks_like(verify: str, none: int, foreign: int) -> None:
+    assert one("no certificate", verify).want_status == (none,)
+    assert one("foreign certificate", verify).want_status == (foreign,)
+
+
+def test_the_servers_of_a_route_are_each_asked_with_its_own_identity() -> None:
+    direct = [probe for probe in plan() if probe.kind == "server of the route"]
+    assert [(probe.address, probe.port) for probe in direct] == [("a1", 443), ("a2", 443)]
+    assert {(probe.identity, probe.trust, probe.server_name) for probe in direct} == {
+        ("client", "client", "a.test")
+    }
+
+
+def test_sessions_are_asked_for_where_none_may_be_resumed() -> None:
+    before = source()
+    assert len(proof_plan.session_probes(before, source())) == 4
+    assert proof_plan.session_probes({}, source()) == []
+    assert proof_plan.session_probes(source("off"), source("off")) == []
+    shared = source(sessions="shared:x:1m")
+    assert proof_plan.session_probes(shared, shared) == []
+    assert len(proof_plan.session_probes(shared, source(sessions="shared:y:1m"))) == 4
+
+
+# --- the verdict -------------------------------------------------------------------------------------------
+
+GOOD = f"ID SUCCESS {sha1(b'probe')} 01\n"
+CASES = [
+    ("client accepted", Answer("done", 200, GOOD), "ok", ""),
+    ("client accepted", Answer("done", 200, GOOD.replace("ID", "OLD")), "failed", "id"),
+    ("client accepted", Answer("done", 200, GOOD.replace("SUCCESS", "NONE")), "failed", "identity"),
+    ("client accepted", Answer("done", 200, f"ID SUCCESS {sha1(b'other')}"), "failed", "identity"),
+    ("client accepted", Answer("done", 200, ""), "failed", "id"),
+    ("client accepted", Answer("done", 400), "failed", "refused"),
+    ("client accepted", Answer("done", 403), "failed", "forbidden"),
+    ("client accepted", Answer("connect", error="refused"), "failed", "unreachable"),
+    ("client accepted", Answer("handshake", error="x", alert=40), "failed", "refused"),
+    ("certificate served", Answer("done", 400, leaf_sha256=hashlib.sha256(b"server").hexdigest()), "ok", ""),
+    ("certificate served", Answer("done", 400, leaf_sha256="0" * 64), "failed", "leaf"),
+    ("certificate served", Answer("connect", error="refused"), "failed", "unreachable"),
+    ("no certificate", Answer("done", 400), "ok", ""),
+    ("no certificate", Answer("done", 200), "failed", "admitted"),
+    ("no certificate", Answer("done", 502), "inconclusive", ""),
+    ("foreign certificate", Answer("done", 400), "ok", ""),
+    ("foreign certificate", Answer("done", 204), "failed", "admitted"),
+    ("no SNI, refused", Answer("handshake", error="x", alert=112), "ok", ""),
+    ("no SNI, refused", Answer("done", 400), "failed", "admitted"),
+    ("unknown SNI, refused", Answer("handshake", error="closed"), "inconclusive", "certificate"),
+    ("unknown SNI, refused", Answer("connect", error="refused"), "failed", "unreachable"),
+    ("release served", Answer("done", 200, "ID\n"), "ok", ""),
+    ("release served", Answer("done", 200, "OLD\n"), "failed", "id"),
+    ("route", Answer("done", 200, f"A SUCCESS {sha1(b'client')} 02"), "ok", ""),
+    ("route", Answer("done", 200, f"A SUCCESS {sha1(b'old')} 02"), "failed", "identity"),
+    ("route", Answer("done", 502), "failed", "upstream"),
+    ("route", Answer("done", 400), "failed", "refused"),
+    ("server of the route", Answer("handshake", error="not accepted"), "failed", "certificate"),
+    ("server of the route", Answer("resolve", error="no such host"), "failed", "unreachable"),
+    ("server of the route", Answer("response", error="no end within 5 s"), "failed", "unreachable"),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer", "verdict", "cause"), CASES)
+def test_verdict(kind: str, answer: Answer, verdict: str, cause: str) -> None:
+    row = judge(one(kind), [answer])
+    assert (row.verdict, row.cause) == (verdict, cause)
+    assert row.got
+    assert proof.remedy(row)
+
+
+def test_one_bad_round_of_several_is_told() -> None:
+    row = judge(
+        one("client accepted"), [Answer("done", 200, GOOD), Answer("done", 200, GOOD.replace("ID", "OLD"))]
+    )
+    assert (row.verdict, row.got) == ("failed", "200, release OLD (1 of 2 as expected)")
+
+
+def test_a_question_that_cannot_be_asked_is_never_passed() -> None:
+    row = judge(one("client accepted"), [])
+    assert row.verdict == "inconclusive"
+    assert proof.positive([row]) == "unproven"
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (Answer("done", 400, reused=False), "ok"),
+        (Answer("done", 200, reused=True), "failed"),
+        (Answer("done", offered=False), "ok"),
+    ],
+)
+def test_a_session_from_before(answer: Answer, verdict: str) -> None:
+    probe = proof_plan.session_probes(source(), source())[0]
+    assert judge(probe, [answer]).verdict == verdict
+
+
+def test_a_users_default_must_only_keep_the_wrong_ones_out() -> None:
+    probe = one("no SNI, the user's default", user_defaults=["*:443"])
+    assert judge(probe, [Answer("done", 200, "their page")]).verdict == "ok"
+    assert judge(probe, [Answer("handshake", alert=112)]).verdict == "ok"
+    assert judge(probe, [Answer("done", 200, "ID SUCCESS x")]).verdict == "failed"
+
+
+def test_an_a_that_is_not_ours_is_never_passed_by_its_status_alone() -> None:
+    probe = replace(one("server of the route"), path="/", want_words=())
+    assert judge(probe, [Answer("done", 200, "hello")]).verdict == "inconclusive"
+    assert judge(probe, [Answer("done", 404)]).verdict == "inconclusive"
+    assert judge(probe, [Answer("done", 400)]).verdict == "failed"
+
+
+def test_where_good_and_bad_get_the_same_answer_nothing_is_proven() -> None:
+    good = judge(one("client accepted"), [Answer("done", 400)])
+    bad = judge(one("no certificate"), [Answer("done", 400)])
+    proof.cross_check([good, bad])
+    assert bad.verdict == "inconclusive"
+    good, bad = (
+        judge(one("client accepted"), [Answer("done", 200, GOOD)]),
+        judge(one("no certificate"), [Answer("done", 400)]),
+    )
+    proof.cross_check([good, bad])
+    assert bad.verdict == "ok"
+
+
+# --- what blocks -------------------------------------------------------------------------------------------
+
+REFUSED = Answer("done", 400)
+
+
+def failing(kind: str = "route", answer: Answer = REFUSED) -> Row:
+    return judge(one(kind), [answer])
+
+
+def blocks(row: Row, changed: set[tuple[str, str]], *before: Row) -> bool:
+    return bool(settle([row], frozenset(changed), {one.probe.key: one for one in before}))
+
+
+def test_what_was_carried_over_broken_does_not_block() -> None:
+    row = failing()
+    assert not blocks(row, {("server", "server")}, failing())
+    assert row.verdict == "was_failing"
+
+
+def test_what_this_call_changes_blocks() -> None:
+    assert blocks(failing(), {("proxy", "client")}, failing())
+    assert blocks(failing(), {("proxy block", "orders")}, failing())
+
+
+def test_what_passed_before_blocks() -> None:
+    passed = judge(one("route"), [Answer("done", 200, f"A SUCCESS {sha1(b'client')}")])
+    assert blocks(failing(), set(), passed)
+    assert blocks(failing(), set())
+
+
+def test_failing_in_another_way_blocks() -> None:
+    assert blocks(failing(answer=Answer("done", 502)), set(), failing())
+
+
+def test_the_wrong_release_always_blocks() -> None:
+    row = failing("client accepted", Answer("done", 200, "OLD SUCCESS x"))
+    assert blocks(row, set(), failing("client accepted", Answer("done", 200, "OLD SUCCESS x")))
+
+
+def test_the_same_question_of_another_release_has_the_same_key() -> None:
+    keys = [probe.key for probe in plan()]
+    assert len(keys) == len(set(keys))
+    assert keys == [probe.key for probe in proof_plan.plan(source(), "OTHER")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "drifted"),
+    [
+        ("client accepted", Answer("done", 200, "OLD SUCCESS x"), True),
+        ("certificate served", Answer("done", 400, leaf_sha256="0"), True),
+        ("release served", Answer("connect", error="refused"), True),
+        ("route", Answer("done", 502), False),
+        ("client accepted", Answer("done", 400), False),
+    ],
+)
+def test_drift_is_what_this_host_alone_decides(kind: str, answer: Answer, drifted: bool) -> None:
+    assert proof.drifted([judge(one(kind), [answer])]) is drifted
+
+
+def test_a_leaf_without_certificate() -> None:
+    assert proof_plan.leaf_of(b"") is None
+    assert release.credential_files({}, "server", "x") == {}

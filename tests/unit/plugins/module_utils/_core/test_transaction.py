@@ -1,0 +1,121 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recovery table of the design, row by row, and that nothing falls through it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import (
+    STEPS,
+    Action,
+    State,
+    read_state,
+    recover,
+    removable,
+)
+
+A, B, C = "a" * 16, "b" * 16, "c" * 16
+ALL = frozenset({A, B, C, "empty"})
+
+
+def state(step: str, origin: str = A, target: str = B) -> State:
+    return State(step, origin, target)
+
+
+@pytest.mark.parametrize(
+    ("found", "link", "whole", "action", "origin", "live"),
+    [
+        (None, B, ALL, Action.ADOPT, B, B),
+        (state("staged"), A, ALL, Action.GO_ON, A, A),
+        (state("checked"), A, ALL, Action.GO_ON, A, A),
+        (state("switched"), A, ALL, Action.GO_ON, A, A),
+        (state("switched"), B, ALL, Action.FINISH, A, B),
+        (state("reloaded"), B, ALL, Action.FINISH, A, B),
+        (state("proven"), B, ALL, Action.COMMIT, B, B),
+        (state("rolling_back"), B, ALL, Action.ROLL_BACK, A, A),
+        (state("rolling_back"), A, ALL, Action.ROLL_BACK, A, A),
+        (state("stable"), B, ALL, Action.GO_ON, B, B),
+        (state("rolled_back"), A, ALL, Action.GO_ON, A, A),
+        # Moved by hand: treated as switched, with the way back to what was proven.
+        (state("stable"), C, ALL, Action.FINISH, B, C),
+        (state("rolled_back"), C, ALL, Action.FINISH, A, C),
+        (state("switched"), C, ALL, Action.FINISH, A, C),
+        # The link leads nowhere.
+        (state("stable"), None, ALL, Action.RESTORE, B, B),
+        (state("switched"), None, ALL, Action.RESTORE, A, A),
+        (None, None, ALL, Action.RESTORE, "empty", "empty"),
+        (state("stable"), None, frozenset({A}), Action.REFUSE, B, ""),
+        # It leads to something that is not what was written.
+        (state("switched"), B, frozenset({A}), Action.RESTORE, A, A),
+        (state("stable"), B, frozenset({A}), Action.REFUSE, B, B),
+        (state("rolling_back"), B, frozenset({B}), Action.REFUSE, A, B),
+    ],
+)
+def test_row(
+    found: State | None, link: str | None, whole: frozenset[str], action: Action, origin: str, live: str
+) -> None:
+    recovery = recover(found, link, whole, fresh=False)
+    assert (recovery.action, recovery.origin, recovery.live) == (action, origin, live)
+    assert recovery.reason or action is Action.GO_ON
+
+
+def test_a_fresh_host_gets_the_empty_release() -> None:
+    recovery = recover(None, None, frozenset(), fresh=True)
+    assert (recovery.action, recovery.live) == (Action.LAY_EMPTY, "empty")
+
+
+def test_every_combination_leads_to_a_release_that_is_whole_or_is_refused() -> None:
+    states = [None, *(state(step, one, other) for step in STEPS for one in (A, B) for other in (A, B))]
+    links = (None, A, B, C)
+    wholes = [frozenset(some) for size in range(4) for some in itertools.combinations((A, B, C), size)]
+    count = 0
+    for found, link, whole in itertools.product(states, links, wholes):
+        recovery = recover(found, link, whole, fresh=False)
+        count += 1
+        if recovery.action is not Action.REFUSE:
+            assert recovery.live in whole | {"empty"}
+            # Nothing that nobody has proven is taken for granted.
+            assert recovery.unproven or found is not None
+    assert count == len(states) * len(links) * len(wholes)
+
+
+def test_only_proven_releases_are_left_alone() -> None:
+    assert not recover(state("stable"), B, ALL, False).unproven
+    assert not recover(state("proven"), B, ALL, False).unproven
+    assert recover(state("switched"), B, ALL, False).unproven
+    assert recover(None, B, ALL, False).unproven
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_state_survives_its_file(step: str) -> None:
+    one = State(step, A, "empty", "2026-01-01T00:00:00+00:00", "why", C)
+    assert read_state(one.to_dict()) == one
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "stable",
+        {},
+        {"step": "stable"},
+        {"step": "done", "from": A, "to": B},
+        {"step": "stable", "from": "../x", "to": B},
+        {"step": "stable", "from": A, "to": 7},
+    ],
+)
+def test_what_is_no_state(data: object) -> None:
+    assert read_state(data) is None
+
+
+def test_cleaning_spares_the_protected_ones_and_empty() -> None:
+    names = [C, B, "empty", A]
+    assert removable(names, 1, frozenset({A})) == [B]
+    assert removable(names, 2, frozenset()) == [A]
+    assert removable(names, 9, frozenset()) == []
+    assert removable([A], 0, frozenset()) == []
