@@ -231,6 +231,31 @@ def test_an_inventory_without_a_directory():
         fleet_model(hostvars, None, groups)
 
 
+def test_a_relative_path_without_an_inventory_directory():
+    files = {"certificate": "a.pem", "private_key": "/srv/a.key"}
+    own = {
+        "name": "server",
+        "issuer": "files",
+        "files": files,
+        "trust": {"sources": [{"src": "/srv/ca.pem"}]},
+    }
+    hostvars = {"a1": {"inventory_dir": None, "mtls_server_credentials": [own]}}
+    with pytest.raises(MtlsError, match=r"credentials\[0\]\.files\.certificate: is a relative path"):
+        fleet_model(hostvars, None, {"mtls_servers": ["a1"]})
+    own["files"] = {**files, "certificate": "/srv/a.pem"}
+    assert fleet_model(hostvars, None, {"mtls_servers": ["a1"]})["hosts"]["a1"]["private_ca"]["dir"] == ""
+
+
+@pytest.mark.parametrize(
+    ("sites", "place"),
+    [([], "mtls_server_sites:"), ([{"name": "orders"}], r"mtls_server_sites\[0\]\.server_names:")],
+)
+def test_an_address_as_inventory_name_is_no_server_name(sites, place, tmp_path):
+    with pytest.raises(MtlsError, match=rf"192\.0\.2\.1: {place} the default .* IP address.*server_names"):
+        fleet(tmp_path, {"192.0.2.1": {"mtls_server_sites": sites}})
+    assert fleet(tmp_path, {"192.0.2.1": site("o.test")})
+
+
 def test_one_host_alone(tmp_path):
     hostvars, _groups = load(write(tmp_path, {"mtls_servers": {"a1": {}}, "mtls_proxies": {"b1": {}}}))
     assert host_model(hostvars["a1"])["sites"][0]["server_names"] == ["a1"]
