@@ -13,10 +13,11 @@ from typing import Any
 from .._core import bundle as bundle_rules
 from .._core import certificate as rules
 from .._core import chain, expiry, names, pem
+from .._core import crl as crl_rules
 from .._core.certificate import CertificateFacts
 from .._core.errors import MtlsError
 from .._core.findings import Finding
-from . import bundle, certificate, key
+from . import bundle, certificate, crl, key
 from .certificate import Certificate
 
 
@@ -26,13 +27,20 @@ class _Files:
 
     sent: list[Certificate] = field(default_factory=list)
     trusted: list[Certificate] | None = None
+    crls: list[crl.Crl] | None = None
     form: str = "pem"
     private_key: key.PrivateKey | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> bool:
-        known = {cert.facts.sha256: cert for cert in [*self.sent, *(self.trusted or [])]}
-        return certificate.signed_by(known[subject.sha256], known[issuer.sha256])
+        return certificate.signed_by(self._known(subject), self._known(issuer))
+
+    def crl_signed_by(self, facts: crl_rules.CrlFacts, issuer: CertificateFacts) -> bool:
+        found = next(one for one in self.crls or [] if one.facts.sha256 == facts.sha256)
+        return crl.signed_by(found, self._known(issuer))
+
+    def _known(self, facts: CertificateFacts) -> Certificate:
+        return next(cert for cert in [*self.sent, *(self.trusted or [])] if cert.facts == facts)
 
 
 def examine(spec: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def examine(spec: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     `passphrase`, `purpose` (server, client, any), `hostnames`, `verify_depth` (default nginx's 1),
     `min_days` (default: a third of the lifetime). `<file>_place` may name a file in findings.
     Raises nothing for what the bytes are: an unreadable file is a finding and the rest goes on.
-    Not checked yet: CRLs, name constraints.
+    Not checked: name constraints.
     """
     at = expiry.utc(at)
     files = _read(spec)
@@ -108,6 +116,9 @@ def _read(spec: Mapping[str, Any]) -> _Files:
         trusted = [cert.facts for cert in files.trusted]
         files.findings += bundle_rules.role_findings(trusted, _pinned(files))
         files.findings += bundle_rules.namesake_findings(trusted)
+    if spec.get("crl") is not None:
+        files.crls, said = crl.load(spec["crl"], _place(spec, "crl"))
+        files.findings += said
     return files
 
 
@@ -205,7 +216,13 @@ def _verifies(
         chain.NGINX_DEPTH if depth is None else depth,
     )
     findings += verdict.findings
-    return verdict.accepted
+    if files.crls is None or not verdict.path.complete:
+        return verdict.accepted
+    lists = [one.facts for one in files.crls]
+    refused = crl_rules.faults(verdict.path.certificates, lists, files.crl_signed_by, at)
+    findings += refused
+    findings += crl_rules.remarks(lists, [cert.facts for cert in [*files.trusted, *files.sent]])
+    return verdict.accepted and not refused
 
 
 def _hostnames(leaf: CertificateFacts, wanted: Sequence[str], findings: list[Finding]) -> dict[str, bool]:

@@ -144,6 +144,32 @@ def _general_name(entry: str):
         return x509.DNSName(entry)
 
 
+def revoke(
+    issuer: Issued,
+    *revoked: Issued,
+    start: datetime = AT - DAY,
+    end: datetime = AT + 7 * DAY,
+    identifier: bool = True,
+    signer: Issued | None = None,
+) -> x509.CertificateRevocationList:
+    """issuer ──> CRL of *revoked*; with *signer* it is another key that signs in the issuer's name"""
+    key = (signer or issuer).key
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(start)
+        .next_update(end)
+        .add_extension(x509.CRLNumber(1), critical=False)
+    )
+    if identifier:
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+        builder = builder.add_extension(authority, critical=False)
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(start).build())
+    return builder.sign(key, hashes.SHA256())
+
+
 def root(subject: str = "CN=Root", **more) -> Issued:
     """(root), for ten years."""
     return issue(subject, **{"ca": True, "start": AT - 3000 * DAY, "end": AT + 650 * DAY, **more})

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import chains
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import needs_openssl
 
 AREAS = ("chain", "purpose", "expiry", "key", "signature")
 
@@ -47,14 +46,7 @@ def test_verdict_and_explanation(build) -> None:
     assert {found["severity"] for found in told.values()} <= {"warning" if chain.accepted else "error"}
 
 
-def openssl_version() -> tuple[int, ...]:
-    if shutil.which("openssl") is None:
-        return (0,)
-    said = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout
-    return tuple(int(number) for number in re.findall(r"OpenSSL (\d+)\.(\d+)", said)[0])
-
-
-@pytest.mark.skipif(openssl_version() < (3, 0), reason="needs the command openssl, 3.0 or newer")
+@needs_openssl
 @pytest.mark.parametrize("build", chains.ALL, ids=lambda build: build.__name__)
 def test_openssl_says_the_same(build, tmp_path) -> None:
     chain = build()
