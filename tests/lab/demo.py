@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -235,7 +234,7 @@ def prove(table: Table) -> None:
     for host, rows in PROOF.items():
         answers = ask(host, *(probe for _tried, probe, _expected, _judge in rows))
         for (tried, _probe, expected, judge), answer in zip(rows, answers, strict=True):
-            table.add(tried, host.split(".")[0], expected, judge(answer))
+            table.add(tried, host.split(".", 1)[0], expected, judge(answer))
 
 
 def prove_files(table: Table) -> None:
@@ -243,7 +242,7 @@ def prove_files(table: Table) -> None:
         files = on(host, "find", BASE, "-name", "privkey.pem", "-printf", "%m %u:%g\n")
         table.add(
             "private keys' mode and owner",
-            host.split(".")[0],
+            host.split(".", 1)[0],
             "600 root:root",
             "+".join(sorted(set(files.split("\n")))),
         )

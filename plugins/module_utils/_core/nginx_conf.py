@@ -103,7 +103,11 @@ def _word(text: str, position: int, line: int, file: str) -> tuple[str, int, int
             if char == "{" and out and out[-1] == "$":
                 end = text.find("}", position)
                 if end < 0:
-                    raise MtlsError("'${' without its '}'.", f"{file}:{line}", "Close the variable.")
+                    raise MtlsError(
+                        "A variable that begins with '${' does not end.",
+                        f"{file}:{line}",
+                        "Close the variable.",
+                    )
                 out.append(text[position : end + 1])
                 position = end + 1
             else:

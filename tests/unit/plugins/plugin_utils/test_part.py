@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import (
     release_credentials,
     request_credentials,
@@ -52,13 +53,20 @@ def test_a_credential_that_was_not_issued_keeps_both_sides_of_the_pair():
 
 def test_issuer_means_every_generation_of_the_private_ca():
     own = {"src": "/pki/partners.pem"}
-    found = release_one(credential(trust={"sources": ["issuer", own], "on_expired": "keep", "allow_pinned": ["aa"]}))
+    found = release_one(
+        credential(trust={"sources": ["issuer", own], "on_expired": "keep", "allow_pinned": ["aa"]})
+    )
     assert found["trust"]["sources"] == [{"content": "root 1"}, {"content": "root 2"}, own]
     assert (found["trust"]["on_expired"], found["trust"]["allow_pinned"]) == ("keep", ["aa"])
 
 
 def test_files_are_named_and_not_read():
-    files = {"certificate": "/p/a.pem", "private_key": "/p/a.key", "chain": "/p/i.pem", "passphrase": "/p/pass"}
+    files = {
+        "certificate": "/p/a.pem",
+        "private_key": "/p/a.key",
+        "chain": "/p/i.pem",
+        "passphrase": "/p/pass",
+    }
     found = release_one(credential(issuer="files", files=files), {"server/server": "leaf of another issuer"})
     assert found["certificate_src"] == "/p/a.pem"
     assert found["private_key_src"] == "/p/a.key"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.site_report import site_report
 
 FLEET = {"hosts": {"a1": {"sides": ["server"]}}, "warnings": []}
@@ -16,21 +17,25 @@ STABLE = {
     "credentials": [{"findings": [{"severity": "warning", "message": "ends in 3 days"}]}],
 }
 
+LINE = "a1 server: stable, release 0123456789abcdef"
+
 
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
         (
             STABLE,
-            "a1 server: stable, release 0123456789abcdef, changed, 1 inconclusive, 2 ok, positive proven, "
-            "warning: ends in 3 days",
+            f"{LINE}, changed, 1 inconclusive, 2 ok, positive proven, warning: ends in 3 days",
         ),
-        ({**STABLE, "changed": False, "proof": [], "credentials": []}, "a1 server: stable, release 0123456789abcdef, unchanged, positive proven"),
+        (
+            {**STABLE, "changed": False, "proof": [], "credentials": []},
+            f"{LINE}, unchanged, positive proven",
+        ),
         ({"failed": True, "msg": "port 443 is taken"}, "a1 server: FAILED: port 443 is taken"),
         ({"skipped": True}, "a1 server: not done in this run"),
         (None, "a1 server: not done in this run"),
     ],
-)  # fmt: skip
+)
 def test_a_line_for_each_host_and_side(result, expected):
     hostvars = {"a1": {"mtls_server_result": result} if result else {}}
     assert site_report(FLEET, hostvars) == [expected]

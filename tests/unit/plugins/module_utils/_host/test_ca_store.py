@@ -134,13 +134,13 @@ def test_many_at_once(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2].split(':');"
         f"from {ca_store.__name__} import append;"
-        "[append(sys.argv[1], [sys.argv[3] * 3000]) for _ in range(20)]"
+        "[append(sys.argv[1], [sys.argv[3] * 3000]) for dummy in range(20)]"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "ca"), ":".join(sys.path)]
     running = [subprocess.Popen([*command, letter]) for letter in "abc"]
     assert [process.wait() for process in running] == [0, 0, 0]
     lines = (tmp_path / "ca" / "issued.jsonl").read_text(encoding="ascii").splitlines()
-    assert sorted(lines) == sorted(letter * 3000 for letter in "abc" for _ in range(20))
+    assert sorted(lines) == sorted(letter * 3000 for letter in "abc" for dummy in range(20))
 
 
 def test_a_lock_that_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
