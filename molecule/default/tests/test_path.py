@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The path end to end, and everybody who must not walk it, as each of them sees it.
 
-Nothing of the collection judges here: client.py beside the lab asks, cryptography and stat speak for themselves.
+Nothing of the collection judges here: client.py beside the lab asks, cryptography and stat speak.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from live import headers_at_the_backend
 
 A, B = "a1.example.com", "b1.example.com"
 BASE = "/etc/nginx/mtls"
@@ -30,15 +31,6 @@ FORGED = {
     "X-SSL-Client-Cert": "forged",
     "x-ssl-client-i-dn": "CN=forged",
 }
-
-
-def headers_at_the_backend(answer):
-    """{lower-case name: [values]} of what the backend received; fails where it was not asked."""
-    assert answer.get("status") == 200, answer
-    found = {}
-    for name, value in json.loads(answer["body"])["headers"]:
-        found.setdefault(name.lower(), []).append(value)
-    return found
 
 
 def local(ask, **more):

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What examples/fleet/README.md tells a user to put into pki/: pki.py FOLDER. Keys are vault files at the end.
+"""What examples/fleet/README.md tells a user to put into pki/: fleet_pki.py FOLDER VAULT_PASSWORD_FILE
 
-    CN=Servers,O=Shop -> a1 a2 a3 (serverAuth, orders.example.internal)
-    CN=Clients,O=Shop -> b1..b5, b5-billing, probe (clientAuth); b3 has the serial 1f, b2's key a passphrase
-                      -> revoked (in clients-ca.crl), uninvited (in no allowlist): for the tests only
+
+CN=Servers,O=Shop -> a1 a2 a3 (serverAuth, orders.example.internal)
+CN=Clients,O=Shop -> b1..b5, b5-billing, probe (clientAuth); b3 has the serial 1f, b2's key a passphrase
+                  -> revoked (in clients-ca.crl), uninvited (in no allowlist): for the tests only
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "lab"))
 from pki import CLIENT, SERVER, Authority, write_private
 
 NAME = "orders.example.internal"
@@ -35,15 +35,15 @@ def make(folder: Path) -> None:
     revoked = clients.leaf(folder / "revoked", "CN=b1,O=Shop", CLIENT)
     (folder / "clients-ca.crl").write_bytes(clients.revocation_list(revoked))
     write_private(folder / "b2.pass", PASSPHRASE + b"\n")
+    write_private(folder / "clients-ca.key", clients.private())
 
 
-def encrypt(folder: Path) -> None:
-    """The keys of the fleet become vault files, NAME.key.vault; those of the tests stay as they are."""
-    password = folder.parent / "vault.pass"
-    write_private(password, b"correct horse battery staple\n")
-    vault = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt", "--vault-password-file", str(password)]
-    keys = [path for path in sorted(folder.glob("*.key")) if path.stem not in ("revoked", "uninvited")]
-    subprocess.run([*vault, *map(str, keys), str(folder / "b2.pass")], check=True, stdout=subprocess.DEVNULL)
+def encrypt(folder: Path, password_file: Path, *names: str) -> None:
+    """NAME.key becomes the vault file NAME.key.vault."""
+    vault = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt"]
+    keys = [folder / f"{name}.key" for name in names]
+    vault += ["--vault-password-file", str(password_file), *map(str, keys)]
+    subprocess.run(vault, check=True, stdout=subprocess.DEVNULL)
     for path in keys:
         path.rename(path.with_name(path.name + ".vault"))
 
@@ -52,4 +52,4 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
     make(target)
-    encrypt(target)
+    encrypt(target, Path(sys.argv[2]), "a1", "a2", "a3", "b1", "b2", "b3", "b4", "b5", "b5-billing", "probe")
