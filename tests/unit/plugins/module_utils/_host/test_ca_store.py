@@ -106,7 +106,8 @@ def test_what_a_killed_run_left_goes_after_an_hour(tmp_path: Path) -> None:
     made = os.stat(old).st_mtime
     young = ca_store.stage(path, clock=lambda: made + ca_store.STALE_S)
     assert os.path.isdir(old), "another run may still be at work in it"
-    ca_store.stage(path, clock=lambda: os.stat(young).st_mtime + ca_store.STALE_S + 1)
+    later = os.stat(young).st_mtime + ca_store.STALE_S + 1
+    ca_store.stage(path, clock=lambda: later)
     assert not os.path.exists(old)
     assert not os.path.exists(young)
 
