@@ -15,7 +15,7 @@ from .._core.default_server import UserServer, user_servers
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Directive, Dump
 from . import files, shadow
-from .nginx import ErrorLog, Finished, Nginx, Tested, build_of, configuration_path
+from .nginx import ErrorLog, Finished, Nginx, Verdict, build_of, configuration_path
 from .processes import Process, Processes
 
 NO_NGINX = MtlsError("nginx is not installed on this host.", "nginx", "Install the package nginx.")
@@ -89,12 +89,12 @@ class Host:
 
     # -- tests
 
-    def test_live(self) -> Tested:
+    def test_live(self) -> Verdict:
         tested = self.nginx.test(pid_file=self._pid_file)
         self.test_seconds = tested.seconds
         return tested
 
-    def test_with(self, release_directory: str) -> Tested:
+    def test_with(self, release_directory: str) -> Verdict:
         """``nginx -T`` of the whole configuration with another release in the live one's place."""
         with shadow.scratch(self._scratch) as folder:
             conf_path = shadow.build(folder, self.nginx.conf_path, self.base, release_directory)
@@ -103,7 +103,7 @@ class Host:
         lines = [line.replace(folder, directory) for line in tested.lines]
         dump = tested.dump.moved(folder, directory) if tested.dump else None
         self.test_seconds = max(self.test_seconds, tested.seconds)
-        return Tested(tested.ok, lines, tested.seconds, dump)
+        return Verdict(tested.ok, lines, tested.seconds, dump)
 
     def judge_dump(self, dump: Dump, expected: list[str]) -> None:
         """Raises MtlsError where the dump is not of the release under test: blind tests pass as well."""

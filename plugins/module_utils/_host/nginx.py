@@ -65,7 +65,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Verdict:
     """The verdict of ``nginx -t`` or ``-T``: its own lines, and the dump where one was asked for."""
 
     ok: bool
@@ -96,7 +96,7 @@ class Nginx:
         """Where relative includes start."""
         return os.path.dirname(self.conf_path)
 
-    def test(self, conf_path: str = "", dump: bool = False, pid_file: str = "") -> Tested:
+    def test(self, conf_path: str = "", dump: bool = False, pid_file: str = "") -> Verdict:
         """Let nginx read a configuration.
 
         Beside a stopped nginx it leaves an empty pid file: that is removed.
@@ -110,7 +110,7 @@ class Nginx:
                     os.unlink(pid_file)
         lines = own_lines(done.err) or ([done.err.strip()[:300]] if done.code and done.err.strip() else [])
         wanted = read_dump(done.out) if dump and done.code == 0 else None
-        return Tested(done.code == 0, lines, done.seconds, wanted)
+        return Verdict(done.code == 0, lines, done.seconds, wanted)
 
 
 def locate(which: Callable[[str], Optional[str]] = shutil.which) -> Optional[str]:

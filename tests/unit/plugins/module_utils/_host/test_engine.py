@@ -1,0 +1,397 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of the steps on a made-up host, and a crash at every one of them.
+
+The host here serves, after each reload, the release that the link named at that moment, as nginx does. Real
+nginx is asked by Molecule.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Tools
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Options, Outcome, Ports
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
+
+LISTENER = 'server { listen 127.0.0.1:8080; location = /.mtls/proxy { return 200 "@MTLS_ID@"; } %s }'
+
+
+def parts(text: str = "") -> dict[str, Any]:
+    """A part without credentials is enough to see a release being served."""
+    return {
+        "proxy": {"credentials": [], "routes": [], "listeners": [{"name": "1", "content": LISTENER % text}]}
+    }
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches it."""
+
+
+class World:
+    """A host: its files are real, below *root*; nginx is a variable."""
+
+    version = (1, 26, 3)
+    test_seconds = 0.0
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(str(root / "mtls"))
+        self.serves = ""
+        self.running = True
+        self.enabled = True
+        self.included = False
+        self.refuses: Callable[[str], list[str]] = lambda release_id: []
+        self.will_not_load: Callable[[str], bool] = lambda release_id: False
+        self.answers: Callable[[Probe, str], Answer] | None = None
+        self.reloads = 0
+        self.crash_at = 0
+        self.steps = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.crash_at:
+            raise Crash
+
+    # what engine.py asks of a Host
+
+    @property
+    def processes(self) -> World:
+        return self
+
+    def master(self) -> Any:
+        return SimpleNamespace(pid=1) if self.running else None
+
+    def workers(self, _master: int) -> tuple[frozenset[int], frozenset[int]]:
+        return frozenset({2}), frozenset()
+
+    def reload(self, _master: int, _timeout: float, _test: float, _gave_up: object) -> bool:
+        self.step()
+        self.reloads += 1
+        wanted = self.store.current() or ""
+        if self.will_not_load(wanted):
+            return False
+        self.serves = wanted
+        self.step()
+        return True
+
+    def error_log(self) -> Any:
+        return SimpleNamespace(urgent=lambda: ["[emerg] no"], gave_up=lambda: False)
+
+    def write_include(self) -> bool:
+        created, self.included = not self.included, True
+        return created
+
+    def remove_include(self) -> None:
+        self.included = False
+
+    def configuration_without_us(self, _empty: str) -> Dump:
+        return Dump()
+
+    def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> None:
+        return None
+
+    def users(self, _dump: Dump) -> list[Any]:
+        return []
+
+    def shutdown_timeout(self, _dump: Dump, _wanted: str) -> None:
+        return None
+
+    def test_live(self) -> Verdict:
+        self.step()
+        return Verdict(True, [], 0.0)
+
+    def test_with(self, directory: str) -> Verdict:
+        lines = self.refuses(os.path.basename(directory))
+        return Verdict(not lines, lines, 0.0, None if lines else Dump())
+
+    # what it asks of a Service and a Prover
+
+    def start(self) -> bool:
+        self.running = True
+        self.serves = self.store.current() or ""
+        return True
+
+    def rows(
+        self, probes: Sequence[Probe], _directory: str, _sessions: Mapping[Any, Any] | None = None
+    ) -> list[Row]:
+        answer = self.answers or (lambda probe, serves: Answer("done", 200, serves))
+        return [judge(probe, [answer(probe, self.serves)]) for probe in probes]
+
+    def sessions(self, _probes: Sequence[Probe], _directory: str) -> dict[Any, Any]:
+        return {}
+
+
+def ports(world: World) -> Ports:
+    real = world.store
+
+    class Stepped(Store):
+        """Every change of the store is a place to die, before and after."""
+
+        def switch(self, identity: str) -> None:
+            world.step()
+            super().switch(identity)
+            world.step()
+
+        def write_state(self, state: Any) -> None:
+            world.step()
+            super().write_state(state)
+            world.step()
+
+        def stage(self, *arguments: Any) -> bool:
+            world.step()
+            staged = super().stage(*arguments)
+            world.step()
+            return staged
+
+        def remove(self, identity: str) -> None:
+            world.step()
+            super().remove(identity)
+
+    service = SimpleNamespace(name="nginx", enabled=lambda: world.enabled, start=world.start)
+    unused: Any = None
+    return Ports(
+        store=Stepped(real.base),
+        host=world,  # type: ignore[arg-type]
+        service=service,  # type: ignore[arg-type]
+        prover=world,  # type: ignore[arg-type]
+        tools=Tools(unused, unused, unused, unused, unused),
+        decoder=Decoder(unused, unused, unused),
+        examine=lambda desired: [],
+        digest=lambda path: path,
+        now=lambda: "2026-01-01T00:00:00+00:00",
+    )
+
+
+def apply(world: World, wanted: Mapping[str, Any]) -> Outcome:
+    return Transaction(ports(world), Options(lock_timeout_s=1)).apply(wanted)
+
+
+def failing(world: World, wanted: Mapping[str, Any]) -> tuple[MtlsError, Outcome]:
+    call = Transaction(ports(world), Options(lock_timeout_s=1))
+    with pytest.raises(MtlsError) as found:
+        call.apply(wanted)
+    return found.value, call.outcome
+
+
+def tree(world: World) -> dict[str, bytes]:
+    found = {
+        str(path.relative_to(world.store.base)): path.read_bytes()
+        for path in Path(world.store.base).rglob("*")
+        if path.is_file() and path.name not in ("state.json", ".lock") and "current" not in path.parts
+    }
+    return {**found, "current": os.readlink(world.store.link).encode()}
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_first_install_begins_at_the_empty_release(world: World) -> None:
+    outcome = apply(world, parts())
+    assert (outcome.changed, outcome.state, outcome.previous) == (True, "stable", "empty")
+    assert outcome.release == world.store.current() == world.serves
+    assert world.included
+    assert {row["verdict"] for row in outcome.proof} == {"ok"}
+    assert "empty" in world.store.names()
+
+
+def test_a_second_run_changes_and_reloads_nothing(world: World) -> None:
+    apply(world, parts())
+    before, reloads = tree(world), world.reloads
+    outcome = apply(world, parts())
+    assert (outcome.changed, outcome.state) == (False, "stable")
+    assert (tree(world), world.reloads) == (before, reloads)
+
+
+def test_without_parts_nothing_is_taken_away(world: World) -> None:
+    first = apply(world, parts())
+    assert apply(world, {}).release == first.release
+
+
+def test_drift_is_mended_by_a_reload(world: World) -> None:
+    first = apply(world, parts())
+    world.serves = "something else"
+    outcome = apply(world, parts())
+    assert (outcome.changed, outcome.release, world.serves) == (True, first.release, first.release)
+    assert any("release served" in line for line in outcome.log)
+
+
+def test_an_edited_file_is_mended(world: World) -> None:
+    first = apply(world, parts())
+    path = Path(world.store.directory(first.release), "proxy/listeners/1.conf")
+    path.write_text("edited")
+    outcome = apply(world, parts())
+    assert outcome.changed
+    assert first.release in path.read_text()
+
+
+def test_what_nginx_refuses_is_not_switched_to(world: World) -> None:
+    first = apply(world, parts())
+    before = tree(world)
+    world.refuses = lambda identity: [] if identity in ("empty", first.release) else ["[emerg] bad"]
+    error, outcome = failing(world, parts("deny all;"))
+    assert "[emerg] bad" in error.message
+    assert (outcome.changed, outcome.release, outcome.log) == (False, first.release, ["[emerg] bad"])
+    assert tree(world) == before
+
+
+@pytest.mark.parametrize("first_install", [True, False])
+def test_a_release_that_is_not_proven_is_taken_back(world: World, first_install: bool) -> None:
+    origin = "empty" if first_install else apply(world, parts()).release
+    if not first_install:
+        before = tree(world)
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    error, outcome = failing(world, parts("deny all;"))
+    assert "is not proven" in error.message
+    assert origin in error.remedy
+    assert (outcome.state, outcome.release, outcome.changed) == ("rolled_back", origin, False)
+    assert world.serves == world.store.current() == origin
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home) == ("rolled_back", origin)
+    if not first_install:
+        assert tree(world) == before
+        assert {row["verdict"] for row in outcome.restored} == {"ok"}
+
+
+def test_a_reload_that_nginx_refuses_is_taken_back(world: World) -> None:
+    first = apply(world, parts())
+    world.will_not_load = lambda identity: identity != first.release
+    error, outcome = failing(world, parts("deny all;"))
+    assert "[emerg] no" in str(error)
+    assert (outcome.state, world.store.current()) == ("rolled_back", first.release)
+
+
+def test_the_next_run_after_a_rollback_goes_on(world: World) -> None:
+    apply(world, parts())
+    world.answers = lambda probe, serves: Answer("done", 200, "OTHER")
+    failing(world, parts("deny all;"))
+    world.answers = None
+    assert apply(world, parts("deny all;")).state == "stable"
+
+
+def test_a_stopped_nginx_is_started_only_if_its_service_is_enabled(world: World) -> None:
+    world.running = world.enabled = False
+    error, _outcome = failing(world, parts())
+    assert "systemctl enable" in error.remedy
+    world.enabled = True
+    assert apply(world, parts()).changed
+    assert world.running
+
+
+def test_old_releases_go_but_not_the_one_before(world: World) -> None:
+    ids = [apply(world, parts(f"set $x {number};")).release for number in range(6)]
+    assert set(world.store.names()) >= {"empty", ids[-1], ids[-2]}
+    assert len(world.store.names()) <= 5
+
+
+def test_a_link_moved_by_hand_is_found_and_proven(world: World) -> None:
+    first = apply(world, parts())
+    second = apply(world, parts("deny all;"))
+    world.store.switch(first.release)
+    outcome = apply(world, parts())
+    assert any("moved by hand" in line for line in outcome.log)
+    assert (outcome.release, outcome.previous, world.serves) == (first.release, second.release, first.release)
+
+
+def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
+    apply(world, parts())
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    world.included = False
+    call = Preview(ports(world), Options())
+    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))  # type: ignore[attr-defined]
+    world.include_file = "conf.d/mtls.conf"  # type: ignore[attr-defined]
+    outcome = call.show(parts("deny all;"))
+    assert (outcome.changed, outcome.state) == (True, "checked")
+    assert [entry["after_header"] for entry in outcome.diff] == ["proxy/listeners/1.conf"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert not Preview(ports(world), Options()).show(parts()).changed
+
+
+def crashes(root: Path, wanted: Mapping[str, Any], prepare: Callable[[World], None]) -> int:
+    """Kill a run at its first, second, … step; after each: nginx restarts, and the same call is made
+    again."""
+    count = 0
+    while True:
+        world = World(root / str(count))
+        os.mkdir(root / str(count))
+        apply(world, parts())
+        prepare(world)
+        origin = world.store.current()
+        world.crash_at, world.steps = count + 1, 0
+        try:
+            Transaction(ports(world), Options(lock_timeout_s=1)).apply(wanted)
+        except Crash:
+            pass
+        except MtlsError:
+            return count
+        else:
+            return count
+        # Whatever happened, nginx can start from disk, with one whole release.
+        link = world.store.current()
+        assert link is not None
+        assert link in world.store.whole()
+        state = world.store.state()
+        assert state is not None
+        assert state.home in world.store.whole(), "the way back must be there"
+        world.crash_at = 0
+        world.serves = link
+        world.answers = None
+        world.will_not_load = lambda identity: False
+        outcome = apply(world, wanted)
+        assert (outcome.state, world.serves) == ("stable", outcome.release)
+        assert world.store.current() == outcome.release != origin
+        count += 1
+
+
+def test_killed_at_every_step_the_next_run_finishes(tmp_path: Path) -> None:
+    assert crashes(tmp_path, parts("deny all;"), lambda world: None) >= 10
+
+
+def test_killed_at_every_step_of_a_rollback_the_next_run_mends_it(tmp_path: Path) -> None:
+    def prepare(world: World) -> None:
+        origin = world.store.current() or ""
+        world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+
+    assert crashes(tmp_path, parts("deny all;"), prepare) >= 14
+
+
+def test_killed_during_the_first_install(tmp_path: Path) -> None:
+    for count in range(1, 30):
+        os.mkdir(tmp_path / str(count))
+        world = World(tmp_path / str(count))
+        world.crash_at = count
+        try:
+            apply(world, parts())
+        except Crash:
+            world.crash_at = 0
+            world.serves = world.store.current() or ""
+            assert not world.included or world.store.current() is not None, (
+                "an include of a missing file is emerg"
+            )
+            assert apply(world, parts()).state == "stable"
+        else:
+            assert count > 10
+            return
+    raise AssertionError("the install never came to an end")
+
+
+def test_the_empty_release_is_what_it_says() -> None:
+    assert release.release_id(release.empty_source()) == release.EMPTY

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.lock import locked
+
+HOLDER = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+file.write("4711\\n"); file.flush()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(name="holder")
+def _holder(tmp_path: Path) -> object:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "l")], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_the_second_waits_a_bounded_time_and_names_the_first(tmp_path: Path, holder: object) -> None:
+    begin = time.monotonic()
+    with (
+        pytest.raises(MtlsError, match=r"process 4711.*waited 0\.2 s") as found,
+        locked(str(tmp_path / "l"), 0.2),
+    ):
+        pass
+    assert 0.2 <= time.monotonic() - begin < 2
+    assert found.value.place == str(tmp_path / "l")
+
+
+def test_a_dead_holder_leaves_no_lock(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with locked(str(tmp_path / "l"), 5):
+        assert (tmp_path / "l").read_text() == f"{os.getpid()}\n"
+
+
+def test_it_is_free_afterwards(tmp_path: Path) -> None:
+    for _time in range(2):
+        with locked(str(tmp_path / "l"), 0):
+            pass

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import (
+    Built,
+    ErrorLog,
+    Finished,
+    Nginx,
+    build_of,
+    configuration_path,
+    locate,
+    own_lines,
+    run,
+)
+
+VERSION = (
+    "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.11\nconfigure arguments: --prefix=/usr/share/nginx "
+    "--conf-path=/etc/nginx/nginx.conf --pid-path=/run/nginx.pid --error-log-path=stderr\n"
+)
+BUILT = Built(
+    (1, 22, 1), "/usr/share/nginx", "/etc/nginx/nginx.conf", "/run/nginx.pid", "/usr/share/nginx/stderr"
+)
+
+
+def test_what_is_compiled_in() -> None:
+    assert build_of("nginx", 5, lambda arguments, timeout: Finished(0, "", VERSION)) == BUILT
+    with pytest.raises(MtlsError):
+        build_of("/bin/true", 5, lambda arguments, timeout: Finished(0, "", ""))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ([], "/etc/nginx/nginx.conf"),
+        (["nginx", "-g", "daemon", "on;"], "/etc/nginx/nginx.conf"),
+        (["nginx", "-c", "/opt/n.conf"], "/opt/n.conf"),
+        (["nginx", "-c", "n.conf"], "/usr/share/nginx/n.conf"),
+        (["nginx", "-p", "/srv", "-c", "conf/n.conf"], "/srv/conf/n.conf"),
+    ],
+)
+def test_the_main_file_of_a_master(arguments: list[str], path: str) -> None:
+    assert configuration_path(BUILT, arguments) == path
+
+
+def test_it_is_found_outside_path_too() -> None:
+    assert locate(lambda name: name if name == "/usr/sbin/nginx" else None) == "/usr/sbin/nginx"
+    assert locate(lambda name: None) is None
+
+
+def test_only_nginx_own_lines_leave_it() -> None:
+    text = "nginx: [warn] w\nproxy_set_header Authorization secret;\n2026/01/01 00:00:00 [emerg] 1#1: e\n"
+    assert own_lines(text) == ["nginx: [warn] w", "2026/01/01 00:00:00 [emerg] 1#1: e"]
+
+
+def verdict_of(code: int, out: str, err: str, dump: bool = True) -> object:
+    def runner(arguments: list[str], _timeout: float) -> Finished:
+        assert arguments == ["nginx", "-T" if dump else "-t", "-q", "-c", "/s/nginx.conf"]
+        return Finished(code, out, err)
+
+    return Nginx("nginx", BUILT, "/etc/nginx/nginx.conf", 5, runner).test("/s/nginx.conf", dump)
+
+
+def test_a_good_configuration_gives_its_dump() -> None:
+    found = verdict_of(0, "# configuration file /s/nginx.conf:\nevents {}\n", "")
+    assert found.ok  # type: ignore[attr-defined]
+    assert list(found.dump.files) == ["/s/nginx.conf"]  # type: ignore[attr-defined]
+
+
+def test_a_bad_one_gives_lines_and_no_dump() -> None:
+    found = verdict_of(1, "secret\n", "nginx: [emerg] unknown directive\nsecret too\n")
+    assert not found.ok  # type: ignore[attr-defined]
+    assert found.dump is None  # type: ignore[attr-defined]
+    assert found.lines == ["nginx: [emerg] unknown directive"]  # type: ignore[attr-defined]
+
+
+def test_the_empty_pid_file_of_a_test_goes(tmp_path: Path) -> None:
+    pid = tmp_path / "nginx.pid"
+
+    def runner(_arguments: list[str], _timeout: float) -> Finished:
+        pid.touch()
+        return Finished(0, "", "")
+
+    nginx = Nginx("nginx", BUILT, "/n.conf", 5, runner)
+    nginx.test(pid_file=str(pid))
+    assert not pid.exists()
+    pid.write_text("")
+    nginx.test(pid_file=str(pid))
+    assert pid.exists(), "it was there before"
+
+
+def test_a_program_gets_no_terminal_and_no_endless_time() -> None:
+    read = run([sys.executable, "-c", "import sys; print(repr(sys.stdin.read()))"], 10)
+    assert (read.code, read.out) == (0, "''\n")
+    assert run([sys.executable, "-c", "import time; time.sleep(60)"], 0.1).code == -1
+
+
+EMERG = "2026/01/01 00:00:00 [emerg] 1#1: "
+
+
+@pytest.mark.parametrize(
+    ("lines", "gave_up"),
+    [
+        ([], False),
+        ([EMERG + "bind() to 0.0.0.0:443 failed (98: Address already in use)"], False),
+        ([EMERG + "bind() to 0.0.0.0:443 failed", EMERG + "still could not bind()"], True),
+        ([EMERG + "cannot load certificate"], True),
+        (["2026/01/01 00:00:00 [error] 1#1: x"], False),
+    ],
+)
+def test_when_nginx_will_not_load(tmp_path: Path, lines: list[str], gave_up: bool) -> None:
+    path = tmp_path / "error.log"
+    path.write_text(EMERG + "from yesterday\n")
+    log = ErrorLog(str(path))
+    with path.open("a") as file:
+        file.write("".join(line + "\n" for line in lines))
+    assert log.gave_up() is gave_up
+
+
+def test_each_line_is_told_once_and_only_new_ones(tmp_path: Path) -> None:
+    path = tmp_path / "error.log"
+    path.write_text(EMERG + "old\n")
+    log = ErrorLog(str(path))
+    with path.open("a") as file:
+        file.write((EMERG + "again\n") * 5 + "2026 [info] 1#1: chat\n")
+    assert log.urgent() == [EMERG + "again"]
+    path.write_text(EMERG + "r\n")
+    assert log.urgent() == [EMERG + "r"], "a rotated log is read from its start"
+    assert ErrorLog(str(tmp_path / "none")).urgent() == []

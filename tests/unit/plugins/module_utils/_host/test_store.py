@@ -1,0 +1,135 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
+
+SOURCE = release.with_entry(
+    {"server/sites/a.conf": b"root @MTLS_RELEASE@;", "server/credentials/s/privkey.pem": b"KEY"}
+)
+ID = release.release_id(SOURCE)
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> Store:
+    store = Store(str(tmp_path / "etc" / "mtls"))
+    store.create()
+    return store
+
+
+def path(store: Store, name: str = "") -> Path:
+    return Path(store.directory(ID), name)
+
+
+def test_a_staged_release_is_whole_closed_and_named(store: Store) -> None:
+    assert store.stage(ID, SOURCE, {"made": "now"})
+    assert store.names() == [ID]
+    assert store.whole() == {ID}
+    assert stat.S_IMODE(path(store).stat().st_mode) == 0o700
+    assert stat.S_IMODE(path(store, "server/credentials/s/privkey.pem").stat().st_mode) == 0o600
+    assert path(store, "server/sites/a.conf").read_text() == f"root {store.directory(ID)};"
+    assert path(store, "manifest.json").exists()
+
+
+def test_what_is_there_already_is_compared_not_trusted(store: Store) -> None:
+    store.stage(ID, SOURCE, {})
+    inode = path(store).stat().st_ino
+    assert not store.stage(ID, SOURCE, {"another": "manifest"})
+    assert path(store).stat().st_ino == inode
+    path(store, "server/sites/a.conf").write_text("edited")
+    assert store.stage(ID, SOURCE, {})
+    assert path(store, "server/sites/a.conf").read_text() != "edited"
+
+
+def test_a_release_with_other_bytes_is_not_whole(store: Store) -> None:
+    store.stage(ID, SOURCE, {})
+    path(store, "server/credentials/s/privkey.pem").write_bytes(b"OTHER")
+    assert store.whole() == frozenset()
+
+
+def test_an_edited_text_is_written_again(store: Store) -> None:
+    store.stage(ID, SOURCE, {})
+    path(store, "server/sites/a.conf").write_text("edited")
+    path(store, "stray").write_text("x")
+    wrong = release.differences(store.read(ID), store.directory(ID), ID)
+    assert wrong == ["server/sites/a.conf", "stray"]
+    store.repair(ID, wrong)
+    assert release.differences(store.read(ID), store.directory(ID), ID) == []
+
+
+def test_a_release_that_cannot_be_written_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MtlsError, match="No space left"):
+        store.stage(ID, SOURCE, {})
+    assert os.listdir(store.releases) == []
+
+
+def test_the_link(store: Store) -> None:
+    assert (store.current(), store.has_link()) == (None, False)
+    store.stage(ID, SOURCE, {})
+    store.switch(ID)
+    assert os.readlink(store.link) == f"releases/{ID}"
+    assert store.current() == ID
+    store.remove(ID)
+    assert (store.current(), store.has_link()) == (None, True)
+
+
+@pytest.mark.parametrize("target", ["releases/../../x", "/etc", "releases/zzz"])
+def test_a_link_to_something_else_is_no_release(store: Store, target: str) -> None:
+    os.symlink(target, store.link)
+    assert store.current() is None
+
+
+def test_a_directory_in_the_links_place_is_refused(store: Store) -> None:
+    os.mkdir(store.link)
+    with pytest.raises(MtlsError, match="not a link"):
+        store.switch(ID)
+
+
+def test_the_state(store: Store) -> None:
+    assert (store.state(), store.has_state()) == (None, False)
+    state = State("switched", "empty", ID, "now", "why")
+    store.write_state(state)
+    assert store.state() == state
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"step": "stable"}', "\xff"])
+def test_a_torn_state_is_none_but_there(store: Store, text: str) -> None:
+    Path(store.base, "state.json").write_text(text, encoding="latin-1")
+    assert (store.state(), store.has_state()) == (None, True)
+
+
+def test_what_a_killed_run_was_writing_goes(store: Store) -> None:
+    os.mkdir(f"{store.releases}/.new-{ID}-1")
+    Path(store.releases, f".new-{ID}-1", "key").write_bytes(b"k")
+    Path(store.base, "state.json.new-1").write_bytes(b"")
+    os.symlink("releases/x", f"{store.base}/current.new-1")
+    store.stage(ID, SOURCE, {})
+    store.drop_unfinished()
+    assert os.listdir(store.releases) == [ID]
+    assert sorted(os.listdir(store.base)) == ["releases"]
+
+
+def test_a_pending_key_goes_with_its_empty_folders(store: Store) -> None:
+    for name in ("a", "b"):
+        os.makedirs(f"{store.base}/pending/server/{name}")
+        Path(store.base, "pending", "server", name, "privkey.pem").write_bytes(b"k")
+    store.drop_pending("server", "a")
+    assert os.listdir(f"{store.base}/pending/server") == ["b"]
+    store.drop_pending("server", "b")
+    assert not os.path.exists(f"{store.base}/pending")
