@@ -54,7 +54,7 @@ lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
 
 units: ## pytest: here, then what runs on hosts with the oldest and the newest Python
 	@code=0; \
-	$(STEP) 'units' pytest tests/unit || code=1; \
+	$(STEP) 'units' pytest --numprocesses auto tests/unit || code=1; \
 	$(STEP) 'units: oldest Python' tests/lab/units.sh bullseye || code=1; \
 	$(STEP) 'units: newest Python' tests/lab/units.sh sid || code=1; \
 	exit $$code
