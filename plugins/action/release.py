@@ -114,7 +114,7 @@ class ActionModule(ActionBase):
 
     def _validated(self) -> dict[str, Any]:
         """The task's arguments; a wrong one fails here, and its message names the option."""
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(dict(self._task.args))
+        checked = ArgumentSpecValidator(_texts(ARGUMENT_SPEC)).validate(dict(self._task.args))
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
         given = {name: checked.validated_parameters[name] for name in self._task.args}
@@ -127,6 +127,18 @@ class ActionModule(ActionBase):
             return sources.read(self._loader, sources.find(path, folders, option), option)
 
         return read
+
+
+def _texts(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with paths as plain text: ``~`` and variables in them are the host's, not the controller's."""
+    return {
+        name: {
+            **option,
+            "type": "str" if option["type"] == "path" else option["type"],
+            **({"options": _texts(option["options"])} if "options" in option else {}),
+        }
+        for name, option in spec.items()
+    }
 
 
 def _without_none(value: Any) -> Any:

@@ -35,8 +35,9 @@ requirements:
   - cryptography >= 38 (Python library)
 attributes:
   check_mode:
-    description: Tests what exists already, beside the running nginx, and writes nothing below its
-    configuration. support: full
+    description:
+      - Tests what exists already, beside the running nginx, and writes nothing below its configuration.
+    support: full
   diff_mode:
     description: Certificates are shown by subject, dates and fingerprint, keys by their public key's digest.
     support: full

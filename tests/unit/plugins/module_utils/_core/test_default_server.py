@@ -109,8 +109,8 @@ def test_a_users_default_that_lets_nobody_in_stays(http: str) -> None:
         ),
         (
             (
-                "server { listen 443 ssl; ssl_verify_client on; ssl_client_certificate T; ssl_verify_depth 3; }"
-                " ENTRY;"
+                "server { listen 443 ssl; ssl_verify_client on; ssl_client_certificate T;"
+                " ssl_verify_depth 3; } ENTRY;"
             ),
             "another trust",
         ),

@@ -1,0 +1,186 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host, Service, expected_files
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
+
+NO_PROCESSES: Any = SimpleNamespace(all=list, master=lambda pid_file: pid_file)
+
+
+class Etc:
+    """A configuration directory, and an nginx that dumps what *files* says of the path it is given."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "nginx"
+        for name in ("conf.d", "modules-enabled", "mtls/releases/empty"):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "nginx.conf").touch()
+        self.scratch = root / "run"
+        self.scratch.mkdir()
+        self.files: dict[str, str] = {"nginx.conf": "http { }"}
+        self.code, self.err = 0, ""
+
+    def run(self, arguments: list[str], _timeout: float) -> Finished:
+        if arguments[1] == "-V":
+            paths = f"--conf-path={self.root}/nginx.conf --pid-path=/p"
+            text = f"nginx version: nginx/1.26.3\nconfigure arguments: {paths}"
+            return Finished(0, "", text)
+        folder = Path(arguments[-1]).parent
+        out = "".join(f"# configuration file {folder}/{name}:\n{text}\n" for name, text in self.files.items())
+        return Finished(
+            self.code, out if arguments[1] == "-T" else "", self.err.replace("SHADOW", str(folder))
+        )
+
+    def host(self, base: str = "") -> Host:
+        return Host(base or f"{self.root}/mtls", "nginx", NO_PROCESSES, 5, str(self.scratch), self.run)
+
+
+@pytest.fixture(name="etc")
+def _etc(tmp_path: Path) -> Etc:
+    return Etc(tmp_path)
+
+
+@pytest.mark.parametrize("base", ["/elsewhere/mtls", "{root}", "{root}x/mtls"])
+def test_a_base_outside_of_the_configuration(etc: Etc, base: str) -> None:
+    with pytest.raises(MtlsError, match="does not lie below"):
+        etc.host(base.format(root=etc.root))
+
+
+def test_the_include_is_one_relative_line(etc: Etc) -> None:
+    host = etc.host(f"{etc.root}/a/b")
+    assert host.write_include()
+    path = etc.root / "conf.d" / "mtls.conf"
+    assert path.read_text() == "include a/b/current/mtls.conf;\n"
+    inode = path.stat().st_ino
+    assert not host.write_include()
+    assert path.stat().st_ino == inode
+
+
+def test_a_foreign_file_in_its_place_is_left_alone(etc: Etc) -> None:
+    path = etc.root / "conf.d" / "mtls.conf"
+    path.write_text("server { }\n")
+    with pytest.raises(MtlsError, match="not the file that release writes"):
+        etc.host().write_include()
+    assert path.read_text() == "server { }\n"
+
+
+def test_an_nginx_without_conf_d(etc: Etc) -> None:
+    (etc.root / "conf.d").rmdir()
+    with pytest.raises(MtlsError) as found:
+        etc.host().write_include()
+    assert found.value.code == "include.missing"
+
+
+def test_a_test_in_the_shadow_speaks_of_the_real_files(etc: Etc) -> None:
+    etc.err = "nginx: [emerg] unknown directive in SHADOW/conf.d/x.conf:1"
+    etc.code = 1
+    tested = etc.host().test_with(str(etc.root))
+    assert tested.lines == [f"nginx: [emerg] unknown directive in {etc.root}/conf.d/x.conf:1"]
+    etc.code = 0
+    dump = etc.host().test_with(str(etc.root)).dump
+    assert dump is not None
+    assert dump.main == f"{etc.root}/nginx.conf"
+    assert list(etc.scratch.iterdir()) == []
+
+
+def test_a_configuration_that_is_broken_without_us(etc: Etc) -> None:
+    etc.code, etc.err = 1, "nginx: [emerg] theirs"
+    with pytest.raises(MtlsError, match=r"even without any block of ours.*\[emerg\] theirs"):
+        etc.host().configuration_without_us(str(etc.root))
+
+
+def test_pid_file_and_error_log_are_those_of_the_configuration(etc: Etc) -> None:
+    host = etc.host()
+    assert host.master() == "/p"  # type: ignore[comparison-overlap]
+    etc.files["nginx.conf"] = (
+        "pid /other.pid; error_log /var/log/e.log warn; http { error_log /var/log/h.log; }"
+    )
+    host.configuration_without_us(str(etc.root))
+    assert host.master() == "/other.pid"  # type: ignore[comparison-overlap]
+
+
+def judged(etc: Etc, text: str, expected: list[str]) -> str:
+    dump = read_dump(f"# configuration file {etc.root}/nginx.conf:\n{text}\n")
+    try:
+        etc.host().judge_dump(dump, expected)
+    except MtlsError as error:
+        return error.code
+    return ""
+
+
+def test_a_blind_test_is_seen(etc: Etc) -> None:
+    assert judged(etc, f"include {etc.root}/mtls/current/mtls.conf;", []) == "include.absolute"
+    assert judged(etc, f"# include {etc.root}/mtls/current/mtls.conf;", []) == ""
+    assert judged(etc, "include mtls/current/mtls.conf;", []) == ""
+    assert judged(etc, "", [f"{etc.root}/mtls/current/mtls.conf"]) == "include.missing"
+    assert judged(etc, "", [f"{etc.root}/nginx.conf"]) == ""
+
+
+def test_files_that_a_dump_must_name() -> None:
+    source = {
+        "mtls.conf": b"",
+        "server/sites/a.conf": b"",
+        "server/credentials/s/tls.conf": b"",
+        "x.pem": b"",
+    }
+    assert expected_files("/b", "/b/releases/1", source) == [
+        "/b/current/mtls.conf",
+        "/b/releases/1/server/sites/a.conf",
+    ]
+
+
+READS = "include modules-enabled/*.conf;"
+
+
+@pytest.mark.parametrize(
+    ("main", "ours", "wanted", "after"),
+    [
+        (READS, None, "60s", "worker_shutdown_timeout 60s;\n"),
+        (READS, "worker_shutdown_timeout 60s;\n", "60s", "same"),
+        (READS, "worker_shutdown_timeout 60s;\n", "90s", "worker_shutdown_timeout 90s;\n"),
+        (READS, "worker_shutdown_timeout 60s;\n", "", None),
+        (READS + "worker_shutdown_timeout 5s;", None, "60s", "same"),
+        (READS + "worker_shutdown_timeout 5s;", "worker_shutdown_timeout 60s;\n", "60s", None),
+        ("", None, "60s", "same"),
+    ],
+)
+def test_the_shutdown_timeout_is_set_once(
+    etc: Etc, main: str, ours: str | None, wanted: str, after: str | None
+) -> None:
+    path = etc.root / "modules-enabled" / "mtls.conf"
+    if ours is not None:
+        path.write_text(ours)
+    dump = read_dump(f"# configuration file {etc.root}/nginx.conf:\n{main}\n")
+    change = etc.host().shutdown_timeout(dump, wanted)
+    if after == "same":
+        assert change is None
+        return
+    assert change is not None
+    undo = change()
+    assert (path.read_text() if path.exists() else None) == after
+    undo()
+    assert (path.read_text() if path.exists() else None) == ours
+
+
+@pytest.mark.parametrize(("code", "enabled"), [(0, True), (1, False)])
+def test_a_service(code: int, enabled: bool) -> None:
+    assert Service("nginx", lambda arguments, timeout: Finished(code, "", ""), 5).enabled() is enabled
+
+
+def test_a_host_without_systemd() -> None:
+    def missing(_arguments: list[str], _timeout: float) -> Finished:
+        raise FileNotFoundError
+
+    service = Service("nginx", missing, 5)
+    assert not service.enabled()
+    assert not service.start()

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import SESSION, Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
+    Identity,
+    Observation,
+    Target,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
+
+STRANGER = Identity("/run/foreign.pem", "/run/foreign.key")
+
+
+class Asked:
+    """Records the questions and gives one answer to all of them."""
+
+    def __init__(self, **seen: Any) -> None:
+        self.questions: list[tuple[Target, Identity | None, Any]] = []
+        self.seen = Observation(phase="done", **seen)
+
+    def __call__(
+        self, target: Target, identity: Identity | None, timeout_s: float, session: Any = None
+    ) -> Observation:
+        assert timeout_s == 7
+        self.questions.append((target, identity, session))
+        return self.seen
+
+
+def probe(**more: Any) -> Probe:
+    fields: dict[str, Any] = {"kind": "x", "part": "server", "subject": "orders", "credential": "server"}
+    return Probe(
+        **{**fields, "address": "127.0.0.1", "port": 443, "expected": "", "want_status": (200,), **more}
+    )
+
+
+@pytest.fixture(name="directory")
+def _directory(tmp_path: Path) -> str:
+    for name in ("server/credentials/probe", "proxy/credentials/client"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "privkey.pem").touch()
+    return str(tmp_path)
+
+
+def test_each_round_is_a_request(directory: str) -> None:
+    ask = Asked(status=200)
+    Prover(ask, lambda: STRANGER, 7).rows([probe(rounds=3)], directory)
+    assert len(ask.questions) == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "identity", "path"),
+    [
+        ("server", "probe", "server/credentials/probe/fullchain.pem"),
+        ("proxy", "client", "proxy/credentials/client/fullchain.pem"),
+    ],
+)
+def test_the_identity_is_that_of_the_release(directory: str, part: str, identity: str, path: str) -> None:
+    ask = Asked(status=200)
+    Prover(ask, lambda: STRANGER, 7).rows([probe(part=part, identity=identity)], directory)
+    found = ask.questions[0][1]
+    assert found is not None
+    assert found.certificate_path == f"{directory}/{path}"
+
+
+def test_without_identity_nothing_is_asked_and_nothing_passed(directory: str) -> None:
+    ask = Asked(status=200)
+    (row,) = Prover(ask, lambda: STRANGER, 7).rows([probe(identity="gone", part="proxy")], directory)
+    assert (ask.questions, row.verdict) == ([], "inconclusive")
+
+
+def test_the_stranger_is_made_once_and_only_when_needed(directory: str) -> None:
+    made: list[int] = []
+
+    def make() -> Identity:
+        made.append(1)
+        return STRANGER
+
+    prover = Prover(Asked(status=400), make, 7)
+    prover.rows([probe()], directory)
+    assert made == []
+    prover.rows([probe(identity="foreign"), probe(identity="foreign")], directory)
+    assert made == [1]
+
+
+def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
+    ask = Asked(status=200)
+    Prover(ask, lambda: STRANGER, 7).rows(
+        [probe(part="proxy", identity="client", trust="client"), probe()], directory
+    )
+    targets = [target for target, _identity, _session in ask.questions]
+    assert targets[0].cafile == f"{directory}/proxy/credentials/client/trust.pem"
+    assert (targets[0].verify_hostname, targets[1].verify_hostname, targets[1].cafile) == (True, False, "")
+
+
+@pytest.mark.parametrize(("status", "offered"), [(200, True), (400, False)])
+def test_only_the_session_of_a_client_that_was_let_in_is_kept(
+    directory: str, status: int, offered: bool
+) -> None:
+    question = probe(kind=SESSION, identity="probe")
+    session: Any = object()
+    prover = Prover(Asked(status=status, session=session), lambda: STRANGER, 7)
+    sessions = prover.sessions([question], directory)
+    assert sessions[question.key] is (session if offered else None)
+    ask = Asked(status=200, session_reused=True)
+    (row,) = Prover(ask, lambda: STRANGER, 7).rows([question], directory, sessions)
+    if offered:
+        assert (ask.questions[0][2], row.verdict) == (session, "failed")
+    else:
+        assert (ask.questions, row.verdict) == ([], "ok")
