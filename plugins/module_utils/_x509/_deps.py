@@ -9,8 +9,11 @@ install. Differences between versions of the library are levelled here or in ``c
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+import warnings
+from collections.abc import Iterator
 
 from .._core.errors import MtlsError
 
@@ -58,6 +61,31 @@ __all__ = [
     "serialization",
     "x509",
 ]
+
+
+class UnreadableError(Exception):
+    """The library does not read these bytes; its text is the library's kind of fault, never its words, which
+    may quote the input."""
+
+
+@contextlib.contextmanager
+def untrusted() -> Iterator[None]:
+    """Around all work of the library on bytes from outside: what it raises becomes UnreadableError.
+
+    Each version has kinds of its own for hostile bytes (ValueError, TypeError, InvalidVersion,
+    DuplicateExtension, ParseError …), some of them at attribute access, and its Rust half may panic:
+    version 50 does so at a bad IV of an old encrypted key (PanicException, which is no Exception).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "country names should be two characters" and the like
+            yield
+    except Exception as error:  # noqa: BLE001
+        raise UnreadableError(type(error).__name__) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadableError("PanicException") from None
 
 
 def available() -> bool:

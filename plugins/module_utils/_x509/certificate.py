@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Union
@@ -114,17 +113,14 @@ def split(data: bytes, place: str = "certificate") -> list[Certificate]:
 
 def from_der(der: bytes, place: str = "") -> Certificate:
     """Raises MtlsError when the bytes are no certificate."""
-    # The parser of each version of the library raises its own kinds for hostile bytes (ValueError,
-    # TypeError, InvalidVersion, DuplicateExtension, ParsingError …), some of them at attribute access.
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "country names should be two characters" and the like
+        with _deps.untrusted():
             parsed = _deps.x509.load_der_x509_certificate(der)
             public_key = _public_key(parsed)
             facts = _facts(der, parsed, public_key, place)
-    except Exception as error:  # noqa: BLE001
+    except _deps.UnreadableError as error:
         raise MtlsError(
-            f"The certificate cannot be read ({type(error).__name__}).",
+            f"The certificate cannot be read ({error}).",
             place,
             "Fetch the file again from its source.",
             "format.unreadable",
@@ -283,21 +279,24 @@ def _alternative_names(value: Any) -> dict[str, Any]:
 
 def signed_by(subject: Certificate, issuer: Certificate) -> bool:
     """Whether *issuer*'s key made *subject*'s signature; False for algorithms that the library lacks."""
-    key, cert = issuer.public_key, subject.parsed
     try:
-        if isinstance(key, _deps.rsa.RSAPublicKey):
-            return _rsa_signed(key, cert)
-        if isinstance(key, _deps.ec.EllipticCurvePublicKey):
-            key.verify(
-                cert.signature, cert.tbs_certificate_bytes, _deps.ec.ECDSA(cert.signature_hash_algorithm)
-            )
-        elif isinstance(key, _deps.dsa.DSAPublicKey):
-            key.verify(cert.signature, cert.tbs_certificate_bytes, cert.signature_hash_algorithm)
-        elif isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed448.Ed448PublicKey)):
-            key.verify(cert.signature, cert.tbs_certificate_bytes)
-        else:
-            return False
-    except (_deps.InvalidSignature, _deps.UnsupportedAlgorithm, ValueError, TypeError):
+        with _deps.untrusted():
+            return _signed(issuer.public_key, subject.parsed)
+    except _deps.UnreadableError:  # InvalidSignature among others
+        return False
+
+
+def _signed(key: Any, cert: Any) -> bool:
+    if isinstance(key, _deps.rsa.RSAPublicKey):
+        return _rsa_signed(key, cert)
+    if isinstance(key, _deps.ec.EllipticCurvePublicKey):
+        digest = _deps.ec.ECDSA(cert.signature_hash_algorithm)
+        key.verify(cert.signature, cert.tbs_certificate_bytes, digest)
+    elif isinstance(key, _deps.dsa.DSAPublicKey):
+        key.verify(cert.signature, cert.tbs_certificate_bytes, cert.signature_hash_algorithm)
+    elif isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed448.Ed448PublicKey)):
+        key.verify(cert.signature, cert.tbs_certificate_bytes)
+    else:
         return False
     return True
 

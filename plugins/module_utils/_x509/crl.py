@@ -56,21 +56,21 @@ def load(data: bytes, place: str) -> tuple[list[Crl], list[Finding]]:
 
 def from_der(der: bytes, place: str = "") -> Crl:
     """Raises MtlsError when the bytes are no CRL."""
-    # As for certificates: what the library raises for hostile bytes differs by version.
     try:
-        parsed = _deps.x509.load_der_x509_crl(der)
-        facts = CrlFacts(
-            sha256=hashlib.sha256(der).hexdigest(),
-            issuer=rdns(parsed.issuer),
-            last_update=_moment(parsed, "last_update") or datetime.min.replace(tzinfo=timezone.utc),
-            next_update=_moment(parsed, "next_update"),
-            authority_key_id=_authority_key_id(parsed),
-            revoked=frozenset(entry.serial_number for entry in parsed),
-            place=place,
-        )
-    except Exception as error:  # noqa: BLE001
+        with _deps.untrusted():
+            parsed = _deps.x509.load_der_x509_crl(der)
+            facts = CrlFacts(
+                sha256=hashlib.sha256(der).hexdigest(),
+                issuer=rdns(parsed.issuer),
+                last_update=_moment(parsed, "last_update") or datetime.min.replace(tzinfo=timezone.utc),
+                next_update=_moment(parsed, "next_update"),
+                authority_key_id=_authority_key_id(parsed),
+                revoked=frozenset(entry.serial_number for entry in parsed),
+                place=place,
+            )
+    except _deps.UnreadableError as error:
         raise MtlsError(
-            f"The CRL cannot be read ({type(error).__name__}).",
+            f"The CRL cannot be read ({error}).",
             place,
             "Fetch the file again from its source.",
             "format.unreadable",
@@ -98,6 +98,7 @@ def _authority_key_id(parsed: Any) -> Optional[bytes]:
 def signed_by(crl: Crl, issuer: Certificate) -> bool:
     """Whether *issuer*'s key made the signature; False for algorithms that the library lacks."""
     try:
-        return bool(crl.parsed.is_signature_valid(issuer.public_key))
-    except (_deps.UnsupportedAlgorithm, ValueError, TypeError):
+        with _deps.untrusted():
+            return bool(crl.parsed.is_signature_valid(issuer.public_key))
+    except _deps.UnreadableError:
         return False

@@ -83,9 +83,9 @@ def _open(data: bytes, secret: bytes | None, place: str, encrypted: bool, is_pem
         raise _error("pair.key_encrypted", "The private key is encrypted and no passphrase is given.", place)
     # A passphrase beside a clear key is not a fault of the key; the library would refuse it.
     try:
-        key = load(data, secret if encrypted else None)
-    # The library's kinds differ by version and key; its texts are not repeated, since they may quote input.
-    except Exception:  # noqa: BLE001
+        with _deps.untrusted():
+            key = load(data, secret if encrypted else None)
+    except _deps.UnreadableError:
         if encrypted:
             raise _error(
                 "pair.key_encrypted",

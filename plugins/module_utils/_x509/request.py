@@ -152,14 +152,14 @@ def _general_name(name: str) -> Any:
 
 def fits(request: bytes, private_key: key.PrivateKey, wanted: Wanted) -> bool:
     """Whether *request* asks for what is wanted, with this key and signed by it."""
-    # A request on the disk may be anything; the library's kinds for that differ by version.
     try:
-        parsed = _deps.x509.load_pem_x509_csr(request)
-        values: Mapping[str, Any] = certificate.extension_values(parsed)
-        own = certificate.spki_sha256(parsed.public_key()) == private_key.public_key_sha256
-        sound = own and parsed.is_signature_valid
-        common_name = next(iter(names.common_names(certificate.rdns(parsed.subject))), "")
-    except Exception:  # noqa: BLE001
+        with _deps.untrusted():
+            parsed = _deps.x509.load_pem_x509_csr(request)
+            values: Mapping[str, Any] = certificate.extension_values(parsed)
+            own = certificate.spki_sha256(parsed.public_key()) == private_key.public_key_sha256
+            sound = own and parsed.is_signature_valid
+            common_name = next(iter(names.common_names(certificate.rdns(parsed.subject))), "")
+    except _deps.UnreadableError:
         return False
     return (
         sound

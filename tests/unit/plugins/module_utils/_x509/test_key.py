@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, key
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
 EC = builders.new_key()
@@ -80,6 +82,20 @@ def test_refused(data, passphrase, code) -> None:
     assert SECRET not in str(error) and error.__cause__ is None
     for line in filter(None, data.splitlines()[1:-1]):
         assert line.decode("latin-1") not in str(error)
+
+
+def test_a_panic_of_the_library_is_no_traceback() -> None:
+    """cryptography 50 panics at an IV that is too short, and a panic is no Exception."""
+    data = builders.key_pem(EC, b"a", "TraditionalOpenSSL")
+    short = re.sub(rb"(DEK-Info: [A-Z0-9-]+,)[0-9A-F]+", rb"\g<1>00", data)
+    with pytest.raises(MtlsError) as caught:
+        key.read(short, b"a")
+    assert caught.value.code == "pair.key_encrypted"
+
+
+def test_a_break_of_the_user_goes_through() -> None:
+    with pytest.raises(KeyboardInterrupt), _deps.untrusted():
+        raise KeyboardInterrupt
 
 
 def test_repr_shows_nothing() -> None:
