@@ -162,6 +162,10 @@ store:
           description: The number of the generation.
           type: int
           returned: always
+        subject:
+          description: The subject of the certificate.
+          type: str
+          returned: always
         certificate:
           description: The certificate, PEM.
           type: str
@@ -199,13 +203,23 @@ def read(path, name, intermediate, passphrase, now):
     disk.check_keys(path)
     newest = max(generations, default=0)
     step = rules.next_step(newest, generations.get(newest, ()), intermediate, path)
-    found = {number: load(path, number, rules.ROOT_CERTIFICATE) for number, files in generations.items()
-             if rules.ROOT_CERTIFICATE in files}
+    found = {
+        number: load(path, number, rules.ROOT_CERTIFICATE)
+        for number, files in generations.items()
+        if rules.ROOT_CERTIFICATE in files
+    }
     roots = []
     for number, root in sorted(found.items()):
         rules.check_subject(root.facts.subject_text, name, number, path)
         text = root.pem.decode("ascii")
-        roots.append({"generation": number, "certificate": text, "sha256": root.facts.sha256})
+        roots.append(
+            {
+                "generation": number,
+                "subject": root.facts.subject_text,
+                "sha256": root.facts.sha256,
+                "certificate": text,
+            }
+        )
     store = {"path": path, "roots": roots, "chain": "", "make": None, "issuer": None}
     if step.makes:
         half_made = os.path.join(path, "generations", str(newest)) if step.generation == newest else None
@@ -250,7 +264,7 @@ def check_key(path, issuer, passphrase):
 def record(place, text, params, now):
     """The line of issued.jsonl for one element of `certificates`."""
     leaf = certificate.describe(certificate.first(text.encode("utf-8")), now)
-    side, _, credential = place.partition("/")
+    side, credential = place.split("/", 1)
     entry = {
         **{key: leaf[key] for key in ("serial", "subject")},
         "names": leaf["san"]["dns"] + leaf["san"]["ip"],
