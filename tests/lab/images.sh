@@ -50,18 +50,20 @@ build() {
     [ -z "$old" ] || podman rmi "$old" >/dev/null 2>&1 || true
 }
 
+if [ $# -gt 1 ]; then
+    printf '%s\n' "$@" | xargs -P 2 -n 1 "${BASH_SOURCE[0]}"
+    exit
+fi
+
+name=${1:?usage: images.sh NAME…}
 recipe=$(declare -f build | sha256sum | cut -c1-16)
 mkdir -p "$LAB_ROOT/.cache/lab"
-for name in "${@:?usage: images.sh NAME…}"; do
-    exec 9>"$LAB_ROOT/.cache/lab/image-$name.lock"
-    flock 9
-    built=$(podman image inspect --format '{{index .Labels "mutual_tls.recipe"}}' "localhost/$LAB_PREFIX-$name" 2>/dev/null || true)
-    if [ "$built" = "$recipe" ]; then
-        echo "image $name: present"
-    else
-        start=$SECONDS
-        build "$name"
-        echo "image $name: built in $((SECONDS - start)) s"
-    fi
-    exec 9>&-
-done
+exec 9>"$LAB_ROOT/.cache/lab/image-$name.lock"
+flock 9
+built=$(podman image inspect --format '{{index .Labels "mutual_tls.recipe"}}' "localhost/$LAB_PREFIX-$name" 2>/dev/null || true)
+if [ "$built" = "$recipe" ]; then
+    echo "image $name: present"
+else
+    build "$name"
+    echo "image $name: built in $SECONDS s"
+fi
