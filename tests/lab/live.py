@@ -63,7 +63,7 @@ def reload_nginx(host: Any) -> None:
     """Reloads nginx and waits until no worker of before is left."""
     old = workers(host)
     host.run_expect([0], "systemctl reload nginx")
-    for _ in range(50):
+    for dummy in range(50):
         now = workers(host)
         if now and not now & old:
             return

@@ -68,7 +68,7 @@ def impostor(lab, b1, stranger):
     stranger.run_expect(
         [0], "systemd-run --unit=impostor python3 /root/impostor.py a1.example.com --report %s", report
     )
-    for _ in range(50):
+    for dummy in range(50):
         if stranger.file(report).exists:
             break
         time.sleep(0.1)

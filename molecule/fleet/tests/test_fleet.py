@@ -82,7 +82,7 @@ def live(lab, host):
     [*((host, 8080, host) for host in PROXIES), ("b5", 8081, "b5-billing")],
 )
 def test_the_backend_sees_the_identity_of_the_route(lab, host, port, identity):
-    for _ in range(3):  # a round over the three A
+    for dummy in range(3):  # a round over the three A
         headers = headers_at_the_backend(lab.ask(host, host="127.0.0.1", port=port, tls=False))
         assert headers["x-ssl-client-s-dn"] == [f"CN={identity},O=Shop"]
         assert headers["host"] == [NAME]
