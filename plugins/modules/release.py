@@ -201,10 +201,17 @@ options:
             elements: dict
             suboptions: *block
   state:
-    description: V(present) brings the host to what is given.
+    description:
+      - V(present) brings the host to what is given.
+      - V(absent) takes the given parts off the host, or all, with every trace, where none is given.
+      - V(rolled_back) goes to the release from before, or to O(to), with the same checks and proof.
+      - It refuses one that has another CRL than the live one, or trusts a CA that the live one does not.
     type: str
-    choices: [present]
+    choices: [present, absent, rolled_back]
     default: present
+  to:
+    description: The id of the release to go back to. Only with O(state=rolled_back).
+    type: str
   keep:
     description: How many releases to keep. The live one and the one before are always kept.
     type: int
@@ -249,6 +256,14 @@ EXAMPLES = r"""
           - name: orders
             content: "{{ lookup('ansible.builtin.template', 'orders.conf.j2') }}"
 
+- name: Go back to the release from before
+  mutual_tls.nginx.release:
+    state: rolled_back
+
+- name: Take everything off the host
+  mutual_tls.nginx.release:
+    state: absent
+
 - name: Replace one certificate, and keep everything else
   mutual_tls.nginx.release:
     parts:
@@ -263,7 +278,8 @@ RETURN = r"""
 state:
   description:
     - V(stable) when the release is proven, V(checked) when nothing was switched.
-    - V(rolled_back) always means that something failed.
+    - V(rolled_back) always means that something failed, V(absent) that what was to go is gone.
+    - Empty where a call failed before it came to any of these.
   returned: always
   type: str
   sample: stable
@@ -379,6 +395,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes imp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Desired, NotYet, Tools
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
@@ -516,6 +533,11 @@ def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, O
     return ports, options
 
 
+def intent_of(params: dict[str, Any]) -> Intent:
+    parts = {name: given for name, given in (params["parts"] or {}).items() if given is not None}
+    return Intent(params["state"], parts, params["to"] or "")
+
+
 def bare(binary: Optional[str]) -> Outcome:
     """The plan for a host on which nothing can be tested yet."""
     missing = [
@@ -528,6 +550,9 @@ def bare(binary: Optional[str]) -> Outcome:
 
 def run(module: AnsibleModule) -> Outcome:
     """One call, whatever comes of it; a fault ends in fail_json with all that is known."""
+    intent = intent_of(module.params)
+    if intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists():
+        return Outcome(state="absent")
     binary = nginx.locate()
     if module.check_mode and not (binary and _deps.available()):
         return bare(binary)
@@ -538,12 +563,11 @@ def run(module: AnsibleModule) -> Outcome:
             raise NO_NGINX
         with shadow.scratch() as scratch:
             ports, options = machine(module.params, binary, scratch)
-            parts = module.params["parts"] or {}
             if module.check_mode:
                 work = preview = Preview(ports, options)
-                return preview.show(parts)
+                return preview.show(intent)
             work = transaction = Transaction(ports, options)
-            return transaction.apply(parts)
+            return transaction.apply(intent)
     except MtlsError as error:
         known = work.outcome if work else Outcome()
         module.fail_json(msg=str(error), code=error.code, **result(module, known))

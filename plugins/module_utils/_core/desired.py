@@ -74,11 +74,16 @@ class Desired:
 
 
 def build(
-    parts: Mapping[str, Any], live: Mapping[str, bytes], tools: Tools, planning: bool = False
+    parts: Mapping[str, Any],
+    kept: Mapping[str, bytes],
+    live: Mapping[str, bytes],
+    tools: Tools,
+    planning: bool = False,
 ) -> Desired:
-    """Lay *parts* (the module's option) over the *live* source. Raises MtlsError, naming the option.
+    """Lay *parts* (the module's option) over the source that is *kept*, the live one but for a rollback.
 
     *planning*: a credential whose input does not exist yet becomes a sentence in ``waiting``, not a fault.
+    Raises MtlsError, naming the option.
     """
     source: Source = {}
     credentials: list[Credential] = []
@@ -86,13 +91,13 @@ def build(
     for part in PARTS:
         given = parts.get(part)
         if given is None:
-            source.update(release.part_of(live, part))
-            credentials += [_kept(part, name, live) for name in release.credential_names(live, part)]
+            source.update(release.part_of(kept, part))
+            credentials += [_kept(part, name, kept) for name in release.credential_names(kept, part)]
             continue
-        credentials += _credentials(part, given, live, tools, waiting)
+        credentials += _credentials(part, given, kept, tools, waiting)
         for kind, folder in release.FOLDERS.items():
             if folder.startswith(part + "/"):
-                source.update(_blocks(part, kind, given.get(kind), live))
+                source.update(_blocks(part, kind, given.get(kind), kept))
     for credential in credentials:
         for file, data in credential.files.items():
             source[credential_path(credential.part, credential.name, file)] = data

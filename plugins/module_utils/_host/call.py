@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -16,6 +16,7 @@ from .._core import changes, release
 from .._core.default_server import DefaultPlan
 from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
+from .._core.intent import Intent, refuse_older_trust, rollback_target
 from .._core.nginx_conf import Dump
 from . import shadow
 from .host import Host, Service, expected_files
@@ -107,11 +108,18 @@ class Call:
             spent = self.outcome.seconds.get(step, 0.0) + time.monotonic() - begin
             self.outcome.seconds[step] = round(spent, 3)
 
-    def want(
-        self, parts: Mapping[str, Any], live: release.Source, dump: Optional[Dump], planning: bool
-    ) -> Wanted:
+    def want(self, intent: Intent, live_id: str, dump: Optional[Dump], planning: bool) -> Wanted:
+        """The wanted release. Raises MtlsError for what is wrong with the options or the files they name."""
+        store = self.ports.store
+        intent.check()
         with self.timed("credentials"):
-            desired = build(parts, live, self.ports.tools, planning)
+            live = kept = release.unrender(store.read(live_id))
+            if intent.state == "rolled_back":
+                kept = release.unrender(
+                    store.read(rollback_target(intent, store.state(), live_id, store.whole()))
+                )
+                refuse_older_trust(live, kept)
+            desired = build(intent.given, kept, live, self.ports.tools, planning)
             self.outcome.plan += desired.waiting
             users = self.ports.host.users(dump) if dump is not None else []
             defaults = complete(desired, users, self.ports.host.version, self.ports.digest)

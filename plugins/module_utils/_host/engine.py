@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
 from .._core import changes, proof, proof_plan, release
 from .._core.errors import MtlsError
+from .._core.intent import Intent
 from .._core.nginx_conf import Dump
 from .._core.transaction import Action, Recovery, State, recover, removable
 from .call import Call, Outcome, Wanted
@@ -27,8 +28,8 @@ from .prover import Sessions
 class Transaction(Call):
     """One call that changes the host. After an MtlsError *outcome* holds what is known."""
 
-    def apply(self, parts: Mapping[str, Any]) -> Outcome:
-        """Bring the host to *parts*.
+    def apply(self, intent: Intent) -> Outcome:
+        """Bring the host to what is intended.
 
         Raises MtlsError; the host is then as before, or the message says otherwise.
         """
@@ -41,7 +42,7 @@ class Transaction(Call):
                 recovery = self._recover()
             with self.timed("read"):
                 dump = self._enter()
-            wanted = self.want(parts, release.unrender(store.read(recovery.live)), dump, planning=False)
+            wanted = self.want(intent, recovery.live, dump, planning=False)
             self.refuse_errors(wanted)
             master = self._master()
             if wanted.identity == recovery.live and not recovery.unproven:
@@ -49,7 +50,22 @@ class Transaction(Call):
             else:
                 self._change(wanted, recovery, master, dump)
             self._clean(wanted, recovery)
+            if intent.takes_all:
+                self._leave()
+        if intent.state == "absent":
+            self.outcome.state = "absent"
         return self.outcome
+
+    def _leave(self) -> None:
+        """Take our last traces away, in the reverse of the order in which they came; nginx runs as before."""
+        host = self.ports.host
+        host.remove_include()
+        host.remove_shutdown_timeout()
+        master = host.master()
+        if master is not None:
+            self._reload(master)
+        self.ports.store.remove_all()
+        self.outcome.changed, self.outcome.release = True, ""
 
     # -- recover and enter
 
@@ -58,6 +74,7 @@ class Transaction(Call):
         store.drop_unfinished()
         fresh = not store.has_link() and not store.has_state()
         recovery = recover(store.state(), store.current(), store.whole(), fresh)
+        self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
         if recovery.reason:
             self.outcome.log.append(f"recovery: {recovery.reason}")
         if recovery.action is Action.REFUSE:

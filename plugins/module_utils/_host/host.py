@@ -209,6 +209,10 @@ class Host:
 
         return change
 
+    def remove_shutdown_timeout(self) -> None:
+        if self._read(self._main_file) is not None:
+            os.unlink(self._main_file)
+
     @staticmethod
     def _put(path: str, data: Optional[bytes]) -> None:
         if data is None:

@@ -7,10 +7,10 @@ configuration."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional
 
 from .._core import release
+from .._core.intent import Intent
 from .._core.nginx_conf import Dump
 from . import files, shadow
 from .call import Call, Outcome, Wanted
@@ -20,19 +20,18 @@ from .host import Host
 class Preview(Call):
     """One call in check mode."""
 
-    def show(self, parts: Mapping[str, Any]) -> Outcome:
+    def show(self, intent: Intent) -> Outcome:
         """What ``apply`` would do, with nothing written below the configuration; a real fault is raised as
         there."""
         store, host, outcome = self.ports.store, self.ports.host, self.outcome
         live_id = store.current() or release.EMPTY
-        live = release.unrender(store.read(live_id))
         with contextlib.ExitStack() as stack:
             scratch = stack.enter_context(shadow.scratch(self.ports.scratch))
             dump = self._preview_dump(scratch)
-            wanted = self.want(parts, live, dump, planning=True)
+            wanted = self.want(intent, live_id, dump, planning=True)
             outcome.previous = outcome.release = live_id
             outcome.state = "stable"
-            if wanted.desired.waiting or wanted.identity != live_id:
+            if wanted.desired.waiting or wanted.identity != live_id or intent.takes_all:
                 outcome.changed = True
                 outcome.release = wanted.identity if not wanted.desired.waiting else ""
                 outcome.state = "checked"

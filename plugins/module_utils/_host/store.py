@@ -116,6 +116,18 @@ class Store:
             if ".new-" in entry.name:
                 os.unlink(entry.path)
 
+    def remove_all(self) -> None:
+        """Remove the base itself, the lock last, which the caller holds until it lets go of its file."""
+        for entry in os.scandir(self.base):
+            if entry.path == self.lock_file:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                files.remove_tree(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.unlink(self.lock_file)
+        os.rmdir(self.base)
+
     # -- the link
 
     def current(self) -> Optional[str]:

@@ -67,7 +67,7 @@ def credential(**more: Any) -> dict[str, Any]:
 def made(
     parts: Mapping[str, Any], live: Mapping[str, bytes] | None = None, planning: bool = False
 ) -> Desired:
-    desired = build(parts, live or {}, TOOLS, planning)
+    desired = build(parts, live or {}, live or {}, TOOLS, planning)
     complete(desired, [], (1, 26), lambda path: path)
     return desired
 
@@ -146,7 +146,7 @@ def test_a_list_that_is_given_is_the_whole_list() -> None:
     gone = made({"server": {"credentials": [], "sites": []}}, FIRST)
     assert release.release_id(gone.source) == "empty"
     with pytest.raises(MtlsError, match="credential 'server'"):
-        build({"server": {"credentials": []}}, FIRST, TOOLS)
+        build({"server": {"credentials": []}}, FIRST, FIRST, TOOLS)
 
 
 def test_the_other_part_is_carried_over() -> None:
@@ -191,7 +191,7 @@ def test_a_passphrase_however_it_is_given() -> None:
 )
 def test_what_is_missing_or_wrong_is_named(spec: dict[str, Any], words: str) -> None:
     with pytest.raises(MtlsError, match=words) as found:
-        build({"server": {"credentials": [spec]}}, {}, TOOLS)
+        build({"server": {"credentials": [spec]}}, {}, {}, TOOLS)
     assert found.value.place.startswith("parts")
     assert found.value.remedy
 
@@ -203,17 +203,17 @@ def test_what_is_missing_or_wrong_is_named(spec: dict[str, Any], words: str) -> 
 )
 def test_a_name_that_stands_there_twice(part: dict[str, Any]) -> None:
     with pytest.raises(MtlsError, match="listed twice"):
-        build({"server": part}, {}, TOOLS)
+        build({"server": part}, {}, {}, TOOLS)
 
 
 def test_planning_tells_what_an_earlier_step_will_make() -> None:
     pending = credential(private_key_path="/missing", private_key_content=None)
-    found = build({"server": {"credentials": [pending], "sites": [SITE]}}, {}, TOOLS, planning=True)
+    found = build({"server": {"credentials": [pending], "sites": [SITE]}}, {}, {}, TOOLS, planning=True)
     assert found.waiting == ["parts.server.credentials[server]: /missing: It cannot be read."]
     with pytest.raises(NotYet):
-        build({"server": {"credentials": [pending], "sites": [SITE]}}, {}, TOOLS)
+        build({"server": {"credentials": [pending], "sites": [SITE]}}, {}, {}, TOOLS)
 
 
 def test_planning_does_not_hide_a_real_fault() -> None:
     with pytest.raises(MtlsError, match="no CRL in PEM"):
-        build({"server": {"credentials": [credential(crl=[{"content": "x"}])]}}, {}, TOOLS, planning=True)
+        build({"server": {"credentials": [credential(crl=[{"content": "x"}])]}}, {}, {}, TOOLS, planning=True)

@@ -21,6 +21,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import rele
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Tools
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
@@ -112,6 +113,9 @@ class World:
     def shutdown_timeout(self, _dump: Dump, _wanted: str) -> None:
         return None
 
+    def remove_shutdown_timeout(self) -> None:
+        return None
+
     def test_live(self) -> Verdict:
         self.step()
         return Verdict(True, [], 0.0)
@@ -178,14 +182,14 @@ def ports(world: World) -> Ports:
     )
 
 
-def apply(world: World, wanted: Mapping[str, Any]) -> Outcome:
-    return Transaction(ports(world), Options(lock_timeout_s=1)).apply(wanted)
+def apply(world: World, wanted: Mapping[str, Any], **more: str) -> Outcome:
+    return Transaction(ports(world), Options(lock_timeout_s=1)).apply(Intent(parts=wanted, **more))
 
 
 def failing(world: World, wanted: Mapping[str, Any]) -> tuple[MtlsError, Outcome]:
     call = Transaction(ports(world), Options(lock_timeout_s=1))
     with pytest.raises(MtlsError) as found:
-        call.apply(wanted)
+        call.apply(Intent(parts=wanted))
     return found.value, call.outcome
 
 
@@ -311,6 +315,58 @@ def test_a_link_moved_by_hand_is_found_and_proven(world: World) -> None:
     assert (outcome.release, outcome.previous, world.serves) == (first.release, second.release, first.release)
 
 
+def test_going_back_and_forth(world: World) -> None:
+    first = apply(world, parts())
+    second = apply(world, parts("deny all;"))
+    back = apply(world, {}, state="rolled_back")
+    assert (back.changed, back.state, back.release, world.serves) == (
+        True,
+        "stable",
+        first.release,
+        first.release,
+    )
+    assert apply(world, {}, state="rolled_back").release == second.release
+    assert apply(world, {}, state="rolled_back", to=first.release).release == first.release
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"state": "rolled_back", "to": "0" * 16}, "no whole release"),
+        ({"state": "rolled_back", "parts": {"server": {}}}, "not a part"),
+        ({"to": "0" * 16}, "release to go back to"),
+    ],
+)
+def test_a_way_back_that_does_not_exist(world: World, given: dict[str, Any], words: str) -> None:
+    apply(world, parts())
+    with pytest.raises(MtlsError, match=words):
+        Transaction(ports(world), Options()).apply(Intent(**given))
+
+
+def test_after_a_failure_no_release_from_before_is_known(world: World) -> None:
+    origin = apply(world, parts()).release
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    failing(world, parts("deny all;"))
+    with pytest.raises(MtlsError, match="No release is known"):
+        apply(world, {}, state="rolled_back")
+
+
+def test_one_part_goes(world: World) -> None:
+    apply(world, parts())
+    outcome = apply(world, {"proxy": {}}, state="absent")
+    assert (outcome.changed, outcome.state, world.serves) == (True, "absent", "empty")
+    assert world.store.exists()
+    assert not apply(world, {"proxy": {}}, state="absent").changed
+
+
+def test_everything_goes(world: World, tmp_path: Path) -> None:
+    apply(world, parts())
+    outcome = apply(world, {}, state="absent")
+    assert (outcome.changed, outcome.state, outcome.release) == (True, "absent", "")
+    assert not world.included
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
     apply(world, parts())
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -318,11 +374,11 @@ def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
     call = Preview(ports(world), Options())
     world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))  # type: ignore[attr-defined]
     world.include_file = "conf.d/mtls.conf"  # type: ignore[attr-defined]
-    outcome = call.show(parts("deny all;"))
+    outcome = call.show(Intent(parts=parts("deny all;")))
     assert (outcome.changed, outcome.state) == (True, "checked")
     assert [entry["after_header"] for entry in outcome.diff] == ["proxy/listeners/1.conf"]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-    assert not Preview(ports(world), Options()).show(parts()).changed
+    assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
 
 
 def crashes(root: Path, wanted: Mapping[str, Any], prepare: Callable[[World], None]) -> int:
@@ -337,7 +393,7 @@ def crashes(root: Path, wanted: Mapping[str, Any], prepare: Callable[[World], No
         origin = world.store.current()
         world.crash_at, world.steps = count + 1, 0
         try:
-            Transaction(ports(world), Options(lock_timeout_s=1)).apply(wanted)
+            Transaction(ports(world), Options(lock_timeout_s=1)).apply(Intent(parts=wanted))
         except Crash:
             pass
         except MtlsError:

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call asks for as values: which parts, kept from which release, and whether that may be."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from . import release
+from .errors import MtlsError
+from .transaction import State
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_NOTHING: dict[str, dict[str, list[Any]]] = {
+    "server": {"credentials": [], "sites": []},
+    "proxy": {"credentials": [], "routes": [], "listeners": []},
+}
+
+
+@dataclass(frozen=True)
+class Intent:
+    """*state*: present, absent or rolled_back. *parts* as the module's option; *to* names a release."""
+
+    state: str = "present"
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    to: str = ""
+
+    def check(self) -> None:
+        """Raises MtlsError for options that say nothing together."""
+        if self.to and self.state != "rolled_back":
+            raise MtlsError(
+                "It names a release to go back to.", "to", "Leave it out, or set state: rolled_back."
+            )
+        if self.parts and self.state == "rolled_back":
+            raise MtlsError("A whole release is taken back, not a part.", "parts", "Leave parts out.")
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The parts to lay over what is kept; an absent part is one with nothing in it."""
+        if self.state == "absent":
+            return {part: _NOTHING[part] for part in release.PARTS if not self.parts or part in self.parts}
+        return self.parts if self.state == "present" else {}
+
+    @property
+    def takes_all(self) -> bool:
+        return self.state == "absent" and set(self.given) == set(release.PARTS)
+
+
+def rollback_target(intent: Intent, state: Optional[State], live: str, whole: frozenset[str]) -> str:
+    """The release to go back to: ``to``, else the one before the live one. Raises MtlsError without one."""
+    target = intent.to or (state.origin if state and state.step == "stable" else "")
+    if not target or target == live:
+        raise MtlsError(
+            f"No release is known from before {live}.", "state: rolled_back", "Name one of them with `to`."
+        )
+    if target not in whole:
+        raise MtlsError(
+            f"There is no whole release {target}; there are {', '.join(sorted(whole))}.",
+            "to",
+            "Name one of these, or rotate forward.",
+        )
+    return target
+
+
+def refuse_older_trust(live: Mapping[str, bytes], target: Mapping[str, bytes]) -> None:
+    """Raises MtlsError where *target* trusts a CA that *live* does not, or has another CRL or none.
+
+    A CRL that is another one counts as older: what is newer than the live one is no way back.
+    """
+    for part in release.PARTS:
+        known = set().union(*(_trusted(live, part, name) for name in release.credential_names(live, part)))
+        for name in release.credential_names(target, part):
+            here = release.credential_files(live, part, name)
+            there = release.credential_files(target, part, name)
+            older = "crl.pem" in here and there.get("crl.pem") != here["crl.pem"]
+            trusted = _trusted(live, part, name) if here else known
+            if older or (known and _trusted(target, part, name) - trusted):
+                raise MtlsError(
+                    "That release has another CRL, or none."
+                    if older
+                    else "That release trusts a CA that is gone.",
+                    f"{part} credential {name}",
+                    "Do not go back: rotate forward, and the trust stays what it is.",
+                    "rollback.trust_older",
+                )
+
+
+def _trusted(source: Mapping[str, bytes], part: str, name: str) -> set[str]:
+    blocks = _CERTIFICATE.findall(release.credential_files(source, part, name).get("trust.pem", b""))
+    return {hashlib.sha256(base64.b64decode(block)).hexdigest() for block in blocks}
