@@ -568,9 +568,10 @@ def run(module: AnsibleModule) -> Outcome:
                 return preview.show(intent)
             work = transaction = Transaction(ports, options)
             return transaction.apply(intent)
-    except MtlsError as error:
+    except (MtlsError, OSError) as error:
         known = work.outcome if work else Outcome()
-        module.fail_json(msg=str(error), code=error.code, **result(module, known))
+        code = error.code if isinstance(error, MtlsError) else ""
+        module.fail_json(msg=str(error), code=code, **result(module, known))
         raise
 
 

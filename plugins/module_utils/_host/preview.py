@@ -7,6 +7,7 @@ configuration."""
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Optional
 
 from .._core import release
@@ -66,6 +67,7 @@ class Preview(Call):
     def _preview_test(self, wanted: Wanted, scratch: str, host: Host) -> None:
         if not host.included or host.master() is None:
             return
-        directory = f"{scratch}/{wanted.identity}"
+        directory = f"{scratch}/wanted/{wanted.identity}"
+        files.make_directory(os.path.dirname(directory), 0o700)
         files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
         self.test_in_shadow(wanted, directory)

@@ -9,6 +9,7 @@ nginx is asked by Molecule.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -447,6 +448,14 @@ def test_killed_during_the_first_install(tmp_path: Path) -> None:
             assert count > 10
             return
     raise AssertionError("the install never came to an end")
+
+
+def test_check_mode_of_leaving_altogether(world: World, tmp_path: Path) -> None:
+    apply(world, parts())
+    call = Preview(dataclasses.replace(ports(world), scratch=str(tmp_path)), Options())
+    outcome = call.show(Intent("absent"))
+    assert (outcome.changed, outcome.release) == (True, "empty")
+    assert world.store.current() not in (None, "empty")
 
 
 def test_the_empty_release_is_what_it_says() -> None:
