@@ -48,7 +48,7 @@ lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
 	$(STEP) 'lint: mypy' mypy || code=1; \
 	$(STEP) 'lint: ansible-lint' ansible-lint --profile production --offline || code=1; \
 	$(STEP) 'lint: yamllint' yamllint --strict . || code=1; \
-	$(STEP) 'lint: docs' antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent . || code=1; \
+	$(STEP) 'lint: docs' env HOME=$(CACHE) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent . || code=1; \
 	$(STEP) 'lint: changelog' antsibull-changelog lint || code=1; \
 	exit $$code
 

@@ -17,9 +17,9 @@ if command -v podman >/dev/null; then
     fi
     echo "removed $(wc -w <<<"$images") images"
 fi
-installed=$(tr '\n' ' ' <.cache/lab/packages-installed 2>/dev/null || true)
+installed=$(paste -s -d ' ' .cache/lab/packages-installed 2>/dev/null || true)
 rm -rf .venv .cache "$LAB_STATE"
 echo "removed .venv and .cache"
-echo "stays: system packages${installed:+ (make setup installed here: ${installed% })}"
+echo "stays: system packages${installed:+ (make setup installed here: $installed)}"
 limit=$(cat /proc/sys/fs/inotify/max_user_instances)
 [ "$limit" = 128 ] || echo "stays until the next boot: fs.inotify.max_user_instances = $limit"
