@@ -561,6 +561,7 @@ def run(module: AnsibleModule) -> Outcome:
         _deps.require(_deps.WRITE_MINIMUM)
         if binary is None:
             raise NO_NGINX
+        shadow.sweep()
         with shadow.scratch() as scratch:
             ports, options = machine(module.params, binary, scratch)
             if module.check_mode:

@@ -220,7 +220,7 @@ def _local(probe: Probe) -> bool:
 _REMEDIES = {
     "id": "nginx serves another release: see whether somebody else's reload or a second nginx is at work.",
     "leaf": "Another server block answers with its own certificate there: look for one with the same name.",
-    "unreachable": "Start that server, or open the way to it, and run again: what is prepared is taken up.",
+    "unreachable": "Start that server, or open the way to it, and run again.",
     "certificate": "Mend the certificate or the name of that server, or this side's trust, and run again.",
     "refused": "The other side's trust does not accept it, or it is sent without its intermediate.",
     "forbidden": "Put the client on the site's allow list, or use another credential.",

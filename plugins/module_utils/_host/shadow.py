@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from . import files
 
 SCRATCH = "/run"
+_PREFIX = "mutual-tls."
 
 
 def scratch_directory(root: str = SCRATCH) -> str:
     """A new 0700 directory that no reboot keeps."""
     number = 0
     while True:
-        path = f"{root}/mutual-tls.{os.getpid()}.{number}"
+        path = f"{root}/{_PREFIX}{os.getpid()}.{number}"
         try:
             os.mkdir(path, 0o700)
             return path
@@ -40,6 +41,14 @@ def scratch(root: str = SCRATCH) -> Iterator[str]:
         yield path
     finally:
         files.remove_tree(path)
+
+
+def sweep(root: str = SCRATCH, proc: str = "/proc") -> None:
+    """Remove the scratch directories of runs that were killed: their process is gone, keys may be in them."""
+    for name in os.listdir(root):
+        process = name[len(_PREFIX) :].split(".")[0]
+        if name.startswith(_PREFIX) and process.isdigit() and not os.path.exists(f"{proc}/{process}"):
+            files.remove_tree(f"{root}/{name}")
 
 
 def build(folder: str, conf_path: str, base: str, release_directory: str) -> str:

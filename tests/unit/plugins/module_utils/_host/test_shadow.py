@@ -49,3 +49,11 @@ def test_a_scratch_directory_is_closed_and_goes(tmp_path: Path) -> None:
         os.symlink("/etc", f"{one}/link")
     assert os.listdir(tmp_path) == []
     assert os.path.isdir("/etc")
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    for name in ("mutual-tls.1.0", "mutual-tls.2.3", "other", "mutual-tls.x"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "proc" / "1").mkdir(parents=True)
+    shadow.sweep(str(tmp_path / "run"), str(tmp_path / "proc"))
+    assert sorted(os.listdir(tmp_path / "run")) == ["mutual-tls.1.0", "mutual-tls.x", "other"]
