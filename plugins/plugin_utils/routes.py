@@ -38,6 +38,10 @@ def _route(route: dict[str, Any], place: str, names: list[str], context: Context
     path = context.parse(forms.location, route["path"], f"{place}.path", "/")
     if path == "/.mtls" or path.startswith("/.mtls/"):
         context.problems.add(f"{place}.path", "/.mtls belongs to the proofs of this collection.")
+    if route["accept_client_certificate_from"]:
+        context.problems.add(
+            f"{place}.accept_client_certificate_from", "is not there yet.", "Leave it empty."
+        )
     return {
         "name": route["name"],
         "listen": forms.socket(entry) if entry else route["listen"],
@@ -49,9 +53,7 @@ def _route(route: dict[str, Any], place: str, names: list[str], context: Context
         "credential": choose(route["credential"], names, "client", f"{place}.credential", context),
         "keepalive": context.count(route["keepalive"], f"{place}.keepalive", KEEPALIVE, 65535),
         "retry_non_idempotent": route["retry_non_idempotent"],
-        "accept_client_certificate_from": context.each(
-            forms.network, route["accept_client_certificate_from"], f"{place}.accept_client_certificate_from"
-        ),
+        "accept_client_certificate_from": [],
         "probe_path": None,
         "external": False,
     }

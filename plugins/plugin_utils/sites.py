@@ -96,6 +96,11 @@ def _backend(value: Any, place: str, context: Context) -> dict[str, Any]:
         result["keepalive"] = context.count(value["keepalive"], f"{place}.keepalive", KEEPALIVE, 65535)
     else:
         context.problems.add(place, "is neither a URL nor a mapping with servers.")
+    if result["scheme"] == "https":
+        context.warnings.append(
+            f"{place}: the certificate of an https backend is verified only if extra_location says so "
+            "(proxy_ssl_verify on, proxy_ssl_trusted_certificate, proxy_ssl_name)."
+        )
     return result
 
 

@@ -280,3 +280,12 @@ def test_templates_are_rendered_for_their_own_host(tmp_path):
     found = fleet(tmp_path, servers)["hosts"]
     assert [found[host]["sites"][0]["server_names"] for host in servers] == [["a1.test"], ["a2.test"]]
     assert found["a2"]["sites"][0]["backend"]["servers"] == ["a2.internal:80"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "warned"), [("https://app.example.internal", 1), ("http://127.0.0.1:8000", 0)]
+)
+def test_an_https_backend_is_not_verified_by_itself(tmp_path, backend, warned):
+    site = {"name": "orders", "server_names": ["orders.example.com"], "backend": backend}
+    warnings = fleet(tmp_path, {"a1": {"mtls_server_sites": [site]}})["warnings"]
+    assert ["proxy_ssl_verify" in warning for warning in warnings] == [True] * warned
