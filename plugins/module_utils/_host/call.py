@@ -23,6 +23,9 @@ from .host import Host, Service, expected_files
 from .prover import Prover
 from .store import Store
 
+#: Without the other side's trust these are warnings, but the other side refuses them whatever it trusts.
+_REFUSED_THERE = "purpose."
+
 
 @dataclass(frozen=True)
 class Options:
@@ -136,7 +139,7 @@ class Call:
             for credential in self.outcome.credentials
             if (credential["part"], credential["name"]) in touched
             for finding in credential["findings"]
-            if finding["severity"] == "error"
+            if finding["severity"] == "error" or finding["code"].startswith(_REFUSED_THERE)
         ]
         if errors:
             credential, finding = errors[0]

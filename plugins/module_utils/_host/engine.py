@@ -34,6 +34,9 @@ class Transaction(Call):
         Raises MtlsError; the host is then as before, or the message says otherwise.
         """
         store = self.ports.store
+        if not store.has_link():
+            # Bad input must not leave even the empty release on a host that has none.
+            self.refuse_errors(self.want(intent, release.EMPTY, None, planning=False))
         store.create()
         with contextlib.ExitStack() as stack:
             with self.timed("lock"):

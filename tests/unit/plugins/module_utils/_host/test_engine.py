@@ -217,6 +217,37 @@ def test_a_first_install_begins_at_the_empty_release(world: World) -> None:
     assert "empty" in world.store.names()
 
 
+def test_bad_input_leaves_nothing_on_a_fresh_host(world: World, tmp_path: Path) -> None:
+    failing(world, {"proxy": {"credentials": [{"name": "client"}]}})
+    assert list(tmp_path.iterdir()) == []
+    assert not world.included
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "blocks"),
+    [
+        ("pair.key_mismatch", "error", True),
+        ("purpose.client_auth_missing", "warning", True),
+        ("expiry.soon", "warning", False),
+    ],
+)
+def test_which_findings_of_a_changed_credential_block(
+    world: World, code: str, severity: str, blocks: bool
+) -> None:
+    finding = {"code": code, "severity": severity, "message": "m", "remedy": "r", "place": ""}
+    call = Transaction(ports(world), Options())
+    call.outcome.credentials = [{"part": "proxy", "name": "client", "findings": [finding]}]
+    for changed in (True, False):
+        credential = SimpleNamespace(part="proxy", name="client", changed=changed)
+        wanted: Any = SimpleNamespace(desired=SimpleNamespace(credentials=[credential]))
+        if blocks and changed:
+            with pytest.raises(MtlsError) as found:
+                call.refuse_errors(wanted)
+            assert found.value.code == code
+        else:
+            call.refuse_errors(wanted)
+
+
 def test_a_second_run_changes_and_reloads_nothing(world: World) -> None:
     apply(world, parts())
     before, reloads = tree(world), world.reloads

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("cryptography", minversion="38")
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import (
+    Credential,
+    Desired,
+    NotYet,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import foreign
+from ansible_collections.mutual_tls.nginx.plugins.modules import release as module
+
+AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture(name="pair")
+def _pair(tmp_path: Path) -> tuple[bytes, bytes]:
+    paths = foreign.foreign_identity(
+        str(tmp_path), "client", AT, lambda path, data: files.write_new(path, data, 0o600)
+    )
+    return Path(paths[0]).read_bytes(), Path(paths[1]).read_bytes()
+
+
+def examined(certificate: bytes, key: bytes, at: datetime = AT, purpose: str = "client") -> dict[str, Any]:
+    one = Credential("proxy", "client", purpose, {"fullchain.pem": certificate, "privkey.pem": key})
+    (found,) = module.examiner(at)(Desired({}, [one]))
+    return found
+
+
+def codes(found: dict[str, Any]) -> set[str]:
+    return {finding["code"] for finding in found["findings"] if finding["severity"] == "error"}
+
+
+def test_a_credential_as_the_result_shows_it(pair: tuple[bytes, bytes]) -> None:
+    found = examined(*pair)
+    assert (found["part"], found["name"], found["subject"], found["trust"]) == (
+        "proxy",
+        "client",
+        "CN=client",
+        [],
+    )
+    assert codes(found) == set()
+    assert b"PRIVATE" not in repr(found).encode()
+
+
+def test_faults_of_a_credential_are_findings(pair: tuple[bytes, bytes], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = foreign.foreign_identity(
+        str(tmp_path / "other"), "x", AT, lambda path, data: files.write_new(path, data, 0o600)
+    )
+    assert codes(examined(pair[0], Path(other[1]).read_bytes())) == {"pair.key_mismatch"}
+    assert codes(examined(*pair, at=AT + timedelta(days=30))) == {"expiry.expired"}
+    wrong = examined(*pair, purpose="server")
+    assert "purpose.server_auth_missing" in {finding["code"] for finding in wrong["findings"]}
+
+
+def test_the_diff_of_a_key_is_its_public_half(pair: tuple[bytes, bytes]) -> None:
+    decoder = module.decoder()
+    digest = decoder.key_sha256(pair[1])
+    assert len(digest) == 64
+    assert digest != hashlib.sha256(pair[1]).hexdigest()
+    assert [one["subject"] for one in decoder.certificates(pair[0])] == ["CN=client", "CN=mtls foreign CA"]
+
+
+def test_a_pending_file_is_another_steps_work_any_other_is_missing(tmp_path: Path) -> None:
+    read = module.reader(str(tmp_path))
+    with pytest.raises(NotYet):
+        read(f"{tmp_path}/pending/server/s/privkey.pem")
+    for path in (f"{tmp_path}/x", f"{tmp_path}/pending"):
+        (tmp_path / "pending").mkdir(exist_ok=True)
+        with pytest.raises(MtlsError) as found:
+            read(path)
+        assert not isinstance(found.value, NotYet)
+        assert found.value.place == path
+
+
+def test_a_file_that_cannot_be_read_equals_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "b").write_bytes(b"x")
+    assert module.file_digest(str(tmp_path / "a")) == module.file_digest(str(tmp_path / "b"))
+    assert module.file_digest(str(tmp_path / "c")) != module.file_digest(str(tmp_path / "d"))
+
+
+@pytest.mark.parametrize(
+    ("params", "state", "parts"),
+    [
+        ({"state": "present", "parts": {"server": {"sites": []}, "proxy": None}}, "present", {"server"}),
+        ({"state": "absent", "parts": None}, "absent", set()),
+    ],
+)
+def test_a_part_that_is_not_given_is_no_part(params: dict[str, Any], state: str, parts: set[str]) -> None:
+    intent = module.intent_of({"to": None, **params})
+    assert (intent.state, set(intent.parts), intent.to) == (state, parts, "")
+
+
+def test_a_bare_host_gets_a_plan() -> None:
+    outcome = module.bare(None)
+    assert (outcome.changed, outcome.state) == (True, "checked")
+    assert any("nginx is not installed yet" in line for line in outcome.plan)
