@@ -62,9 +62,12 @@ units: ## pytest: here, then what runs on hosts with the oldest and the newest P
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
 
-molecule: ## the scenario `default` on real hosts
-	@$(STEP) 'images' tests/lab/images.sh bare bookworm
-	@$(STEP) 'molecule: default' molecule test --scenario-name default
+molecule: ## the scenarios on real hosts: default on bare ones, fleet on three versions of nginx
+	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid
+	@code=0; \
+	$(STEP) 'molecule: default' molecule test --scenario-name default || code=1; \
+	$(STEP) 'molecule: fleet' molecule test --scenario-name fleet || code=1; \
+	exit $$code
 
 images: ## build the host images that are missing
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid bullseye

@@ -25,7 +25,7 @@ trap finish EXIT
 make setup || { failed=(setup); exit 1; }
 # A step that needs one of them waits for it, and builds it itself, in sight, should this have failed.
 set -m
-tests/lab/images.sh bullseye bookworm bare sid >.cache/logs/images.log 2>&1 </dev/null &
+tests/lab/images.sh bullseye bookworm bare sid trixie >.cache/logs/images.log 2>&1 </dev/null &
 images=$!
 set +m
 for target in lint sanity units molecule; do
