@@ -47,7 +47,7 @@ def _credential(place: str, given: dict[str, Any], read: Reader) -> dict[str, An
         if not name.endswith("_src"):
             result[name] = value
         elif name == f"{_PASSPHRASE}_src" and value:
-            result[_PASSPHRASE] = read(value, f"{place}.{name}").decode().rstrip("\r\n")
+            result[_PASSPHRASE] = _passphrase(read(value, f"{place}.{name}"), f"{place}.{name}")
         elif value:
             result[f"{name[:-4]}_content"] = content_of(read(value, f"{place}.{name}"))
     if result.get(_PASSPHRASE):
@@ -61,11 +61,32 @@ def _credential(place: str, given: dict[str, Any], read: Reader) -> dict[str, An
     return result
 
 
+def _passphrase(data: bytes, option: str) -> str:
+    try:
+        return data.decode().rstrip("\r\n")
+    except UnicodeDecodeError:  # its text would show a byte of the passphrase
+        raise MtlsError("The file is not UTF-8 text.", option, "Write the passphrase as UTF-8.") from None
+
+
 def _list(place: str, given: list[dict[str, Any]], read: Reader) -> list[dict[str, Any]]:
     return [
         {"content": content_of(read(one["src"], f"{place}[{number}].src"))} if one.get("src") else dict(one)
         for number, one in enumerate(given)
     ]
+
+
+def files_of(arguments: dict[str, Any], message: str) -> str:
+    """The controller's files of the credential that *message* names: the host saw contents only."""
+    for part, given in (arguments.get("parts") or {}).items():
+        for credential in (given or {}).get("credentials") or []:
+            name = credential["name"]
+            if f"parts.{part}.credentials[{name}]" in message or f"{part} credential {name}:" in message:
+                named = [f"{key[:-4]} {value}" for key, value in credential.items() if key.endswith("_src")]
+                trust = (credential.get("trust") or {}).get("sources") or []
+                for what, several in (("trust", trust), ("crl", credential.get("crl") or [])):
+                    named += [f"{what} {one['src']}" for one in several if one.get("src")]
+                return ", ".join(named)
+    return ""
 
 
 def holds_private_content(arguments: dict[str, Any]) -> bool:
@@ -74,7 +95,7 @@ def holds_private_content(arguments: dict[str, Any]) -> bool:
         for credential in (given or {}).get("credentials") or []:
             if any(credential.get(name) for name in _PRIVATE):
                 return True
-            if any("PRIVATE KEY-----" in str(value) for value in credential.values()):
+            if "PRIVATE KEY-----" in str(credential):
                 return True
     return False
 
@@ -89,11 +110,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments = self._validated()
+        given = self._validated()
         try:
-            arguments = with_content(arguments, self._reader(variables))
+            arguments = with_content(given, self._reader(variables))
         except MtlsError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None  # Ansible would append the cause's words once more
         wrap_async = bool(self._task.async_val)
         if holds_private_content(arguments) and not self._is_pipelining_enabled("new", wrap_async):
             raise AnsibleActionFail(
@@ -110,6 +131,8 @@ class ActionModule(ActionBase):
                 wrap_async=wrap_async,
             )
         )
+        if result.get("failed") and (files := files_of(given, str(result.get("msg", "")))):
+            result["msg"] = f"{result['msg']} Files on the controller: {files}."
         return result
 
     def _validated(self) -> dict[str, Any]:

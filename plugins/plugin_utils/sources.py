@@ -25,6 +25,10 @@ def find(path: str, folders: Sequence[str], option: str) -> str:
     for candidate in looked:
         if os.path.isfile(candidate):
             return candidate
+    there = next((candidate for candidate in looked if os.path.lexists(candidate)), "")
+    if there:
+        what = "is a directory" if os.path.isdir(there) else "is no plain file, or a link to none"
+        raise MtlsError(f"'{there}' on the controller {what}.", option, "Name a file.")
     raise MtlsError(
         f"The file '{path}' is not on the controller; looked for {' and '.join(dict.fromkeys(looked))}.",
         option,
@@ -35,6 +39,7 @@ def find(path: str, folders: Sequence[str], option: str) -> str:
 def read(loader: Any, path: str, option: str) -> bytes:
     """The content, a vault file's decrypted in memory. *loader*: Ansible's DataLoader.
 
+    Raises MtlsError for an empty file: further on, empty would count as not given, and what is live be kept.
     Not get_real_file(): that writes the clear text to a temporary file on the controller.
     """
     try:
@@ -46,4 +51,6 @@ def read(loader: Any, path: str, option: str) -> bytes:
             option,
             "If it is a vault file, give its password (--vault-id or --ask-vault-pass).",
         ) from error
+    if not bytes(content).strip():
+        raise MtlsError(f"The file '{path}' is empty.", option, "Put its content back, or name another file.")
     return bytes(content)

@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.mutual_tls.nginx.plugins.action import release as action
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of, passphrase_of
 
 KEY = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"
@@ -76,6 +77,8 @@ def test_what_is_no_source_is_handed_on() -> None:
         ({"private_key_content": KEY}, True),
         ({"private_key_passphrase": "a"}, True),
         ({"certificate_content": "-----BEGIN CERTIFICATE-----\n" + KEY}, True),
+        ({"trust": {"sources": [{"content": KEY}]}}, True),
+        ({"crl": [{"content": KEY}]}, True),
         ({"private_key_path": "/k", "certificate_content": "-----BEGIN CERTIFICATE-----"}, False),
         ({}, False),
     ],
@@ -128,6 +131,30 @@ def test_a_key_is_refused_without_pipelining(monkeypatch: pytest.MonkeyPatch) ->
     found, calls = plugin(given, True, monkeypatch)
     found.run(None, {})
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("place", ["parts.server.credentials[s]", "server credential s"])
+def test_a_fault_of_a_content_names_the_controllers_files(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = credential(
+        certificate_src="/c.pem", trust={"sources": [{"src": "/t.pem"}]}, crl=[{"src": "/r.crl"}]
+    )
+    found, _calls = plugin(given, True, monkeypatch)
+    monkeypatch.setattr(found, "_reader", lambda variables: read)
+    for failed, said in ((f"{place}: wrong.", True), ("server credential other: wrong.", False)):
+        monkeypatch.setattr(
+            found, "_execute_module", lambda failed=failed, **_: {"failed": True, "msg": failed}
+        )
+        message = found.run(None, {})["msg"]
+        assert message.startswith(failed)
+        assert message.endswith("certificate /c.pem, trust /t.pem, crl /r.crl.") is said
+
+
+def test_a_passphrase_that_is_no_text_shows_none_of_it() -> None:
+    with pytest.raises(MtlsError) as found:
+        action.with_content(credential(private_key_passphrase_src="p"), lambda path, option: b"a\xe4b")
+    assert "0xe4" not in str(found.value)
 
 
 @pytest.mark.parametrize(

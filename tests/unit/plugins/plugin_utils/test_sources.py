@@ -63,3 +63,19 @@ def test_a_vault_file_without_its_password_is_named(tmp_path: Path) -> None:
 def test_a_plain_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"1")
     assert sources.read(DataLoader(), str(tmp_path / "x"), "o") == b"1"
+
+
+@pytest.mark.parametrize("content", [b"", b" \r\n"])
+def test_an_empty_file_is_no_content(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(MtlsError, match="is empty"):
+        sources.read(DataLoader(), str(tmp_path / "x"), "o")
+
+
+def test_what_is_there_and_no_file_is_said_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(MtlsError, match="folder' on the controller is a directory"):
+        sources.find("folder", [str(tmp_path)], "o")
+    with pytest.raises(MtlsError, match="loop' on the controller is no plain file"):
+        sources.find("loop", [str(tmp_path)], "o")
