@@ -57,10 +57,11 @@ def changed_things(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> f
     found = set()
     for path in set(before) | set(after):
         steps = path.split("/")
-        if before.get(path) == after.get(path) or len(steps) < 3:
+        if before.get(path) == after.get(path) or len(steps) < 2:
             continue
         if steps[1] == "credentials":
             found.add((steps[0], steps[2]))
         else:
-            found.add((f"{steps[0]} block", steps[2][: -len(".conf")]))
+            # server/default.conf is a block, too: ("server block", "default").
+            found.add((f"{steps[0]} block", steps[-1][: -len(".conf")]))
     return frozenset(found)

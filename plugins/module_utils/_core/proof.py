@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .proof_plan import FOREIGN, SESSION, Probe
+from .proof_plan import FOREIGN, NOBODYS_HOST, SESSION, Probe
 
+_WORD_LIMIT = 64
 OK, FAILED, INCONCLUSIVE, WAS_FAILING = "ok", "failed", "inconclusive", "was_failing"
 
 
@@ -56,7 +57,7 @@ class Row:
 def judge(probe: Probe, answers: Sequence[Answer]) -> Row:
     """The row for what came back. Never ``ok`` for a question that could not be asked."""
     if not answers:
-        return Row(probe, "not asked: the release has no probe identity", INCONCLUSIVE)
+        return Row(probe, _not_asked(probe), INCONCLUSIVE)
     rows = [_judge_one(probe, answer) for answer in answers]
     worst = next((row for row in rows if row.verdict == FAILED), None)
     worst = worst or next((row for row in rows if row.verdict == INCONCLUSIVE), rows[-1])
@@ -65,15 +66,28 @@ def judge(probe: Probe, answers: Sequence[Answer]) -> Row:
     return Row(probe, got, worst.verdict, worst.cause, tuple(answer.status for answer in answers))
 
 
+def _not_asked(probe: Probe) -> str:
+    if not probe.rounds:
+        return "not asked: the site has no name that a client could send"
+    if probe.kind == SESSION:
+        return "not asked: the good client was not let in before the switch"
+    return "not asked: the release has no probe identity"
+
+
 def _judge_one(probe: Probe, answer: Answer) -> Row:
     if probe.kind == SESSION:
         return _judge_session(probe, answer)
     if probe.want_leaf:
         return _judge_leaf(probe, answer)
-    if "SNI" in probe.kind:
-        return _judge_default(probe, answer)
+    if probe.want_alert is not None:
+        return _judge_rejected(probe, answer)
+    if probe.unwanted:
+        return _judge_outside(probe, answer)
     if answer.status is None:
         return Row(probe, _words(answer), FAILED, _cause(answer))
+    if probe.kind.startswith(NOBODYS_HOST):
+        good = answer.status in probe.want_status
+        return Row(probe, _words(answer), OK if good else FAILED, "" if good else "admitted")
     if probe.identity in ("", FOREIGN) and probe.tls and probe.part == "server":
         return _judge_refusal(probe, answer)
     return _judge_accepted(probe, answer)
@@ -89,17 +103,22 @@ def _words(answer: Answer) -> str:
 def _cause(answer: Answer) -> str:
     if answer.phase in ("resolve", "connect"):
         return "unreachable"
+    if "no end within" in answer.error:
+        return "unreachable"
     if answer.phase == "handshake":
         return "refused" if answer.alert is not None else "certificate"
-    return "unreachable" if "no end within" in answer.error else "other"
+    return "other"
 
 
 def _judge_session(probe: Probe, answer: Answer) -> Row:
-    if not answer.offered:
-        return Row(probe, "there was no session to resume", OK)
     if answer.reused:
         return Row(probe, "resumed, so the client was not verified again", FAILED, "admitted")
-    return Row(probe, "not resumed", OK)
+    if answer.status is None:
+        return Row(probe, _words(answer), FAILED, _cause(answer))
+    if answer.offered:
+        return Row(probe, "not resumed", OK)
+    got = f"there was no session to resume; a new connection: {answer.status}"
+    return Row(probe, got, OK if answer.status == 200 else INCONCLUSIVE)
 
 
 def _judge_leaf(probe: Probe, answer: Answer) -> Row:
@@ -109,17 +128,23 @@ def _judge_leaf(probe: Probe, answer: Answer) -> Row:
     return Row(probe, f"the leaf {answer.leaf_sha256[:16]}", OK if same else FAILED, "" if same else "leaf")
 
 
-def _judge_default(probe: Probe, answer: Answer) -> Row:
-    if probe.want_words:
-        entered = answer.status == 200 and answer.body.startswith(probe.want_words[0])
-        return Row(probe, _words(answer), FAILED if entered else OK, "admitted" if entered else "")
-    if answer.phase == "handshake" and answer.alert is not None:
+def _judge_rejected(probe: Probe, answer: Answer) -> Row:
+    """Only the alert that ssl_reject_handshake sends is a refusal; silence and other alerts are faults."""
+    if answer.status is not None:
+        return Row(probe, f"{answer.status}: a server answered", FAILED, "admitted")
+    if answer.alert == probe.want_alert:
         return Row(probe, f"refused, alert {answer.alert}", OK)
-    if answer.status is None:
-        return Row(
-            probe, _words(answer), FAILED if answer.phase == "connect" else INCONCLUSIVE, _cause(answer)
-        )
-    return Row(probe, f"{answer.status}: a server answered", FAILED, "admitted")
+    return Row(probe, _words(answer), FAILED, _cause(answer))
+
+
+def _judge_outside(probe: Probe, answer: Answer) -> Row:
+    """A user's default server may answer what it likes, or refuse the handshake, but not as our site."""
+    if answer.status is not None:
+        inside = probe.unwanted in answer.body
+        return Row(probe, _words(answer), FAILED if inside else OK, "admitted" if inside else "")
+    if answer.alert is not None and not probe.kind.startswith(NOBODYS_HOST):
+        return Row(probe, f"refused, alert {answer.alert}", OK)
+    return Row(probe, _words(answer), FAILED, _cause(answer))
 
 
 def _judge_refusal(probe: Probe, answer: Answer) -> Row:
@@ -149,6 +174,8 @@ def _judge_accepted(probe: Probe, answer: Answer) -> Row:
 
 def _judge_words(probe: Probe, answer: Answer, words: Sequence[str]) -> Row:
     found = [words[n] if n < len(words) else "nothing" for n in range(len(probe.want_words))]
+    # What a stranger answers goes into the result: a word of it is enough to recognise it by.
+    found = [word[:_WORD_LIMIT] for word in found]
     wrong = [n for n, want in enumerate(probe.want_words) if want not in ("", "*", found[n])]
     if not wrong:
         return Row(probe, f"{answer.status}, {' '.join(found[:2])}", OK)
@@ -225,7 +252,8 @@ _REMEDIES = {
     "refused": "The other side's trust does not accept it, or it is sent without its intermediate.",
     "forbidden": "Put the client on the site's allow list, or use another credential.",
     "upstream": "See nginx's error log on this host for the cause; endpoint_info asks that server directly.",
-    "admitted": "A client got in that must not: look at trust, ssl_verify_client and sessions of the site.",
+    "admitted": "Somebody got in who must not: look at trust, ssl_verify_client and sessions of the site, and "
+    "at other server blocks of that address and port.",
     "identity": "Another client certificate was seen: does another upstream or server block answer?",
 }
 

@@ -33,7 +33,10 @@ from .listen import Listen
 
 UNKNOWN_NAME = "mtls-unknown.invalid"
 FOREIGN = "foreign"
+#: unrecognized_name (RFC 6066, 3): what ssl_reject_handshake answers a name, or none, that no site has.
+UNRECOGNIZED_NAME = 112
 SESSION = "session from before"
+NO_SNI, UNKNOWN_SNI, NOBODYS_HOST = "no SNI", "unknown SNI", "Host of nobody"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -60,7 +63,7 @@ class Probe:
 
     *identity*: "" sends no certificate, ``probe`` A's own, ``foreign`` one of a CA made for the run, anything
     else is a credential of part proxy. *trust*: the proxy credential whose trust the server's chain is
-    verified by.
+    verified by. *unwanted*: what must not stand in the body, whatever else is answered.
     """
 
     kind: str
@@ -82,6 +85,8 @@ class Probe:
     want_status: tuple[int, ...] = ()
     want_words: tuple[str, ...] = ()
     want_leaf: str = ""
+    want_alert: Optional[int] = None
+    unwanted: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str, int, str]:
@@ -133,11 +138,9 @@ def _versions(site: Site, quick: bool) -> list[str]:
     return known[-1:] if quick else known
 
 
-def _site_probes(
-    source: Mapping[str, bytes], identity: str, site: Site, listen: Listen, version: str, rounds: int
-) -> list[Probe]:
+def _server_probe(site: Site, listen: Listen, version: str) -> Probe:
     name = site.host_name or ""
-    base = Probe(
+    return Probe(
         kind="",
         part="server",
         subject=site.name,
@@ -150,7 +153,15 @@ def _site_probes(
         path=site.probe_path or "/",
         tls_version=version,
         proxy_protocol=listen.proxy_protocol,
+        # Without a name that reaches it nothing can be asked of the site.
+        rounds=1 if name else 0,
     )
+
+
+def _site_probes(
+    source: Mapping[str, bytes], identity: str, site: Site, listen: Listen, version: str, rounds: int
+) -> list[Probe]:
+    base = _server_probe(site, listen, version)
     files = release.credential_files(source, "server", site.credential or "")
     leaf = leaf_of(files.get("fullchain.pem", b""))
     own = leaf_of(release.credential_files(source, "server", PROBE).get("fullchain.pem", b""))
@@ -159,10 +170,10 @@ def _site_probes(
             base,
             kind="client accepted",
             identity=PROBE,
-            rounds=rounds,
+            rounds=base.rounds * rounds,
             want_status=(200,),
-            want_words=(identity, "SUCCESS", own.sha1 if own else ""),
-            expected=f"200, release {identity}, SUCCESS",
+            want_words=(identity, "SUCCESS", own.sha1 if own else "") if site.probe_path else (),
+            expected=f"200, release {identity}, SUCCESS" if site.probe_path else "200",
         )
     ]
     if leaf:
@@ -193,27 +204,25 @@ def _site_probes(
 def _socket_probes(
     identity: str, site: Site, listen: Listen, version: str, user_default: bool
 ) -> list[Probe]:
-    base = Probe(
-        kind="",
-        part="server",
-        subject=site.name,
-        credential=site.credential or "",
-        address=listen.address if listen.is_unix else listen.local_host,
-        port=listen.port,
-        expected="no way into the site" if user_default else "refused in the handshake",
-        http_host=site.host_name or "",
-        path=site.probe_path or "/",
-        tls_version=version,
-        proxy_protocol=listen.proxy_protocol,
-        # A client that the site would refuse: by a default server that verifies nobody it must not
-        # get in either.
-        identity=FOREIGN,
-        want_words=(identity,) if user_default else (),
-    )
-    kind = "the user's default" if user_default else "refused"
+    """What the default server of the socket answers to those who name no site, or no site's Host."""
+    base = replace(_server_probe(site, listen, version), subject="default")
+    # A client that the site would refuse: by a default server that verifies nobody it must not get in either.
+    stranger = replace(base, identity=FOREIGN, rounds=1)
+    host = replace(base, identity=PROBE, http_host=UNKNOWN_NAME)
+    if user_default:
+        kind = "the user's default"
+        outside = {"expected": "no way into the site", "unwanted": identity}
+        stranger, host = replace(stranger, **outside), replace(host, **outside)
+    else:
+        kind = "refused"
+        stranger = replace(
+            stranger, expected=f"refused, alert {UNRECOGNIZED_NAME}", want_alert=UNRECOGNIZED_NAME
+        )
+        host = replace(host, expected="421", want_status=(421,))
     return [
-        replace(base, kind=f"no SNI, {kind}"),
-        replace(base, kind=f"unknown SNI, {kind}", server_name=UNKNOWN_NAME),
+        replace(stranger, kind=f"{NO_SNI}, {kind}", server_name=""),
+        replace(stranger, kind=f"{UNKNOWN_SNI}, {kind}", server_name=UNKNOWN_NAME),
+        replace(host, kind=f"{NOBODYS_HOST}, {kind}"),
     ]
 
 

@@ -38,6 +38,8 @@ class Prover:
         rows = []
         for probe in probes:
             identity, usable = self._identity(probe, directory)
+            if probe.kind == SESSION:
+                usable = usable and probe.key in (sessions or {})
             answers = []
             for _round in range(probe.rounds if usable else 0):
                 answers.append(self._answer(probe, identity, directory, sessions))
@@ -46,14 +48,17 @@ class Prover:
         return rows
 
     def sessions(self, probes: Sequence[Probe], directory: str) -> Sessions:
-        """TLS sessions of the good client as they are now, by the key of the probe that will offer them."""
+        """TLS sessions of the good client as they are now, by the key of the probe that will offer them.
+
+        None where nginx gave it none; no entry where it was not let in, since its session would prove nothing.
+        """
         found: Sessions = {}
         for probe in probes:
             identity, usable = self._identity(probe, directory)
             if usable:
                 seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s)
-                # Only a session of a client that was let in says anything when it is resumed.
-                found[probe.key] = seen.session if seen.status == 200 else None
+                if seen.status == 200:
+                    found[probe.key] = seen.session
         return found
 
     def _identity(self, probe: Probe, directory: str) -> tuple[Optional[Identity], bool]:
@@ -87,8 +92,6 @@ class Prover:
         self, probe: Probe, identity: Optional[Identity], directory: str, sessions: Optional[Sessions]
     ) -> proof.Answer:
         session = (sessions or {}).get(probe.key)
-        if probe.kind == SESSION and session is None:
-            return proof.Answer(phase="done", offered=False)
         seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s, session=session)
         return proof.Answer(
             phase=seen.phase,
@@ -98,4 +101,5 @@ class Prover:
             alert=seen.alert,
             leaf_sha256=hashlib.sha256(seen.served[0]).hexdigest() if seen.served else "",
             reused=seen.session_reused,
+            offered=session is not None,
         )

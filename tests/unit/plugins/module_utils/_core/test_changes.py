@@ -54,6 +54,7 @@ def test_what_a_call_touches() -> None:
     after = {**before, "server/sites/a.conf": b"2", "proxy/credentials/c/trust.pem": b"2", "mtls.conf": b"2"}
     assert changed_things(before, after) == {("server block", "a"), ("proxy", "c")}
     assert changed_things(before, before) == frozenset()
+    assert changed_things(before, {**before, "server/default.conf": b"2"}) == {("server block", "default")}
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_ours_refuses_the_handshake_and_keeps_nothing() -> None:
     assert server.value("ssl_session_tickets") == "off"
     # Without it nginx 1.22 has no TLS 1.3 on any site of the socket.
     assert server.value("ssl_protocols") == "TLSv1.2 TLSv1.3"
+    # A Host that no block has, behind a handshake with a site's name, ends here without client certificate.
+    assert server.value("return") == "421"
 
 
 def test_one_for_each_socket() -> None:

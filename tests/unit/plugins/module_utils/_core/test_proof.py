@@ -75,6 +75,7 @@ def test_kinds_of_questions() -> None:
         "foreign certificate",
         "no SNI, refused",
         "unknown SNI, refused",
+        "Host of nobody, refused",
         "release served",
         "route",
         "server of the route",
@@ -140,8 +141,17 @@ CASES = [
     ("foreign certificate", Answer("done", 204), "failed", "admitted"),
     ("no SNI, refused", Answer("handshake", error="x", alert=112), "ok", ""),
     ("no SNI, refused", Answer("done", 400), "failed", "admitted"),
-    ("unknown SNI, refused", Answer("handshake", error="closed"), "inconclusive", "certificate"),
+    ("no SNI, refused", Answer("handshake", error="x", alert=40), "failed", "refused"),
+    ("unknown SNI, refused", Answer("handshake", error="x", alert=112), "ok", ""),
+    ("unknown SNI, refused", Answer("handshake", error="x", alert=70), "failed", "refused"),
+    ("unknown SNI, refused", Answer("handshake", error="closed"), "failed", "certificate"),
+    ("unknown SNI, refused", Answer("handshake", error="no end within 5 s"), "failed", "unreachable"),
     ("unknown SNI, refused", Answer("connect", error="refused"), "failed", "unreachable"),
+    ("Host of nobody, refused", Answer("done", 421, "Misdirected"), "ok", ""),
+    ("Host of nobody, refused", Answer("done", 200, "welcome"), "failed", "admitted"),
+    ("Host of nobody, refused", Answer("done", 404), "failed", "admitted"),
+    ("Host of nobody, refused", Answer("handshake", error="x", alert=112), "failed", "refused"),
+    ("Host of nobody, refused", Answer("connect", error="refused"), "failed", "unreachable"),
     ("release served", Answer("done", 200, "ID\n"), "ok", ""),
     ("release served", Answer("done", 200, "OLD\n"), "failed", "id"),
     ("route", Answer("done", 200, f"A SUCCESS {sha1(b'client')} 02"), "ok", ""),
@@ -176,23 +186,82 @@ def test_a_question_that_cannot_be_asked_is_never_passed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict"),
+    ("answer", "verdict", "cause"),
     [
-        (Answer("done", 400, reused=False), "ok"),
-        (Answer("done", 200, reused=True), "failed"),
-        (Answer("done", offered=False), "ok"),
+        (Answer("done", 200, reused=False), "ok", ""),
+        (Answer("done", 400, reused=False), "ok", ""),
+        (Answer("done", 200, reused=True), "failed", "admitted"),
+        (Answer("response", error="closed", reused=True), "failed", "admitted"),
+        (Answer("connect", error="refused"), "failed", "unreachable"),
+        (Answer("handshake", error="closed"), "failed", "certificate"),
+        (Answer("done", 200, offered=False), "ok", ""),
+        (Answer("done", 400, offered=False), "inconclusive", ""),
+        (Answer("connect", error="refused", offered=False), "failed", "unreachable"),
     ],
 )
-def test_a_session_from_before(answer: Answer, verdict: str) -> None:
+def test_a_session_from_before(answer: Answer, verdict: str, cause: str) -> None:
     probe = proof_plan.session_probes(source(), source())[0]
-    assert judge(probe, [answer]).verdict == verdict
+    row = judge(probe, [answer])
+    assert (row.verdict, row.cause) == (verdict, cause)
 
 
-def test_a_users_default_must_only_keep_the_wrong_ones_out() -> None:
-    probe = one("no SNI, the user's default", user_defaults=["*:443"])
+def test_without_a_good_client_before_the_switch_no_session_is_proven_dead() -> None:
+    probe = proof_plan.session_probes(source(), source())[0]
+    assert judge(probe, []).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "cause"),
+    [
+        (Answer("done", 200, "their page"), "ok", ""),
+        (Answer("done", 421), "ok", ""),
+        (Answer("handshake", error="x", alert=112), "ok", ""),
+        (Answer("handshake", error="x", alert=40), "ok", ""),
+        (Answer("done", 200, "ID SUCCESS x"), "failed", "admitted"),
+        (Answer("done", 400, "page that says ID"), "failed", "admitted"),
+        (Answer("connect", error="refused"), "failed", "unreachable"),
+        (Answer("handshake", error="reset"), "failed", "certificate"),
+        (Answer("response", error="no end within 5 s"), "failed", "unreachable"),
+    ],
+)
+@pytest.mark.parametrize("what", ["no SNI", "unknown SNI"])
+def test_a_users_default_must_only_keep_the_wrong_ones_out(
+    what: str, answer: Answer, verdict: str, cause: str
+) -> None:
+    probe = one(f"{what}, the user's default", user_defaults=["*:443"])
+    row = judge(probe, [answer])
+    assert (row.verdict, row.cause) == (verdict, cause)
+
+
+def test_a_host_of_nobody_at_a_users_default_is_not_the_site() -> None:
+    probe = one("Host of nobody, the user's default", user_defaults=["*:443"])
     assert judge(probe, [Answer("done", 200, "their page")]).verdict == "ok"
-    assert judge(probe, [Answer("handshake", alert=112)]).verdict == "ok"
+    assert judge(probe, [Answer("done", 421)]).verdict == "ok"
     assert judge(probe, [Answer("done", 200, "ID SUCCESS x")]).verdict == "failed"
+    # The name is the site's own, so the handshake has no reason to fail.
+    assert judge(probe, [Answer("handshake", error="x", alert=112)]).verdict == "failed"
+    assert judge(probe, [Answer("connect", error="refused")]).verdict == "failed"
+
+
+def test_a_host_of_nobody_is_asked_by_the_good_client_under_the_sites_name() -> None:
+    asked = one("Host of nobody, refused")
+    assert (asked.server_name, asked.http_host, asked.identity) == ("a.test", "mtls-unknown.invalid", "probe")
+    listeners = {(p.address, p.port) for p in plan() if p.kind == "Host of nobody, refused"}
+    assert listeners == {("127.0.0.1", 443), ("::1", 443)}
+
+
+def test_a_site_without_probe_path_is_asked_but_never_proven() -> None:
+    text = SITE.replace("VERIFY", "on").replace("@MTLS_ID@", "hello")
+    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    good = next(probe for probe in planned if probe.kind == "client accepted")
+    assert judge(good, [Answer("done", 200, "a page")]).verdict == "inconclusive"
+    assert judge(good, [Answer("done", 404)]).verdict == "inconclusive"
+    assert judge(good, [Answer("done", 400)]).verdict == "failed"
+
+
+def test_words_of_a_stranger_are_cut() -> None:
+    row = judge(one("client accepted"), [Answer("done", 200, "x" * 5000)])
+    assert len(row.got) < 200
 
 
 def test_an_a_that_is_not_ours_is_never_passed_by_its_status_alone() -> None:
@@ -237,6 +306,12 @@ def test_what_was_carried_over_broken_does_not_block() -> None:
 def test_what_this_call_changes_blocks() -> None:
     assert blocks(failing(), {("proxy", "client")}, failing())
     assert blocks(failing(), {("proxy block", "orders")}, failing())
+
+
+def test_a_changed_default_server_blocks() -> None:
+    row = failing("no SNI, refused", Answer("done", 200))
+    assert blocks(row, {("server block", "default")}, failing("no SNI, refused", Answer("done", 200)))
+    assert not blocks(row, set(), failing("no SNI, refused", Answer("done", 200)))
 
 
 def test_what_passed_before_blocks() -> None:

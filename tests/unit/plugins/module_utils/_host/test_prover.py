@@ -100,18 +100,38 @@ def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
     assert (targets[0].verify_hostname, targets[1].verify_hostname, targets[1].cafile) == (True, False, "")
 
 
-@pytest.mark.parametrize(("status", "offered"), [(200, True), (400, False)])
-def test_only_the_session_of_a_client_that_was_let_in_is_kept(
-    directory: str, status: int, offered: bool
-) -> None:
+def session_row(
+    directory: str, before: dict[str, Any], after: dict[str, Any]
+) -> tuple[list[tuple[Target, Identity | None, Any]], str]:
+    """The questions after the switch and the verdict, for what the good client saw before and sees after."""
     question = probe(kind=SESSION, identity="probe")
-    session: Any = object()
-    prover = Prover(Asked(status=status, session=session), lambda: STRANGER, 7)
-    sessions = prover.sessions([question], directory)
-    assert sessions[question.key] is (session if offered else None)
-    ask = Asked(status=200, session_reused=True)
+    sessions = Prover(Asked(**before), lambda: STRANGER, 7).sessions([question], directory)
+    ask = Asked(**after)
     (row,) = Prover(ask, lambda: STRANGER, 7).rows([question], directory, sessions)
-    if offered:
-        assert (ask.questions[0][2], row.verdict) == (session, "failed")
-    else:
-        assert (ask.questions, row.verdict) == ([], "ok")
+    return ask.questions, row.verdict
+
+
+SESSION_OF_BEFORE: Any = object()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ({"status": 200, "session": SESSION_OF_BEFORE}, {"status": 200, "session_reused": True}, "failed"),
+        ({"status": 200, "session": SESSION_OF_BEFORE}, {"status": 200}, "ok"),
+        ({"status": 200, "session": SESSION_OF_BEFORE}, {"status": None}, "failed"),
+        ({"status": 200}, {"status": 200}, "ok"),
+        ({"status": 200}, {"status": None}, "failed"),
+        ({"status": 400, "session": SESSION_OF_BEFORE}, {"status": 200}, "inconclusive"),
+        ({"status": None}, {"status": 200}, "inconclusive"),
+    ],
+)
+def test_a_session_from_before_the_switch(
+    directory: str, before: dict[str, Any], after: dict[str, Any], verdict: str
+) -> None:
+    questions, found = session_row(directory, before, after)
+    assert found == verdict
+    let_in = before["status"] == 200
+    assert [session for _target, _identity, session in questions] == (
+        [before.get("session")] if let_in else []
+    )
