@@ -252,8 +252,8 @@ _REMEDIES = {
     "refused": "The other side's trust does not accept it, or it is sent without its intermediate.",
     "forbidden": "Put the client on the site's allow list, or use another credential.",
     "upstream": "See nginx's error log on this host for the cause; endpoint_info asks that server directly.",
-    "admitted": "Somebody got in who must not: look at trust, ssl_verify_client and sessions of the site, and "
-    "at other server blocks of that address and port.",
+    "admitted": "Somebody got in who must not: look at trust, ssl_verify_client and sessions of the site, "
+    "and at other server blocks of that address and port.",
     "identity": "Another client certificate was seen: does another upstream or server block answer?",
 }
 

@@ -211,13 +211,13 @@ def _socket_probes(
     host = replace(base, identity=PROBE, http_host=UNKNOWN_NAME)
     if user_default:
         kind = "the user's default"
-        outside = {"expected": "no way into the site", "unwanted": identity}
-        stranger, host = replace(stranger, **outside), replace(host, **outside)
+        stranger, host = (
+            replace(one, expected="no way into the site", unwanted=identity) for one in (stranger, host)
+        )
     else:
         kind = "refused"
-        stranger = replace(
-            stranger, expected=f"refused, alert {UNRECOGNIZED_NAME}", want_alert=UNRECOGNIZED_NAME
-        )
+        words = f"refused, alert {UNRECOGNIZED_NAME}"
+        stranger = replace(stranger, expected=words, want_alert=UNRECOGNIZED_NAME)
         host = replace(host, expected="421", want_status=(421,))
     return [
         replace(stranger, kind=f"{NO_SNI}, {kind}", server_name=""),

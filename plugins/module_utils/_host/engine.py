@@ -9,8 +9,9 @@ Every decision is made in ``_core`` over plain values; this file is the order of
 from __future__ import annotations
 
 import contextlib
-import signal
-from collections.abc import Iterator, Sequence
+import os
+import traceback
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from .._core import changes, proof, proof_plan, release
@@ -23,6 +24,7 @@ from .lock import locked
 from .nginx import ErrorLog
 from .processes import Process
 from .prover import Sessions
+from .signals import deaf
 
 
 class Transaction(Call):
@@ -199,7 +201,7 @@ class Transaction(Call):
             if staged:
                 store.remove(wanted.identity)
             raise
-        with _deaf():
+        with deaf() as deafer:
             undo = None
             try:
                 undo = self._main_level(dump)
@@ -209,9 +211,12 @@ class Transaction(Call):
                 self._report(rows, wanted)
                 if blocking:
                     raise self._unproven(blocking, f"Release {wanted.identity} is not proven")
-            except (MtlsError, OSError) as error:
-                if undo:
-                    undo()
+                deafer()
+            except Exception as error:  # a bug, too, must not leave an unproven release live
+                deafer()
+                with contextlib.suppress(OSError):
+                    if undo:
+                        undo()
                 raise self._rolled_back(origin, wanted, error, staged) from error
             self._state("proven", origin, wanted.identity)
             self._state("stable", origin, wanted.identity)
@@ -307,39 +312,43 @@ class Transaction(Call):
     def _rolled_back(self, origin: str, wanted: Wanted, error: Exception, staged: bool) -> MtlsError:
         """Take *origin* back and return the error that tells both stories."""
         store, outcome = self.ports.store, self.outcome
-        reason = str(error)
-        place, remedy = (error.place, error.remedy) if isinstance(error, MtlsError) else ("", "")
+        first = error if isinstance(error, MtlsError) else MtlsError(_words(error))
         # A full disk must not stop the way back: without the line the next run finds `switched`,
         # which leads here too.
         with contextlib.suppress(OSError):
-            self._state("rolling_back", origin, wanted.identity, reason)
-        store.switch(origin)
-        with self.timed("roll back"):
-            master = self.ports.host.master()
-            log = self.ports.host.error_log()
-            served = master is not None and self._reload_once(master, log)
-            rows: list[proof.Row] = []
-            if served:
-                source = release.unrender(store.read(origin))
-                probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
-                rows = self.ports.prover.rows(probes, store.directory(origin))
-        outcome.restored = [row.to_dict() for row in rows]
-        outcome.release, outcome.state = origin, "rolled_back"
-        with contextlib.suppress(OSError):
-            self._state("rolled_back", origin, wanted.identity, reason)
-        if served and not proof.drifted(rows):
-            story = f"Release {origin} is back and serves as before."
-        elif served:
-            story = f"Release {origin} is back, but its own proof fails: see restored."
-        elif master is None:
-            story = f"Release {origin} is back on disk; nginx does not run."
-        else:
-            story = f"Release {origin} is back on disk, but nginx did not reload: " + " ".join(log.urgent())
-        if staged:
-            store.remove(wanted.identity)
-        return MtlsError(
-            error.message if isinstance(error, MtlsError) else str(error), place, f"{remedy} {story}"
-        )
+            self._state("rolling_back", origin, wanted.identity, str(first))
+        outcome.release = wanted.identity
+        try:
+            store.switch(origin)
+            outcome.release, outcome.state = origin, "rolled_back"
+            with self.timed("roll back"):
+                story = self._serve_again(origin, wanted)
+            with contextlib.suppress(OSError):
+                self._state("rolled_back", origin, wanted.identity, str(first))
+            if staged:
+                store.remove(wanted.identity)
+        except Exception as second:  # noqa: BLE001 the first fault is the one to tell, whatever came of the way back
+            story = (
+                f"The way back to release {origin} did not end: {_words(second)}. Mend that and run again."
+            )
+        return MtlsError(first.message, first.place, f"{first.remedy} {story}".strip(), first.code)
+
+    def _serve_again(self, origin: str, wanted: Wanted) -> str:
+        """Let nginx load *origin*, to which the link is back, and say what came of it."""
+        store = self.ports.store
+        master = self.ports.host.master()
+        if master is None:
+            return f"Release {origin} is back on disk; nginx does not run."
+        log = self.ports.host.error_log()
+        if not self._reload_once(master, log):
+            return f"Release {origin} is back on disk, but nginx did not reload: " + " ".join(log.urgent())
+        source = release.unrender(store.read(origin))
+        probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
+        rows = self.ports.prover.rows(probes, store.directory(origin))
+        self.outcome.restored = [row.to_dict() for row in rows]
+        if proof.drifted(rows):
+            return f"Release {origin} is back, but its own proof fails: see restored."
+        return f"Release {origin} is back and serves as before."
 
     def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
         row = rows[0]
@@ -387,12 +396,9 @@ class Transaction(Call):
                 store.drop_pending(credential.part, credential.name)
 
 
-@contextlib.contextmanager
-def _deaf() -> Iterator[None]:
-    """Ignore SIGHUP and SIGPIPE: a lost connection must not cut a transaction between switch and commit."""
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGHUP, signal.SIGPIPE)]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+def _words(error: Exception) -> str:
+    """What happened, in words that hold no secret: those of an unforeseen fault may quote a configuration."""
+    if isinstance(error, (MtlsError, OSError)):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"An unforeseen {type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"

@@ -50,7 +50,7 @@ class Prover:
     def sessions(self, probes: Sequence[Probe], directory: str) -> Sessions:
         """TLS sessions of the good client as they are now, by the key of the probe that will offer them.
 
-        None where nginx gave it none; no entry where it was not let in, since its session would prove nothing.
+        None where nginx gave it none; no entry where it was not let in: that session proves nothing.
         """
         found: Sessions = {}
         for probe in probes:

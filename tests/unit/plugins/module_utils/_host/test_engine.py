@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -305,6 +306,101 @@ def test_a_release_that_is_not_proven_is_taken_back(world: World, first_install:
     if not first_install:
         assert tree(world) == before
         assert {row["verdict"] for row in outcome.restored} == {"ok"}
+
+
+def told_to_end(number: int) -> Callable[[Probe, str], Answer]:
+    """Answers of a proof in the midst of which the run is told to end."""
+
+    def answer(_probe: Probe, serves: str) -> Answer:
+        os.kill(os.getpid(), number)
+        return Answer("done", 200, serves)
+
+    return answer
+
+
+def a_bug(error: Exception) -> Callable[[Probe, str], Answer]:
+    def answer(_probe: Probe, _serves: str) -> Answer:
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (a_bug(ValueError("SECRET")), "ValueError in test_engine.py"),
+        (a_bug(UnicodeDecodeError("utf-8", b"SECRET", 0, 1, "x")), "UnicodeDecodeError in test_engine.py"),
+        (a_bug(RecursionError()), "RecursionError"),
+        (a_bug(OSError(5, "Input/output error")), "Input/output error"),
+        (told_to_end(signal.SIGTERM), "SIGTERM"),
+        (told_to_end(signal.SIGINT), "SIGINT"),
+    ],
+)
+def test_whatever_happens_after_the_switch_is_taken_back(
+    world: World, answers: Callable[[Probe, str], Answer], words: str
+) -> None:
+    origin = apply(world, parts()).release
+    before = tree(world)
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+
+    def answer(probe: Probe, serves: str) -> Answer:
+        return Answer("done", 200, serves) if serves == origin else answers(probe, serves)
+
+    world.answers = answer
+    error, outcome = failing(world, parts("deny all;"))
+    assert words in error.message
+    assert "SECRET" not in str(error)
+    assert (outcome.state, outcome.release, world.serves) == ("rolled_back", origin, origin)
+    assert tree(world) == before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == handlers
+
+
+def test_a_second_signal_does_not_stop_the_way_back(world: World) -> None:
+    origin = apply(world, parts()).release
+    begun, tell = world.reloads, told_to_end(signal.SIGTERM)
+    world.answers = lambda probe, serves: (
+        tell(probe, serves) if world.reloads > begun else Answer("done", 200, serves)
+    )
+    error, outcome = failing(world, parts("deny all;"))
+    assert "SIGTERM" in error.message
+    assert (outcome.state, world.serves) == ("rolled_back", origin)
+    assert {row["verdict"] for row in outcome.restored} == {"ok"}
+
+
+def test_a_setting_that_cannot_be_undone_does_not_stop_the_way_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = apply(world, parts()).release
+
+    def undo() -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(world, "shutdown_timeout", lambda _dump, _wanted: lambda: undo)
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    error, outcome = failing(world, parts("deny all;"))
+    assert "is not proven" in error.message
+    assert (outcome.state, world.serves) == ("rolled_back", origin)
+
+
+def test_a_way_back_that_fails_tells_both_stories(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = apply(world, parts()).release
+    world.answers = lambda probe, serves: Answer("done", 200, "OTHER")
+
+    def master() -> Any:
+        if world.store.current() == origin and world.reloads > 1:
+            raise MtlsError("Workers of a dead nginx master still serve.", "nginx.pid")
+        return SimpleNamespace(pid=1)
+
+    monkeypatch.setattr(world, "master", master)
+    error, outcome = failing(world, parts("deny all;"))
+    assert "is not proven" in error.message
+    assert "Workers of a dead nginx master" in error.remedy
+    assert world.store.current() == origin
+    state = world.store.state()
+    assert state is not None
+    # The next run finishes what this one could not.
+    assert state.step == "rolling_back"
+    assert outcome.state == "rolled_back"
 
 
 def test_a_reload_that_nginx_refuses_is_taken_back(world: World) -> None:
