@@ -4,7 +4,7 @@
 """What examples/fleet/README.md tells a user to put into pki/: fleet_pki.py FOLDER VAULT_PASSWORD_FILE
 
 
-CN=Servers,O=Shop -> a1 a2 a3 (serverAuth, orders.example.internal)
+CN=Servers,O=Shop -> a1 a2 a3 (serverAuth, orders.example.internal; a3 also reports…)
 CN=Clients,O=Shop -> b1..b5, b5-billing, probe (clientAuth); b3 has the serial 1f, b2's key a passphrase
                   -> revoked (in clients-ca.crl), uninvited (in no allowlist): for the tests only
 """
@@ -18,6 +18,8 @@ from pathlib import Path
 from pki import CLIENT, SERVER, Authority, write_private
 
 NAME = "orders.example.internal"
+# Of the second site of a3.
+SECOND_NAME = "reports.example.internal"
 # One letter: Ansible's masking of so short a secret would garble every result that holds it.
 PASSPHRASE = b"a"
 
@@ -26,8 +28,8 @@ def make(folder: Path) -> None:
     servers, clients = Authority.make("CN=Servers,O=Shop"), Authority.make("CN=Clients,O=Shop")
     (folder / "servers-ca.pem").write_bytes(servers.pem())
     (folder / "clients-ca.pem").write_bytes(clients.pem())
-    for host in ("a1", "a2", "a3"):
-        servers.leaf(folder / host, f"CN={NAME},O=Shop", SERVER, names=(NAME,))
+    for host, more in (("a1", ()), ("a2", ()), ("a3", (SECOND_NAME,))):
+        servers.leaf(folder / host, f"CN={NAME},O=Shop", SERVER, names=(NAME, *more))
     for name in ("b1", "b4", "b5", "b5-billing", "probe", "uninvited"):
         clients.leaf(folder / name, f"CN={name},O=Shop", CLIENT)
     clients.leaf(folder / "b2", "CN=b2,O=Shop", CLIENT, passphrase=PASSPHRASE)

@@ -42,6 +42,7 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_PER_HOST = 8
 CONNECTIONS = ("podman", "ssh")
 START_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 60
 
 if "CONTAINERS_CONF" not in os.environ and not (CGROUP / "cgroup.controllers").exists():
     os.environ["CONTAINERS_CONF"] = str(ROOT / ".config" / "containers.conf")
@@ -208,10 +209,15 @@ def down(lab: str | None) -> None:
         filters += ["--filter", f"label=mutual_tls.lab={lab}"]
         networks &= {f"{PREFIX}-{lab}"}
     containers = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
-    if containers:
-        podman("rm", "--force", "--volumes", "--time=1", *containers)
+    left, until = containers, time.monotonic() + STOP_TIMEOUT_S
+    # podman stops at the first container that something else is still busy with, and leaves the rest.
+    while left and time.monotonic() < until:
+        podman("rm", "--force", "--ignore", "--volumes", "--time=1", *left, check=False)
+        left = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
+    if left:
+        fail(f"podman does not remove {', '.join(left)}; see: podman rm --force {left[0]}")
     for network in networks:
-        podman("network", "rm", network)
+        podman("network", "rm", "--force", network)
     say(f"removed {len(containers)} hosts, {len(networks)} networks")
 
 

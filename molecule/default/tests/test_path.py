@@ -108,6 +108,15 @@ def test_b_listens_on_loopback_only(ask):
     assert "refused" in ask("stranger", host=B, port=8080, tls=False)["error"]
 
 
+def test_listeners(a1, b1):
+    for address in ("0.0.0.0", "::"):
+        assert a1.socket(f"tcp://{address}:443").is_listening
+    assert b1.socket("tcp://127.0.0.1:8080").is_listening
+    for address in ("0.0.0.0", "::"):
+        assert not b1.socket(f"tcp://{address}:8080").is_listening
+        assert not b1.socket(f"tcp://{address}:443").is_listening
+
+
 def test_the_served_certificate_is_the_file(ask, a1, certificate):
     file = certificate(a1, f"{LIVE}/server/credentials/server/fullchain.pem")
     for host in ("stranger", "a1"):

@@ -147,6 +147,25 @@ def test_elsewhere_the_default_server_is_ours(lab, server):
         ].lower().replace("_", " ")
 
 
+def test_a_second_site_of_other_settings(lab, outsiders):
+    pair = {"certificate": f"{CLIENT}/fullchain.pem", "key": f"{CLIENT}/privkey.pem"}
+    site = {"host": "a3", "port": 8443, "sni": fleet_pki.SECOND_NAME}
+    forged = {"X-Client-Name": "CN=admin", "X-SSL-Client-S-DN": "CN=admin", "X_Client_Name": "CN=admin"}
+    headers = headers_at_the_backend(answer := lab.ask("b1", **site, **pair, path="/x", headers=forged))
+    assert json.loads(answer["body"])["path"] == "/reports/x"
+    assert headers["x-client-name"] == ["CN=b1,O=Shop"]
+    assert headers["x-client-cert"][0].startswith("-----BEGIN%20CERTIFICATE-----")
+    assert not {"x-ssl-client-s-dn", "x-ssl-client-serial", "x_client_name"} & set(headers)
+    assert "error" in lab.ask("b1", **site, **pair, version="TLSv1_2")
+    assert lab.ask("b1", **site, **pair, path="/extra")["body"] == "extra SUCCESS"
+    # Who is not on this site's allowlist gets no further in the user's own location, either.
+    for path in ("/", "/extra", "/.probe"):
+        assert lab.ask("b1", **site, **outsiders["uninvited"], path=path)["status"] == 403
+        assert lab.ask("b2", **site, **pair, path=path)["status"] == 403
+    assert lab.ask("b2", host="a3", sni=NAME, **pair)["status"] == 200
+    assert lab.ask("b1", host="a3", sni=NAME, http_host=fleet_pki.SECOND_NAME, **pair)["status"] == 421
+
+
 def test_the_ca_is_asked_for_and_not_its_leaves(lab):
     shown = lab.connect("b1").run("openssl s_client -connect a1:443 -servername %s </dev/null", NAME).stdout
     assert "CN = Clients" in shown or "CN=Clients" in shown

@@ -325,3 +325,13 @@ def test_directives_that_this_nginx_does_not_know_are_left_out(rendered):
     for version, expected in (("1.22.1", False), ("1.30.6", True)):
         for block in [*rendered[version]["sites"], *rendered[version]["proxy"]["listeners"]]:
             assert ("keepalive_min_timeout 10s;" in block["content"]) is expected
+
+
+@pytest.mark.parametrize(
+    "path", ["mtls_server/templates/sites.json.j2", "mtls_proxy/templates/blocks.json.j2"]
+)
+def test_text_stays_text_on_ansible_core_2_18(path):
+    """There a template's output that begins with [ or { becomes a list or dict before from_json sees it."""
+    comment, rest = (ROOT / "roles" / path).read_text().split("#}\n", 1)
+    assert comment.startswith("{#")
+    assert rest.startswith("\n")
