@@ -283,7 +283,7 @@ def _settings(spec: Mapping[str, Any], before: Mapping[str, bytes], depth: Optio
     kept = settings_of(before["tls.conf"].decode()) if "tls.conf" in before else None
     sessions = spec.get("sessions") or (kept.sessions if kept else "off")
     wanted = spec.get("verify_depth")
-    if wanted not in (None, "auto"):
+    if wanted is not None:
         return TlsSettings(int(wanted), sessions)
     if depth is None:
         # The trust is kept, so what was computed from it, or asked for beside it, is kept as well.

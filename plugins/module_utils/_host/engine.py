@@ -78,7 +78,8 @@ class Transaction(Call):
         store = self.ports.store
         store.drop_unfinished()
         fresh = not store.has_link() and not store.has_state()
-        recovery = recover(store.state(), store.current(), store.whole(), fresh)
+        found = store.state()
+        recovery = recover(found, store.current(), store.whole(), fresh)
         self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
         if recovery.reason:
             self.outcome.log.append(f"recovery: {recovery.reason}")
@@ -92,8 +93,10 @@ class Transaction(Call):
             store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE):
             store.switch(recovery.live)
-        if recovery.action in (Action.LAY_EMPTY, Action.COMMIT):
+        if recovery.action is Action.LAY_EMPTY:
             self._state("stable", recovery.origin, recovery.live)
+        if recovery.action is Action.COMMIT and found is not None:
+            self._state("stable", found.origin, found.target)
         if recovery.action is Action.ROLL_BACK:
             self._finish_rollback(recovery)
         return recovery
@@ -195,7 +198,7 @@ class Transaction(Call):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
         try:
             self._check(before, wanted)
-            baseline, sessions, asked = self._baseline(before, wanted, recovery.live, master)
+            baseline, sessions, asked = self._baseline(before, wanted, recovery, master)
             self._state("switched", origin, wanted.identity)
         except (MtlsError, OSError):
             if staged:
@@ -239,10 +242,12 @@ class Transaction(Call):
         }
 
     def _baseline(
-        self, before: release.Source, wanted: Wanted, live: str, master: Optional[Process]
+        self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
     ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
         """How the live release answers before the switch, and sessions of its good client."""
-        if master is None or live == release.EMPTY:
+        # What a release that nobody has proven fails is its own doing, not something that failed before.
+        live = recovery.live
+        if master is None or live == release.EMPTY or recovery.unproven:
             return {}, {}, []
         directory = self.ports.store.directory(live)
         with self.timed("baseline"):

@@ -180,6 +180,8 @@ class Host:
 
     def remove_include(self) -> None:
         os.unlink(self.include_file)
+        # What it includes goes next: after a power cut it must not be there without it.
+        files.fsync_directory(os.path.dirname(self.include_file))
 
     @staticmethod
     def _read(path: str) -> Optional[bytes]:

@@ -19,15 +19,32 @@ _STEP_S = 0.1
 @contextlib.contextmanager
 def locked(path: str, timeout_s: float) -> Iterator[None]:
     """Hold the lock of *path*, which is created when missing. Raises MtlsError after *timeout_s* seconds."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + timeout_s
+    descriptor = _open(path)
     try:
         _acquire(descriptor, path, timeout_s)
+        while not _is_there(descriptor, path):
+            # The holder before has taken everything off the host, the lock's file too.
+            os.close(descriptor)
+            descriptor = _open(path)
+            _acquire(descriptor, path, max(0.0, end - time.monotonic()))
         # The holder's pid is for people only; the lock itself is the kernel's.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _is_there(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(descriptor: int, path: str, timeout_s: float) -> None:

@@ -21,6 +21,7 @@ from .._core.errors import MtlsError
 
 _STEP_S = 0.01
 _SETTLE_S = 0.5
+_LOOKS, _LOOK_AGAIN_S = 5, 0.1
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ class Processes:
         for name in os.listdir(self._proc):
             if name.isdigit():
                 title = _read(f"{self._proc}/{name}/cmdline").replace("\0", " ").strip()
-                if title.startswith("nginx: ") and not self._in_container(name):
-                    yield Process(int(name), self._parent(name), title)
+                parent = self._parent(name)
+                # Without a parent it has ended since its title was read.
+                if parent and title.startswith("nginx: ") and not self._in_container(name):
+                    yield Process(int(name), parent, title)
 
     def _in_container(self, name: str) -> bool:
         # NSpid has one number for each pid namespace from here inwards (proc_pid_status(5)). The link ns/pid
@@ -85,8 +88,17 @@ class Processes:
     def master(self, pid_file: str) -> Optional[Process]:
         """The master that *pid_file* names, if that process is one.
 
-        Raises MtlsError for what we must not touch.
+        Raises MtlsError for what we must not touch. What is gone after a moment is none of it: a worker that
+        was just forked bears its master's title.
         """
+        for _look in range(_LOOKS - 1):
+            try:
+                return self._look(pid_file)
+            except MtlsError:
+                time.sleep(_LOOK_AGAIN_S)
+        return self._look(pid_file)
+
+    def _look(self, pid_file: str) -> Optional[Process]:
         processes = list(self.all())
         masters = {process.pid: process for process in processes if process.is_master}
         text = _read(pid_file).strip()

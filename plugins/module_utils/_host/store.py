@@ -19,6 +19,17 @@ from . import files
 _JSON_LIMIT = 1 << 20
 
 
+def _refuse_shared(path: str) -> None:
+    """Raises MtlsError where somebody else could put another release, or another link, in ours' place."""
+    found = os.stat(path)
+    if found.st_mode & 0o022 or found.st_uid not in (0, os.geteuid()):
+        raise MtlsError(
+            "Others than root may write to it, and nginx reads its configuration from there.",
+            path,
+            f"chown root {path} && chmod go-w {path}",
+        )
+
+
 class Store:
     """The base directory of one host. It decides nothing: what is whole or wanted is said by ``_core``."""
 
@@ -39,6 +50,8 @@ class Store:
             # Others may look at what is live (audit, monitoring); the releases themselves are root's.
             files.make_directory(self.base, 0o755)
             files.make_directory(self.releases, 0o700)
+            for path in (self.base, self.releases):
+                _refuse_shared(path)
         except OSError as error:
             raise MtlsError(
                 f"It cannot be created: {error.strerror}.", error.filename or self.base
@@ -68,14 +81,17 @@ class Store:
         )
 
     def stage(self, identity: str, source: Mapping[str, bytes], manifest: Mapping[str, Any]) -> bool:
-        """Write a release and give it its name; False where exactly it is there already.
+        """Write a release and give it its name; False where it is there already.
 
-        A directory of that name with other bytes is moved aside first: it is nobody's live release, the
-        caller has seen to that.
+        Where its own rendered texts were edited they are mended, each by one rename, since it may be the live
+        one. Where keys or texts as given are others it is nobody's live release (``recover`` has seen to
+        that), and is replaced.
         """
         wanted = release.render(source, self.directory(identity), identity)
         if os.path.lexists(self.directory(identity)):
-            if not release.differences(self.read(identity), self.directory(identity), identity):
+            found = self.read(identity)
+            if release.release_id(release.unrender(found)) == identity:
+                self.repair(identity, release.differences(found, self.directory(identity), identity))
                 return False
             files.remove_tree(self.directory(identity))
         temporary = f"{self.releases}/.new-{identity}-{os.getpid()}"
@@ -136,7 +152,8 @@ class Store:
             name = os.path.basename(os.readlink(self.link))
         except OSError:
             return None
-        return name if release.is_release_id(name) and os.path.isdir(self.directory(name)) else None
+        here = os.path.realpath(self.link) == os.path.realpath(self.directory(name))
+        return name if here and release.is_release_id(name) and os.path.isdir(self.directory(name)) else None
 
     def has_link(self) -> bool:
         return os.path.lexists(self.link)
@@ -153,7 +170,7 @@ class Store:
         try:
             with open(self._state_file, encoding="utf-8") as file:
                 return read_state(json.loads(file.read(_JSON_LIMIT)))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def has_state(self) -> bool:

@@ -136,6 +136,19 @@ def test_a_crl_comes_and_goes() -> None:
     assert "crl.pem" not in files(made({"server": {"credentials": [credential(crl=[])]}}, with_crl.source))
 
 
+def test_trust_without_depth_gives_the_same_again_and_again() -> None:
+    """As the roles send it: the trust each time, the depth never."""
+    part = {"server": {"credentials": [credential()], "sites": [SITE]}}
+    first = files(made(part))
+    live = made(part).source
+    for _run in range(2):
+        again = made(part, live)
+        assert files(again)["tls.conf"] == first["tls.conf"]
+        live = again.source
+    explicit = made({"server": {"credentials": [credential(verify_depth=5)], "sites": [SITE]}})
+    assert files(made(part, explicit.source))["tls.conf"] == first["tls.conf"]
+
+
 def test_an_explicit_depth_is_kept_with_the_trust() -> None:
     live = made({"server": {"credentials": [credential(verify_depth=5)], "sites": [SITE]}})
     kept = made({"server": {"credentials": [{"name": "server"}]}}, live.source)

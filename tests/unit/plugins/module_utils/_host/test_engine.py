@@ -27,6 +27,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
@@ -477,6 +478,32 @@ def test_after_a_failure_no_release_from_before_is_known(world: World) -> None:
     failing(world, parts("deny all;"))
     with pytest.raises(MtlsError, match="No release is known"):
         apply(world, {}, state="rolled_back")
+
+
+@pytest.mark.parametrize("state", ["stable", "proven"])
+def test_a_run_killed_after_its_proof_forgets_no_way_back(world: World, state: str) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    world.store.write_state(State(state, first, second))
+    assert apply(world, parts("deny all;")).previous == first
+    assert apply(world, {}, state="rolled_back").release == first
+
+
+def test_what_an_unproven_release_fails_is_not_taken_for_what_failed_before(world: World) -> None:
+    """A run was killed after its switch: what its release does wrong is that release's doing."""
+    origin = apply(world, parts()).release
+    wanted = apply(world, parts("deny all;")).release
+    world.store.write_state(State("reloaded", origin, wanted))
+    asked: list[str] = []
+
+    def answer(_probe: Probe, serves: str) -> Answer:
+        asked.append(serves)
+        return Answer("done", 200, serves)
+
+    world.answers = answer
+    apply(world, parts("deny all;"))
+    # The proof asks each probe once here; a baseline of the unproven release would ask it again.
+    assert asked == [wanted]
 
 
 def test_one_part_goes(world: World) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -51,6 +52,29 @@ def test_a_dead_holder_leaves_no_lock(tmp_path: Path, holder: subprocess.Popen[b
     holder.wait()
     with locked(str(tmp_path / "l"), 5):
         assert (tmp_path / "l").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_whose_file_is_gone_is_none(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
+    """The one before has taken everything off the host: who waited takes the lock of the new file."""
+    path = tmp_path / "l"
+
+    def leave() -> None:
+        path.unlink()
+        os.kill(holder.pid, signal.SIGKILL)
+
+    timer = threading.Timer(0.3, leave)
+    timer.start()
+    with locked(str(path), 5):
+        assert path.read_text() == f"{os.getpid()}\n"
+    timer.join()
+
+
+def test_a_link_in_the_locks_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("content")
+    os.symlink("other", tmp_path / "l")
+    with pytest.raises(OSError, match="symbolic links"), locked(str(tmp_path / "l"), 0):
+        pass
+    assert (tmp_path / "other").read_text() == "content"
 
 
 def test_it_is_free_afterwards(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class World:
 @pytest.fixture(name="world")
 def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(module, "_SETTLE_S", 0.05)
+    monkeypatch.setattr(module, "_LOOK_AGAIN_S", 0.001)
     world = World(tmp_path)
     world.add(10, MASTER, 1)
     world.add(11, WORKER, 10)
@@ -92,6 +93,26 @@ def test_orphaned_workers_are_a_finding(world: World) -> None:
         world.processes().master(str(world.pid_file))
     assert found.value.code == "nginx.orphan_workers"
     assert "11" in found.value.message
+
+
+def test_what_passes_in_an_instant_is_no_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was just forked bears its master's title; one that is ending may have lost its master."""
+    world.add(20, MASTER, 10)
+    monkeypatch.setattr(module.time, "sleep", lambda _seconds: world.add(20, WORKER, 10))
+    master = world.processes().master(str(world.pid_file))
+    assert master is not None
+    assert master.pid == 10
+
+
+def test_a_process_that_is_gone_between_two_reads_is_no_orphan(world: World) -> None:
+    (world.root / "11" / "stat").unlink()
+    assert world.processes().master(str(world.pid_file)) is not None
+    assert world.processes().workers(10)[0] == frozenset()
+
+
+def test_a_zombie_is_no_worker(world: World) -> None:
+    (world.root / "11" / "cmdline").write_bytes(b"")
+    assert world.processes().workers(10)[0] == frozenset()
 
 
 def test_orphans_that_end_by_themselves_are_none(world: World) -> None:

@@ -47,8 +47,13 @@ def test_what_is_there_already_is_compared_not_trusted(store: Store) -> None:
     assert not store.stage(ID, SOURCE, {"another": "manifest"})
     assert path(store).stat().st_ino == inode
     path(store, "server/sites/a.conf").write_text("edited")
-    assert store.stage(ID, SOURCE, {})
+    # It may be the live release: its directory must not be gone for an instant.
+    assert not store.stage(ID, SOURCE, {})
+    assert path(store).stat().st_ino == inode
     assert path(store, "server/sites/a.conf").read_text() != "edited"
+    path(store, "server/credentials/s/privkey.pem").write_bytes(b"OTHER")
+    assert store.stage(ID, SOURCE, {})
+    assert store.whole() == {ID}
 
 
 def test_a_release_with_other_bytes_is_not_whole(store: Store) -> None:
@@ -95,6 +100,45 @@ def test_a_link_to_something_else_is_no_release(store: Store, target: str) -> No
     assert store.current() is None
 
 
+def test_a_link_to_a_release_of_the_same_id_elsewhere_is_none(store: Store, tmp_path: Path) -> None:
+    store.stage(ID, SOURCE, {})
+    (tmp_path / ID).mkdir()
+    os.symlink(f"{tmp_path}/{ID}", store.link)
+    assert store.current() is None
+    os.unlink(store.link)
+    os.symlink(store.directory(ID), store.link)
+    assert store.current() == ID
+
+
+@pytest.mark.parametrize("which", ["base", "releases"])
+def test_a_directory_that_others_may_write_to_is_refused(store: Store, which: str) -> None:
+    store.create()
+    os.chmod(getattr(store, which), 0o777)
+    with pytest.raises(MtlsError, match="chmod go-w"):
+        store.create()
+    os.chmod(getattr(store, which), 0o750)
+    store.create()
+
+
+def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = Store(str(tmp_path / "mtls"))
+        store.create()
+        store.stage(ID, SOURCE, {})
+        store.write_state(State("stable", "empty", ID))
+    finally:
+        os.umask(before)
+    found = {str(one.relative_to(tmp_path)): stat.S_IMODE(one.stat().st_mode) for one in tmp_path.rglob("*")}
+    folders = {name: mode for name, mode in found.items() if (tmp_path / name).is_dir()}
+    assert folders.pop("mtls") == 0o755
+    assert set(folders.values()) == {0o700}
+    assert [name for name, mode in found.items() if mode == 0o600] == [
+        f"mtls/releases/{ID}/server/credentials/s/privkey.pem"
+    ]
+    assert {mode for name, mode in found.items() if name not in folders and name != "mtls"} == {0o600, 0o644}
+
+
 def test_a_directory_in_the_links_place_is_refused(store: Store) -> None:
     os.mkdir(store.link)
     with pytest.raises(MtlsError, match="not a link"):
@@ -108,7 +152,7 @@ def test_the_state(store: Store) -> None:
     assert store.state() == state
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"step": "stable"}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"step": "stable"}', "\xff", "[" * 100000])
 def test_a_torn_state_is_none_but_there(store: Store, text: str) -> None:
     Path(store.base, "state.json").write_text(text, encoding="latin-1")
     assert (store.state(), store.has_state()) == (None, True)
