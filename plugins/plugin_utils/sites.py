@@ -9,12 +9,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import parse
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context, check_names, choose
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import fill, role_options
 
 #: Connections that each worker keeps for `keepalive: auto`; too few are as bad as none (measured).
 KEEPALIVE = 64
+
+#: What the template and tls.conf say for each server block. Some may be repeated, and then the last one wins
+#: in silence; with another name or socket the proof would ask the wrong one.
+_OURS = frozenset(
+    "listen server_name ssl_certificate ssl_certificate_key ssl_ciphers ssl_client_certificate ssl_crl"
+    " ssl_password_file ssl_prefer_server_ciphers ssl_protocols ssl_reject_handshake ssl_session_cache"
+    " ssl_session_ticket_key ssl_session_tickets ssl_trusted_certificate ssl_verify_client"
+    " ssl_verify_depth".split()
+)
 
 
 def build_sites(values: Mapping[str, Any], names: list[str], context: Context) -> list[dict[str, Any]]:
@@ -75,9 +85,26 @@ def _site(site: dict[str, Any], place: str, names: list[str], context: Context) 
         "tls_profile": site["tls_profile"],
         "proxy_protocol": site["proxy_protocol"],
         "probe_path": probe_path,
-        "extra_server": site["extra_server"],
-        "extra_location": site["extra_location"],
+        "extra_server": _extra(site["extra_server"], f"{place}.extra_server", context),
+        "extra_location": _extra(site["extra_location"], f"{place}.extra_location", context),
     }
+
+
+def _extra(text: str, place: str, context: Context) -> str:
+    """Lines for inside a block: balanced by themselves, so that they cannot leave it, and none of ours."""
+    try:
+        directives = parse(text, place)
+    except MtlsError as error:
+        context.problems.add(error.place, error.message, error.remedy)
+        return ""
+    for one in directives:
+        if one.name in _OURS:
+            context.problems.add(
+                one.place,
+                f"'{one.name}' is set by this collection.",
+                "Take it out; the options of the site and its credential decide.",
+            )
+    return text
 
 
 def _backend(value: Any, place: str, context: Context) -> dict[str, Any]:

@@ -274,6 +274,16 @@ def test_extra_directives_stand_where_they_were_asked_for(blocks):
     ] == "proxy_read_timeout"
 
 
+def test_a_location_among_the_extra_lines_inherits_what_the_backend_is_told(blocks):
+    """Else a client's forged identity headers would pass through it."""
+    (server,) = find(blocks["extra"], "server")[-1:]
+    main = find(blocks["extra"], "location", "/")[0]
+    inherited = proxied_headers(server)
+    assert inherited == {n: v for n, v in proxied_headers(main).items() if n != "Connection"}
+    assert inherited["X-SSL-Client-Cert"] == ""
+    assert not proxied_headers(find(blocks["plain"], "server")[-1])
+
+
 def test_proxy_protocol(blocks):
     assert find(blocks["proxied"], "listen")[0]["args"] == ["127.0.0.1:8443", "ssl", "proxy_protocol"]
     assert find(blocks["proxied"], "server_name")[0]["args"] == SITES[-1]["server_names"]
