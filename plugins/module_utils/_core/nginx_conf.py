@@ -158,7 +158,7 @@ def parse(text: str, file: str = "") -> tuple[Directive, ...]:
     if len(stack) > 1 or words:
         last = words[0] if words else (stack[-1][1] or [Token("", 0)])[0]
         raise MtlsError(
-            f"'{last.text}' is not ended.",
+            "This directive or block is not ended.",
             f"{file}:{last.line}",
             "End it with ';' or close its block with '}'.",
         )
@@ -187,6 +187,7 @@ class Dump:
     """The files of ``nginx -T`` in the order nginx opened them; the first one is the main file."""
 
     files: dict[str, str] = field(default_factory=dict)
+    _tree: Optional[tuple[Directive, ...]] = field(default=None, repr=False, compare=False)
 
     @property
     def main(self) -> str:
@@ -203,7 +204,9 @@ class Dump:
 
     def tree(self) -> tuple[Directive, ...]:
         """Everything in one tree, each include replaced by what it brought in, in nginx's order."""
-        return tuple(self._read(self.main, ())) if self.files else ()
+        if self._tree is None:
+            self._tree = tuple(self._read(self.main, ())) if self.files else ()
+        return self._tree
 
     def _read(self, file: str, above: tuple[str, ...]) -> Iterator[Directive]:
         if file in above:

@@ -18,6 +18,7 @@ from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
 from .._core.intent import Intent, refuse_older_trust, rollback_target
 from .._core.nginx_conf import Dump
+from .._core.transaction import Action, Recovery, recover
 from . import shadow
 from .host import Host, Service, expected_files
 from .prover import Prover
@@ -110,6 +111,19 @@ class Call:
         finally:
             spent = self.outcome.seconds.get(step, 0.0) + time.monotonic() - begin
             self.outcome.seconds[step] = round(spent, 3)
+
+    def recovery(self) -> Recovery:
+        """What a run does first on this host as it is. Raises MtlsError where there is no way."""
+        store = self.ports.store
+        fresh = not store.has_link() and not store.has_state()
+        found = recover(store.state(), store.current(), store.whole(), fresh)
+        if found.action is Action.REFUSE:
+            raise MtlsError(
+                f"{found.reason}.",
+                store.base,
+                f"Put a whole release below {store.releases} and let current name it; nothing was deleted.",
+            )
+        return found
 
     def want(self, intent: Intent, live_id: str, dump: Optional[Dump], planning: bool) -> Wanted:
         """The wanted release. Raises MtlsError for what is wrong with the options or the files they name."""

@@ -18,7 +18,7 @@ from .._core import changes, proof, proof_plan, release
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
-from .._core.transaction import Action, Recovery, State, recover, removable
+from .._core.transaction import Action, Recovery, State, removable
 from .call import Call, Outcome, Wanted
 from .lock import locked
 from .nginx import ErrorLog
@@ -77,18 +77,11 @@ class Transaction(Call):
     def _recover(self) -> Recovery:
         store = self.ports.store
         store.drop_unfinished()
-        fresh = not store.has_link() and not store.has_state()
         found = store.state()
-        recovery = recover(found, store.current(), store.whole(), fresh)
+        recovery = self.recovery()
         self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
         if recovery.reason:
             self.outcome.log.append(f"recovery: {recovery.reason}")
-        if recovery.action is Action.REFUSE:
-            raise MtlsError(
-                f"{recovery.reason}.",
-                store.base,
-                f"Put a whole release below {store.releases} and let current name it; nothing was deleted.",
-            )
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE) and recovery.live == release.EMPTY:
             store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE):
@@ -183,6 +176,12 @@ class Transaction(Call):
 
     def _report(self, rows: Sequence[proof.Row], wanted: Wanted) -> None:
         self.outcome.proof = [row.to_dict() for row in rows]
+        still = [row for row in rows if row.verdict == proof.WAS_FAILING]
+        self.outcome.warnings += [
+            f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
+            f"{row.probe.target}: {row.got}. {proof.remedy(row)}"
+            for row in still[:1]
+        ]
         self.outcome.positive = proof.positive(rows)
         master = self.ports.host.master()
         self.outcome.draining_workers = len(self.ports.host.processes.workers(master.pid)[1]) if master else 0

@@ -7,6 +7,7 @@ us."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -107,7 +108,9 @@ class Host:
 
     def judge_dump(self, dump: Dump, expected: list[str]) -> None:
         """Raises MtlsError where the dump is not of the release under test: blind tests pass as well."""
-        absolute = [name for name, text in dump.files.items() if f"{self.base}/current/" in _includes(text)]
+        absolute = [
+            one.file for one in _includes(dump.tree()) if one.args[0].startswith(f"{self.base}/current/")
+        ]
         if absolute:
             raise MtlsError(
                 f"It includes {self.base}/current by an absolute path, so no test sees another release.",
@@ -144,6 +147,10 @@ class Host:
                 self._pid_file = os.path.join(prefix, item.args[0])
             if item.name == "error_log" and item.args and item.args[0].startswith("/"):
                 self._error_log = item.args[0]
+
+    def as_if_included(self, dump: Dump) -> Dump:
+        """The dump as it will be once ``write_include`` was there: it decides which server is first."""
+        return Dump({**dump.files, self.include_file: f"include {self.include};\n"})
 
     def users(self, dump: Dump) -> list[UserServer]:
         return user_servers(dump.tree(), self.include)
@@ -232,9 +239,12 @@ class Host:
         return os.path.isdir(folder) and f"{folder}/*.conf" in patterns
 
 
-def _includes(text: str) -> str:
-    """The include lines of a file, without comments, in one string."""
-    return "\n".join(line for line in text.splitlines() if line.strip().startswith("include"))
+def _includes(tree: tuple[Directive, ...]) -> Iterator[Directive]:
+    """All include directives of a tree, at any depth."""
+    for item in tree:
+        if item.name == "include" and item.args and item.block is None:
+            yield item
+        yield from _includes(item.block or ())
 
 
 def expected_files(base: str, directory: str, source: release.Source) -> list[str]:

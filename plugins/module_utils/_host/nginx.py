@@ -20,6 +20,7 @@ from typing import Callable, Optional
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Dump, read_dump
 
+_LINES = 5
 Run = Callable[[list[str], float], "Finished"]
 _LINE = re.compile(r"^(?:nginx: )?\[(emerg|alert|crit|error|warn)\]|\[(emerg|alert|crit)\]")
 
@@ -108,7 +109,10 @@ class Nginx:
             with contextlib.suppress(OSError):
                 if os.path.getsize(pid_file) == 0:
                     os.unlink(pid_file)
-        lines = own_lines(done.err) or ([done.err.strip()[:300]] if done.code and done.err.strip() else [])
+        said = own_lines(done.err)
+        # Hundreds of warnings are usual where many have a hand in the configuration.
+        lines = [line for line in said if "[warn]" not in line][:_LINES] or said[:_LINES]
+        lines = lines or ([done.err.strip()[:300]] if done.code and done.err.strip() else [])
         wanted = read_dump(done.out) if dump and done.code == 0 else None
         return Verdict(done.code == 0, lines, done.seconds, wanted)
 

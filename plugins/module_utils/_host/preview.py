@@ -13,6 +13,7 @@ from typing import Optional
 from .._core import release
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
+from .._core.transaction import Action, Recovery
 from . import files, shadow
 from .call import Call, Outcome, Wanted
 from .host import Host
@@ -24,15 +25,18 @@ class Preview(Call):
     def show(self, intent: Intent) -> Outcome:
         """What ``apply`` would do, with nothing written below the configuration; a real fault is raised as
         there."""
-        store, host, outcome = self.ports.store, self.ports.host, self.outcome
-        live_id = store.current() or release.EMPTY
+        host, outcome = self.ports.host, self.outcome
+        recovery = self.recovery()
+        live_id = recovery.live
         with contextlib.ExitStack() as stack:
             scratch = stack.enter_context(shadow.scratch(self.ports.scratch))
             dump = self._preview_dump(scratch)
             wanted = self.want(intent, live_id, dump, planning=True)
             outcome.previous = outcome.release = live_id
             outcome.state = "stable"
-            if wanted.desired.waiting or wanted.identity != live_id or intent.takes_all:
+            mended = self._mended(recovery)
+            outcome.plan += mended
+            if wanted.desired.waiting or wanted.identity != live_id or intent.takes_all or mended:
                 outcome.changed = True
                 outcome.release = wanted.identity if not wanted.desired.waiting else ""
                 outcome.state = "checked"
@@ -49,6 +53,16 @@ class Preview(Call):
                 outcome.plan.append("worker_shutdown_timeout is to be set.")
         return outcome
 
+    def _mended(self, recovery: Recovery) -> list[str]:
+        """What a run would mend before its own work, in sentences."""
+        store, live = self.ports.store, recovery.live
+        plan = [f"{recovery.reason}: it is mended first."] if recovery.unproven else []
+        plan += [f"{recovery.reason}."] if recovery.action is Action.ROLL_BACK else []
+        damaged = (
+            release.differences(store.read(live), store.directory(live), live) if store.has_link() else []
+        )
+        return plan + ([f"Written again in release {live}: {', '.join(damaged)}."] if damaged else [])
+
     def _preview_dump(self, scratch: str) -> Optional[Dump]:
         host = self.ports.host
         if host.master() is None:
@@ -59,7 +73,7 @@ class Preview(Call):
                 f"{host.include_file} does not exist yet: the release is tested when it does."
             )
             tested = host.nginx.test(dump=True)
-            return tested.dump
+            return host.as_if_included(tested.dump) if tested.dump else None
         empty = f"{scratch}/empty"
         files.write_tree(empty, release.render(release.empty_source(), empty, release.EMPTY))
         return host.configuration_without_us(empty)

@@ -141,6 +141,13 @@ def test_what_is_not_whole_is_named_with_its_line(text: str, line: int) -> None:
     assert found.value.remedy
 
 
+@pytest.mark.parametrize("text", ["SECRET", "SECRET {", '"SECRET', "a ${SECRET", "SECRET }", "a { SECRET }"])
+def test_a_fault_does_not_quote_what_may_be_somebodys_secret(text: str) -> None:
+    with pytest.raises(MtlsError) as found:
+        parse(text, "/etc/nginx/nginx.conf")
+    assert "SECRET" not in str(found.value)
+
+
 DUMP = """nginx: the configuration file /etc/nginx/nginx.conf syntax is ok
 # configuration file /etc/nginx/nginx.conf:
 events { }

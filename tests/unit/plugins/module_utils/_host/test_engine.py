@@ -113,6 +113,9 @@ class World:
     def users(self, _dump: Dump) -> list[Any]:
         return []
 
+    def as_if_included(self, dump: Dump) -> Dump:
+        return dump
+
     def shutdown_timeout(self, _dump: Dump, _wanted: str) -> None:
         return None
 
@@ -602,6 +605,61 @@ def test_killed_during_the_first_install(tmp_path: Path) -> None:
             assert count > 10
             return
     raise AssertionError("the install never came to an end")
+
+
+def preview(world: World, wanted: Mapping[str, Any]) -> Outcome:
+    return Preview(ports(world), Options()).show(Intent(parts=wanted))
+
+
+def test_check_mode_tells_what_a_killed_run_left(world: World, tmp_path: Path) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    assert not preview(world, parts("deny all;")).changed
+    world.store.write_state(State("switched", first, second))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    found = preview(world, parts("deny all;"))
+    assert (found.changed, found.release) == (True, second)
+    assert any("a run stopped at 'switched'" in line for line in found.plan)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_check_mode_tells_an_edited_file(world: World) -> None:
+    first = apply(world, parts())
+    Path(world.store.directory(first.release), "proxy/listeners/1.conf").write_text("edited")
+    found = preview(world, parts())
+    assert found.changed
+    assert any("listeners/1.conf" in line for line in found.plan)
+    assert apply(world, parts()).changed
+
+
+def test_check_mode_refuses_what_a_run_would(world: World) -> None:
+    first = apply(world, parts())
+    Path(world.store.directory(first.release), "proxy/listeners/1.conf.in").write_bytes(b"\xff")
+    with pytest.raises(MtlsError, match="nothing was deleted"):
+        preview(world, parts())
+    with pytest.raises(MtlsError, match="nothing was deleted"):
+        apply(world, parts())
+
+
+def test_what_goes_on_failing_is_a_warning(world: World) -> None:
+    apply(world, parts())
+    text = "location = /.mtls/probe/r { include @MTLS_RELEASE@/x; proxy_pass https://u/p; }"
+    world.answers = lambda probe, serves: Answer(
+        "done", 200 if probe.kind == "release served" else 502, serves
+    )
+    failing(world, parts(text))
+    world.answers = None
+    assert apply(world, parts()).warnings == []
+    rows = [
+        judge(
+            Probe("route", "proxy", "r", "c", "127.0.0.1", 80, "200", want_status=(200,)),
+            [Answer("done", 502)],
+        )
+    ]
+    world.rows = lambda *_arguments: list(rows)  # type: ignore[assignment,method-assign]
+    (warning,) = apply(world, parts()).warnings
+    assert "route" in warning
+    assert "502" in warning
 
 
 def test_check_mode_of_leaving_altogether(world: World, tmp_path: Path) -> None:

@@ -121,9 +121,25 @@ def judged(etc: Etc, text: str, expected: list[str]) -> str:
 def test_a_blind_test_is_seen(etc: Etc) -> None:
     assert judged(etc, f"include {etc.root}/mtls/current/mtls.conf;", []) == "include.absolute"
     assert judged(etc, f"# include {etc.root}/mtls/current/mtls.conf;", []) == ""
+    assert judged(etc, f'http {{ include "{etc.root}/mtls/current/mtls.conf"; }}', []) == "include.absolute"
     assert judged(etc, "include mtls/current/mtls.conf;", []) == ""
     assert judged(etc, "", [f"{etc.root}/mtls/current/mtls.conf"]) == "include.missing"
     assert judged(etc, "", [f"{etc.root}/nginx.conf"]) == ""
+
+
+def test_where_the_include_will_stand(etc: Etc) -> None:
+    """Check mode before the first run: a block in sites-enabled comes behind conf.d and governs nothing."""
+    entry = "http { include conf.d/*.conf; include sites-enabled/*; }"
+    text = {
+        "nginx.conf": entry,
+        "conf.d/a.conf": "server { listen 1; }",
+        "conf.d/z.conf": "server { listen 2; }",
+    }
+    text["sites-enabled/own"] = "server { listen 443 ssl; }"
+    dump = read_dump("".join(f"# configuration file {etc.root}/{n}:\n{t}\n" for n, t in text.items()))
+    host = etc.host()
+    users = host.users(host.as_if_included(dump))
+    assert [user.before for user in users] == [True, False, False]
 
 
 def test_files_that_a_dump_must_name() -> None:

@@ -81,6 +81,12 @@ def test_a_bad_one_gives_lines_and_no_dump() -> None:
     assert found.lines == ["nginx: [emerg] unknown directive"]  # type: ignore[attr-defined]
 
 
+def test_a_refusal_is_told_before_and_without_many_warnings() -> None:
+    err = "nginx: [warn] conflicting server name\n" * 500 + "nginx: [emerg] bad\n"
+    assert verdict_of(1, "", err).lines == ["nginx: [emerg] bad"]  # type: ignore[attr-defined]
+    assert len(verdict_of(1, "", "nginx: [emerg] bad\n" * 500).lines) == 5  # type: ignore[attr-defined]
+
+
 def test_the_empty_pid_file_of_a_test_goes(tmp_path: Path) -> None:
     pid = tmp_path / "nginx.pid"
 

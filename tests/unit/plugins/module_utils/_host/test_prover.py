@@ -100,6 +100,29 @@ def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
     assert (targets[0].verify_hostname, targets[1].verify_hostname, targets[1].cafile) == (True, False, "")
 
 
+@pytest.mark.parametrize(
+    ("seen", "asked"),
+    [
+        (Observation(phase="connect", error="no end within 7 s"), 1),
+        (Observation(phase="handshake", error="no end within 7 s"), 1),
+        (Observation(phase="response", error="no end within 7 s"), 2),
+        (Observation(phase="connect", error="refused"), 4),
+        (Observation(phase="done", status=200), 4),
+    ],
+)
+def test_a_place_that_keeps_silent_is_not_waited_for_again(
+    directory: str, seen: Observation, asked: int
+) -> None:
+    """Many sites on an address that drops packets would take hours; a slow route speaks for no other."""
+    ask = Asked()
+    ask.seen = seen
+    questions = [probe(subject="a", rounds=2), probe(subject="b", rounds=2)]
+    rows = Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+    assert len(ask.questions) == asked
+    assert {row.verdict for row in rows} == ({"failed"} if seen.error else {rows[0].verdict})
+    assert Prover(ask, lambda: STRANGER, 7).rows([probe(port=444)], directory)
+
+
 def session_row(
     directory: str, before: dict[str, Any], after: dict[str, Any]
 ) -> tuple[list[tuple[Target, Identity | None, Any]], str]:
