@@ -327,6 +327,10 @@ def main():
             msg=f"private_ca_dir: {error.strerror}: {error.filename}. Run as the user who owns the directory,"
             " or set private_ca_become: true."
         )
+    except OSError as error:
+        module.fail_json(
+            msg=f"private_ca_dir: {error.strerror}: {error.filename}. Name another directory, or mend this one."
+        )
     module.exit_json(**result)
 
 

@@ -268,3 +268,9 @@ def test_a_directory_of_somebody_else(tmp_path: Path, run: Run, monkeypatch: pyt
     result = run(path=str(tmp_path))
     assert "private_ca_become: true" in result["msg"]
     assert str(tmp_path) in result["msg"]
+
+
+def test_a_file_in_place_of_the_directory(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "ca").touch()
+    result = run(path=str(tmp_path / "ca"))
+    assert result["msg"].startswith(f"private_ca_dir: Not a directory: {tmp_path / 'ca'}")
