@@ -255,8 +255,10 @@ def check_key(path, issuer, passphrase):
     try:
         found = key.read(data, passphrase, path)
     except MtlsError as error:
-        place = "private_ca_passphrase" if error.code == "pair.key_encrypted" else rules.PLACE
-        raise MtlsError(f"{path}: {error.message}", place, error.remedy, error.code) from None
+        place, remedy = rules.PLACE, error.remedy
+        if error.code == "pair.key_encrypted":
+            place, remedy = "private_ca_passphrase", "Set it to the passphrase that this key was made with."
+        raise MtlsError(f"{path}: {error.message}", place, remedy, error.code) from None
     fits = found.public_key_sha256 == issuer.facts.public_key_sha256
     rules.check_key(path, found.encrypted, bool(passphrase), fits)
 
@@ -329,7 +331,7 @@ def main():
         )
     except OSError as error:
         module.fail_json(
-            msg=f"private_ca_dir: {error.strerror}: {error.filename}. Name another directory, or mend this one."
+            msg=f"private_ca_dir: {error.strerror}: {error.filename}. Name another directory or mend it."
         )
     module.exit_json(**result)
 

@@ -159,6 +159,7 @@ def test_a_passphrase(tmp_path: Path, run: Run, has: str, given: str, message: s
     assert result.get("msg", "").startswith(message.format(key=f"{tmp_path}/generations/1/root.key"))
     assert result.get("failed", False) is bool(message)
     assert "a long passphrase" not in json.dumps(result)
+    assert "private_key_passphrase" not in json.dumps(result), "an option of other modules"
 
 
 def test_a_key_of_another_certificate(tmp_path: Path, run: Run) -> None:
