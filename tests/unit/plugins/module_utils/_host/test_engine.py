@@ -61,6 +61,7 @@ class World:
         self.enabled = True
         self.included = False
         self.refuses: Callable[[str], list[str]] = lambda release_id: []
+        self.refuses_live: Callable[[str], list[str]] = lambda release_id: []
         self.will_not_load: Callable[[str], bool] = lambda release_id: False
         self.answers: Callable[[Probe, str], Answer] | None = None
         self.reloads = 0
@@ -124,7 +125,8 @@ class World:
 
     def test_live(self) -> Verdict:
         self.step()
-        return Verdict(True, [], 0.0)
+        lines = self.refuses_live(self.store.current() or "")
+        return Verdict(not lines, lines, 0.0)
 
     def test_with(self, directory: str) -> Verdict:
         lines = self.refuses(os.path.basename(directory))
@@ -291,6 +293,87 @@ def test_what_nginx_refuses_is_not_switched_to(world: World) -> None:
     assert "[emerg] bad" in error.message
     assert (outcome.changed, outcome.release, outcome.log) == (False, first.release, ["[emerg] bad"])
     assert tree(world) == before
+
+
+def test_what_nginx_refuses_only_when_it_is_live_is_taken_back_without_a_reload(world: World) -> None:
+    origin = apply(world, parts()).release
+    served: list[str] = []
+    reload = world.reload
+
+    def spied(*arguments: Any) -> bool:
+        served.append(world.store.current() or "")
+        return reload(*arguments)
+
+    world.reload = spied  # type: ignore[method-assign]
+    world.refuses_live = lambda identity: [] if identity == origin else ["[emerg] live"]
+    error, outcome = failing(world, parts("deny all;"))
+    assert "[emerg] live" in error.message
+    assert (outcome.state, world.store.current()) == ("rolled_back", origin)
+    assert served == [origin], "nginx must never have been told to load the other one"
+
+
+def test_the_state_is_written_before_each_rename_of_the_link(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    write_state, switch = Store.write_state, Store.switch
+
+    def written(store: Store, state: State) -> None:
+        events.append(state.step)
+        write_state(store, state)
+
+    def switched(store: Store, identity: str) -> None:
+        events.append("link")
+        switch(store, identity)
+
+    first = apply(world, parts()).release
+    monkeypatch.setattr(Store, "write_state", written)
+    monkeypatch.setattr(Store, "switch", switched)
+    apply(world, parts("deny all;"))
+    assert events == ["switched", "link", "reloaded", "proven", "stable"]
+    events.clear()
+    second = world.store.current()
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == second else "OTHER")
+    failing(world, parts())
+    assert first != second
+    assert events == ["switched", "link", "reloaded", "rolling_back", "link", "rolled_back"]
+
+
+def test_a_test_that_did_not_read_the_release_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = apply(world, parts())
+
+    def judge_dump(_dump: Dump, expected: Sequence[str]) -> None:
+        if any(path.endswith("proxy/listeners/1.conf") for path in expected):
+            raise MtlsError("nginx does not read it.", code="include.missing")
+
+    monkeypatch.setattr(world, "judge_dump", judge_dump)
+    error, outcome = failing(world, parts("deny all;"))
+    assert error.code == "include.missing"
+    assert (outcome.changed, world.store.current()) == (False, first.release)
+
+
+ROUTE = """server { listen 127.0.0.1:8080; location = /.mtls/probe/r {
+    include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
+    proxy_ssl_name a.test; proxy_pass https://up/p; } }"""
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_a_changed_credential_whose_server_is_dead_is_not_switched_to(world: World, touched: bool) -> None:
+    source = {
+        "proxy/listeners/1.conf": ROUTE.encode(),
+        "proxy/routes/r.conf": b"upstream up { server a1:443; }",
+        "proxy/credentials/client/tls.conf": b"x",
+    }
+    world.answers = lambda probe, serves: Answer("connect", error="refused")
+    call = Transaction(ports(world), Options())
+    wanted: Any = SimpleNamespace(identity="0" * 16, source=source)
+    before = dict(source, **({"proxy/credentials/client/tls.conf": b"old"} if touched else {}))
+    if touched:
+        with pytest.raises(MtlsError, match="Nothing was switched"):
+            call._check(before, wanted)
+        assert call.outcome.state == "checked"
+    else:
+        call._check(before, wanted)
 
 
 @pytest.mark.parametrize("first_install", [True, False])

@@ -139,6 +139,42 @@ def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
     assert {mode for name, mode in found.items() if name not in folders and name != "mtls"} == {0o600, 0o644}
 
 
+@pytest.fixture(name="trace")
+def _trace(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each fsync and rename in its order, by the name of what it is done to."""
+    found: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def traced_fsync(descriptor: int) -> None:
+        found.append(f"fsync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+        fsync(descriptor)
+
+    def traced_rename(source: str, target: str) -> None:
+        found.append(f"rename {os.path.basename(target)}")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", traced_fsync)
+    monkeypatch.setattr(os, "rename", traced_rename)
+    return found
+
+
+def test_a_release_gets_its_name_when_all_of_it_lasts(store: Store, trace: list[str]) -> None:
+    store.stage(ID, SOURCE, {})
+    before, after = trace[: trace.index(f"rename {ID}")], trace[trace.index(f"rename {ID}") :]
+    written = list(Path(store.directory(ID)).rglob("*"))
+    assert {path.name for path in written} <= {line[len("fsync ") :] for line in before}
+    assert before[-1].startswith("fsync .new-"), "the directory itself comes last"
+    assert after == [f"rename {ID}", "fsync releases"]
+
+
+def test_the_link_and_the_state_last_once_they_are_written(store: Store, trace: list[str]) -> None:
+    store.switch(ID)
+    assert trace == ["rename current", "fsync mtls"]
+    trace.clear()
+    store.write_state(State("switched", "empty", ID))
+    assert trace == [f"fsync state.json.new-{os.getpid()}", "rename state.json", "fsync mtls"]
+
+
 def test_a_directory_in_the_links_place_is_refused(store: Store) -> None:
     os.mkdir(store.link)
     with pytest.raises(MtlsError, match="not a link"):
