@@ -40,7 +40,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("pair.key_mismatch", ERROR, "The private key does not belong to the certificate",
      "Give the key that the certificate was requested with, or have a new certificate issued for this key."),
     ("pair.key_encrypted", ERROR, "The private key is encrypted and cannot be opened",
-     "Give the key's passphrase: files.passphrase of a role's credential, private_key_passphrase* of a module."),
+     "Give its passphrase: files.passphrase of a role's credential, private_key_passphrase of a module."),
     ("pair.swapped_files", ERROR, "Certificate and private key are swapped",
      "Exchange the two files."),
     ("chain.missing_intermediate", ERROR, "The issuer's certificate is not in the chain",
