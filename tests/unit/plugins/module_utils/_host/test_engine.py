@@ -352,6 +352,23 @@ def test_a_test_that_did_not_read_the_release_is_none(world: World, monkeypatch:
     assert (outcome.changed, world.store.current()) == (False, first.release)
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_error_in_a_credential_stops_a_run_before_anything_is_staged(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: bool
+) -> None:
+    if installed:
+        apply(world, parts())
+    before = sorted(tmp_path.rglob("*"))
+
+    def refuse(_call: Transaction, _wanted: object) -> None:
+        raise MtlsError("no pair", code="pair.key_mismatch")
+
+    monkeypatch.setattr(Transaction, "refuse_errors", refuse)
+    error, _outcome = failing(world, parts("deny all;"))
+    assert error.code == "pair.key_mismatch"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 ROUTE = """server { listen 127.0.0.1:8080; location = /.mtls/probe/r {
     include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
     proxy_ssl_name a.test; proxy_pass https://up/p; } }"""
@@ -556,6 +573,23 @@ def test_a_way_back_that_does_not_exist(world: World, given: dict[str, Any], wor
     apply(world, parts())
     with pytest.raises(MtlsError, match=words):
         Transaction(ports(world), Options()).apply(Intent(**given))
+
+
+def test_a_way_back_to_older_trust_is_refused(world: World) -> None:
+    apply(world, parts())
+    folder, ids = "proxy/credentials/client", []
+    for ca in ("b2xk", "bmV3"):
+        pem = f"-----BEGIN CERTIFICATE-----\n{ca}\n-----END CERTIFICATE-----\n".encode()
+        source = release.with_entry({f"{folder}/trust.pem": pem, f"{folder}/fullchain.pem": pem})
+        ids.append(release.release_id(source))
+        world.store.stage(ids[-1], source, {})
+    world.store.switch(ids[1])
+    world.serves = ids[1]
+    world.store.write_state(State("stable", ids[0], ids[1]))
+    with pytest.raises(MtlsError) as found:
+        apply(world, {}, state="rolled_back")
+    assert found.value.code == "rollback.trust_older"
+    assert world.store.current() == ids[1]
 
 
 def test_after_a_failure_no_release_from_before_is_known(world: World) -> None:
