@@ -158,7 +158,7 @@ def parse(text: str, file: str = "") -> tuple[Directive, ...]:
     if len(stack) > 1 or words:
         last = words[0] if words else (stack[-1][1] or [Token("", 0)])[0]
         raise MtlsError(
-            "This directive or block is not ended.",
+            f"'{last.text}' is not ended.",
             f"{file}:{last.line}",
             "End it with ';' or close its block with '}'.",
         )
@@ -211,7 +211,16 @@ class Dump:
     def _read(self, file: str, above: tuple[str, ...]) -> Iterator[Directive]:
         if file in above:
             return
-        yield from self._expand(parse(self.files[file], file), (*above, file))
+        try:
+            directives = parse(self.files[file], file)
+        except MtlsError as error:
+            # Its words may be quoted from somebody else's configuration, and that holds secrets.
+            raise MtlsError(
+                "nginx accepts this, but it cannot be read here.",
+                error.place,
+                "Write it in nginx's plain syntax, or report it with that line.",
+            ) from None
+        yield from self._expand(directives, (*above, file))
 
     def _expand(self, directives: tuple[Directive, ...], above: tuple[str, ...]) -> Iterator[Directive]:
         for item in directives:

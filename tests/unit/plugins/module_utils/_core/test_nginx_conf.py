@@ -144,8 +144,9 @@ def test_what_is_not_whole_is_named_with_its_line(text: str, line: int) -> None:
 @pytest.mark.parametrize("text", ["SECRET", "SECRET {", '"SECRET', "a ${SECRET", "SECRET }", "a { SECRET }"])
 def test_a_fault_does_not_quote_what_may_be_somebodys_secret(text: str) -> None:
     with pytest.raises(MtlsError) as found:
-        parse(text, "/etc/nginx/nginx.conf")
+        read_dump(f"# configuration file /etc/nginx/nginx.conf:\n{text}").tree()
     assert "SECRET" not in str(found.value)
+    assert found.value.place == "/etc/nginx/nginx.conf:1"
 
 
 DUMP = """nginx: the configuration file /etc/nginx/nginx.conf syntax is ok

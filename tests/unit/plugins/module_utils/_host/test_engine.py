@@ -538,6 +538,15 @@ def test_old_releases_go_but_not_the_one_before(world: World) -> None:
     assert len(world.store.names()) <= 5
 
 
+def test_the_release_before_stays_even_where_none_is_to_be_kept(world: World) -> None:
+    ids = []
+    for number in range(3):
+        call = Transaction(ports(world), Options(keep=1))
+        ids.append(call.apply(Intent(parts=parts(f"set $x {number};"))).release)
+    assert set(world.store.names()) == {"empty", ids[1], ids[2]}
+    assert apply(world, {}, state="rolled_back").release == ids[1]
+
+
 def test_a_link_moved_by_hand_is_found_and_proven(world: World) -> None:
     first = apply(world, parts())
     second = apply(world, parts("deny all;"))
