@@ -131,9 +131,16 @@ class Host:
         """The dump of everything but our blocks. Raises MtlsError where nginx does not accept it."""
         tested = self.test_with(empty_directory)
         if tested.dump is None:
+            said = " ".join(tested.lines)
+            # nginx names whichever of the two it reads last.
+            if '"worker_shutdown_timeout" directive is duplicate' in said and self._read(self._main_file):
+                raise MtlsError(
+                    f"nginx's own configuration says worker_shutdown_timeout as well: {said}",
+                    self._main_file,
+                    "Remove this file, which release wrote while nobody else said it, and run again.",
+                )
             raise MtlsError(
-                "nginx does not accept its configuration, even without any block of ours: "
-                + " ".join(tested.lines),
+                "nginx does not accept its configuration, even without any block of ours: " + said,
                 self.nginx.conf_path,
                 "Mend it until `nginx -t` passes, then run again.",
             )

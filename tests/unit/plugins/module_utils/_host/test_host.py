@@ -99,6 +99,19 @@ def test_a_configuration_that_is_broken_without_us(etc: Etc) -> None:
         etc.host().configuration_without_us(str(etc.root))
 
 
+def test_a_timeout_that_the_user_set_after_us_is_told_from_a_broken_configuration(etc: Etc) -> None:
+    ours = etc.root / "modules-enabled" / "mtls.conf"
+    etc.code = 1
+    etc.err = f'nginx: [emerg] "worker_shutdown_timeout" directive is duplicate in {etc.root}/nginx.conf:2'
+    with pytest.raises(MtlsError, match="even without any block of ours"):
+        etc.host().configuration_without_us(str(etc.root))
+    ours.parent.mkdir(exist_ok=True)
+    ours.write_text("worker_shutdown_timeout 60s;\n")
+    with pytest.raises(MtlsError, match=r"nginx\.conf:2 Remove this file") as found:
+        etc.host().configuration_without_us(str(etc.root))
+    assert found.value.place == str(ours)
+
+
 def test_pid_file_and_error_log_are_those_of_the_configuration(etc: Etc) -> None:
     host = etc.host()
     assert host.master() == "/p"  # type: ignore[comparison-overlap]
