@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .proof_plan import FOREIGN, NOBODYS_HOST, SESSION, Probe
+from .proof_plan import NOBODYS_HOST, SESSION, Probe
 
 _WORD_LIMIT = 64
+#: The rows in which a client must be refused by the site itself.
+_REFUSED = ("no certificate", "foreign certificate")
 OK, FAILED, INCONCLUSIVE, WAS_FAILING = "ok", "failed", "inconclusive", "was_failing"
 
 
@@ -88,7 +90,7 @@ def _judge_one(probe: Probe, answer: Answer) -> Row:
     if probe.kind.startswith(NOBODYS_HOST):
         good = answer.status in probe.want_status
         return Row(probe, _words(answer), OK if good else FAILED, "" if good else "admitted")
-    if probe.identity in ("", FOREIGN) and probe.tls and probe.part == "server":
+    if probe.kind in _REFUSED:
         return _judge_refusal(probe, answer)
     return _judge_accepted(probe, answer)
 
@@ -189,7 +191,7 @@ def cross_check(rows: Sequence[Row]) -> None:
     good = {_place(row.probe): row.statuses for row in rows if row.probe.kind == "client accepted"}
     for row in rows:
         same = set(row.statuses) & set(good.get(_place(row.probe), ())) - {None}
-        if row.verdict == OK and row.probe.kind in ("no certificate", "foreign certificate") and same:
+        if row.verdict == OK and row.probe.kind in _REFUSED and same:
             row.verdict = INCONCLUSIVE
             row.got += ", as the good client did"
 

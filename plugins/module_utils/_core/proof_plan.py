@@ -165,6 +165,7 @@ def _site_probes(
     files = release.credential_files(source, "server", site.credential or "")
     leaf = leaf_of(files.get("fullchain.pem", b""))
     own = leaf_of(release.credential_files(source, "server", PROBE).get("fullchain.pem", b""))
+    good = (identity, "SUCCESS", own.sha1 if own else "") if site.probe_path else ()
     probes = [
         replace(
             base,
@@ -172,10 +173,16 @@ def _site_probes(
             identity=PROBE,
             rounds=base.rounds * rounds,
             want_status=(200,),
-            want_words=(identity, "SUCCESS", own.sha1 if own else "") if site.probe_path else (),
+            want_words=good,
             expected=f"200, release {identity}, SUCCESS" if site.probe_path else "200",
         )
     ]
+    if site.verify == "off":
+        # Nobody is let in or refused there; what it serves is still this release.
+        expected = f"200, release {identity}"
+        probes = [
+            replace(probes[0], kind="release served", identity="", want_words=good[:1], expected=expected)
+        ]
     if leaf:
         probes.append(
             replace(

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 
 from .._core import proof
 from .._core.desired import PROBE
+from .._core.errors import MtlsError
 from .._core.proof_plan import FOREIGN, SESSION, Probe
 from .probe import Identity, Observation, Target
 
@@ -64,7 +65,10 @@ class Prover:
         for probe in probes:
             identity, usable = self._identity(probe, directory)
             if usable:
-                seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s)
+                try:
+                    seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s)
+                except MtlsError:
+                    continue
                 if seen.status == 200:
                     found[probe.key] = seen.session
         return found
@@ -100,7 +104,12 @@ class Prover:
         self, probe: Probe, identity: Optional[Identity], directory: str, sessions: Optional[Sessions]
     ) -> proof.Answer:
         session = (sessions or {}).get(probe.key)
-        seen = self._ask(self._target(probe, directory), identity, timeout_s=self._timeout_s, session=session)
+        target = self._target(probe, directory)
+        try:
+            seen = self._ask(target, identity, timeout_s=self._timeout_s, session=session)
+        except MtlsError as error:
+            # A key that cannot be loaded: no answer, so no row passes by it.
+            return proof.Answer(phase="load", error=str(error))
         return proof.Answer(
             phase=seen.phase,
             status=seen.status,

@@ -88,6 +88,13 @@ def test_a_live_release_is_asked_briefly() -> None:
     assert {probe.rounds for probe in quick} == {1}
 
 
+def test_a_site_that_verifies_nobody_lets_no_good_client_in() -> None:
+    asked = next(probe for probe in plan("off") if probe.part == "server")
+    assert (asked.kind, asked.identity, asked.want_words) == ("release served", "", ("ID",))
+    assert judge(asked, [Answer("done", 200, "ID NONE")]).verdict == "ok"
+    assert judge(asked, [Answer("done", 200, "OLD NONE")]).verdict == "failed"
+
+
 def test_a_site_that_verifies_nobody_has_nothing_to_refuse() -> None:
     assert not {"no certificate", "foreign certificate"} & {probe.kind for probe in plan("off")}
 

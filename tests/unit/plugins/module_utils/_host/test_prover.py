@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import SESSION, Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
     Identity,
@@ -121,6 +122,22 @@ def test_a_place_that_keeps_silent_is_not_waited_for_again(
     assert len(ask.questions) == asked
     assert {row.verdict for row in rows} == ({"failed"} if seen.error else {rows[0].verdict})
     assert Prover(ask, lambda: STRANGER, 7).rows([probe(port=444)], directory)
+
+
+def test_an_identity_that_cannot_be_loaded_is_a_failed_row(directory: str) -> None:
+    """Not a fault of the run: the live release may be what is to be mended."""
+
+    def ask(*_arguments: Any, **_more: Any) -> Observation:
+        raise MtlsError("The client certificate and key cannot be loaded.", "/x")
+
+    prover = Prover(ask, lambda: STRANGER, 7)
+    questions = [probe(identity="probe"), probe(kind="foreign certificate", identity="foreign")]
+    questions += [probe(kind="no SNI, refused", identity="foreign", want_alert=112)]
+    questions += [probe(kind="no SNI, the user's default", identity="foreign", unwanted="ID")]
+    rows = prover.rows(questions, directory)
+    assert [row.verdict for row in rows] == ["failed"] * 4
+    assert all("cannot be loaded" in row.got for row in rows)
+    assert prover.sessions([probe(kind=SESSION, identity="probe")], directory) == {}
 
 
 def session_row(
