@@ -372,7 +372,7 @@ log:
   type: list
   elements: str
 plan:
-  description: In check mode, what cannot be tested because it does not exist yet.
+  description: In check mode, what cannot be tested yet, and what a run would mend before its own work.
   returned: always
   type: list
   elements: str
