@@ -58,6 +58,7 @@ class Preview(Call):
         store, live = self.ports.store, recovery.live
         plan = [f"{recovery.reason}: it is mended first."] if recovery.unproven else []
         plan += [f"{recovery.reason}."] if recovery.action is Action.ROLL_BACK else []
+        plan += ["nginx does not run: it is started."] if self.ports.host.master() is None else []
         damaged = (
             release.differences(store.read(live), store.directory(live), live) if store.has_link() else []
         )

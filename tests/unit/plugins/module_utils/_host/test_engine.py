@@ -665,6 +665,15 @@ def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
     assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
 
 
+def test_check_mode_says_that_a_stopped_nginx_is_started(world: World) -> None:
+    apply(world, parts())
+    assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
+    world.running = False
+    outcome = Preview(ports(world), Options()).show(Intent(parts=parts()))
+    assert outcome.changed
+    assert "nginx does not run: it is started." in outcome.plan
+
+
 def crashes(root: Path, wanted: Mapping[str, Any], prepare: Callable[[World], None]) -> int:
     """Kill a run at its first, second, … step; after each: nginx restarts, and the same call is made
     again."""
