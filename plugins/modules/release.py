@@ -572,8 +572,17 @@ def run(module: AnsibleModule) -> Outcome:
     except (MtlsError, OSError) as error:
         known = work.outcome if work else Outcome()
         code = error.code if isinstance(error, MtlsError) else ""
-        module.fail_json(msg=str(error), code=code, **result(module, known))
+        text = str(error) if isinstance(error, MtlsError) else unforeseen(error, module.params["base"])
+        module.fail_json(msg=text, code=code, **result(module, known))
         raise
+
+
+def unforeseen(error: OSError, base: str) -> str:
+    """A fault of the file system that no step expected, with its place."""
+    return (
+        f"{error.filename or base}: {error.strerror or error}. "
+        f"See that root can write below {base} (nginx_mtls_base), and run again."
+    )
 
 
 def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:

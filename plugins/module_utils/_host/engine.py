@@ -126,7 +126,8 @@ class Transaction(Call):
             raise MtlsError(
                 f"nginx does not run, and its service {self.ports.service.name} is not enabled.",
                 "nginx",
-                f"Start it, or enable it: systemctl enable --now {self.ports.service.name}.",
+                f"Start it, or enable it: systemctl enable --now {self.ports.service.name} "
+                "(a masked one needs systemctl unmask first).",
             )
         return master
 
@@ -134,8 +135,7 @@ class Transaction(Call):
 
     def _unchanged(self, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump) -> None:
         store, outcome = self.ports.store, self.outcome
-        directory = store.directory(wanted.identity)
-        damaged = release.differences(store.read(wanted.identity), directory, wanted.identity)
+        damaged = store.damaged(wanted.identity)
         if damaged:
             outcome.log.append(f"written again in release {wanted.identity}: {', '.join(damaged)}")
             store.repair(wanted.identity, damaged)

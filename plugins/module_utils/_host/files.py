@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 
 
@@ -105,6 +106,12 @@ def _names(root: str) -> Iterator[str]:
 def read_file(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
+
+
+def is_wider(path: str, mode: int) -> bool:
+    """Whether a file has more permissions than *mode*, or another owner than who runs this."""
+    found = os.lstat(path)
+    return bool(stat.S_IMODE(found.st_mode) & ~mode) or found.st_uid != os.geteuid()
 
 
 def remove_tree(path: str) -> None:

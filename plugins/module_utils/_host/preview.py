@@ -59,9 +59,7 @@ class Preview(Call):
         plan = [f"{recovery.reason}: it is mended first."] if recovery.unproven else []
         plan += [f"{recovery.reason}."] if recovery.action is Action.ROLL_BACK else []
         plan += ["nginx does not run: it is started."] if self.ports.host.master() is None else []
-        damaged = (
-            release.differences(store.read(live), store.directory(live), live) if store.has_link() else []
-        )
+        damaged = store.damaged(live) if store.has_link() else []
         return plan + ([f"Written again in release {live}: {', '.join(damaged)}."] if damaged else [])
 
     def _preview_dump(self, scratch: str) -> Optional[Dump]:

@@ -91,7 +91,7 @@ class Store:
         if os.path.lexists(self.directory(identity)):
             found = self.read(identity)
             if release.release_id(release.unrender(found)) == identity:
-                self.repair(identity, release.differences(found, self.directory(identity), identity))
+                self.repair(identity, self.damaged(identity))
                 return False
             files.remove_tree(self.directory(identity))
         temporary = f"{self.releases}/.new-{identity}-{os.getpid()}"
@@ -109,6 +109,15 @@ class Store:
             ) from error
         files.fsync_directory(self.releases)
         return True
+
+    def damaged(self, identity: str) -> list[str]:
+        """Paths of a release that are not what its id says, or that others may read or write."""
+        directory, found = self.directory(identity), self.read(identity)
+        wrong = set(release.differences(found, directory, identity))
+        for path, (_data, mode) in release.render(release.unrender(found), directory, identity).items():
+            if path in found and files.is_wider(f"{directory}/{path}", mode):
+                wrong.add(path)
+        return sorted(wrong)
 
     def repair(self, identity: str, paths: list[str]) -> None:
         """Write rendered files of a release again whose source is whole; each gets a new inode."""

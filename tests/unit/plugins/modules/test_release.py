@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -109,3 +109,10 @@ def test_a_bare_host_gets_a_plan() -> None:
     outcome = module.bare(None)
     assert (outcome.changed, outcome.state) == (True, "checked")
     assert any("nginx is not installed yet" in line for line in outcome.plan)
+
+
+@pytest.mark.parametrize("name", ["/etc/nginx/mtls/.lock", None])
+def test_a_fault_of_the_file_system_has_a_place_and_a_remedy(name: Optional[str]) -> None:
+    said = module.unforeseen(OSError(30, "Read-only file system", name), "/etc/nginx/mtls")
+    assert said.startswith(f"{name or '/etc/nginx/mtls'}: Read-only file system.")
+    assert "nginx_mtls_base" in said

@@ -66,10 +66,22 @@ def test_an_edited_text_is_written_again(store: Store) -> None:
     store.stage(ID, SOURCE, {})
     path(store, "server/sites/a.conf").write_text("edited")
     path(store, "stray").write_text("x")
-    wrong = release.differences(store.read(ID), store.directory(ID), ID)
+    wrong = store.damaged(ID)
     assert wrong == ["server/sites/a.conf", "stray"]
     store.repair(ID, wrong)
-    assert release.differences(store.read(ID), store.directory(ID), ID) == []
+    assert store.damaged(ID) == []
+
+
+@pytest.mark.parametrize(("mode", "mended"), [(0o644, True), (0o660, True), (0o600, False), (0o400, False)])
+def test_a_key_that_others_may_read_is_written_again(store: Store, mode: int, mended: bool) -> None:
+    store.stage(ID, SOURCE, {})
+    key = path(store, "server/credentials/s/privkey.pem")
+    key.chmod(mode)
+    wrong = store.damaged(ID)
+    assert wrong == ["server/credentials/s/privkey.pem"] * mended
+    store.repair(ID, wrong)
+    assert stat.S_IMODE(key.stat().st_mode) == (0o600 if mended else mode)
+    assert key.read_bytes() == b"KEY"
 
 
 def test_a_release_that_cannot_be_written_leaves_nothing(
