@@ -159,7 +159,7 @@ def check_time(not_after: datetime, now: datetime, path: str) -> None:
         raise MtlsError(
             f"{path} expired on {not_after:%Y-%m-%d}.",
             PLACE,
-            "Make a new generation with rotate_ca.yml.",
+            "Set another private_ca_name and run site.yml on all hosts: until a host is done, the others refuse it.",
         )
 
 

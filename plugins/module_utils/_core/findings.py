@@ -78,7 +78,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("expiry.expired", ERROR, "A certificate has expired",
      "Renew it."),
     ("expiry.soon", WARNING, "A certificate expires soon",
-     "Renew it: run rotate.yml, or deliver the new file where the issuer is `files`."),
+     "Renew it before that day; where the issuer is `files`, deliver the new file."),
     ("expiry.not_yet_valid", ERROR, "A certificate is not valid yet",
      "Check the clock of this host, or wait until the certificate's first day."),
     ("format.der", ERROR, "The file is DER, nginx reads PEM only",
