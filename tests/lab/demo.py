@@ -86,7 +86,7 @@ def lab(*arguments: str) -> str:
 
 
 def container(host: str) -> str:
-    reach: str = json.loads((PROJECT / "lab.json").read_text())["all"]["hosts"][host]["ansible_host"]
+    reach: str = json.loads((PROJECT / "lab.json").read_text())["all"]["hosts"][host]["lab_container"]
     return reach
 
 

@@ -24,6 +24,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,8 @@ ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "lab"
 # As in env.sh: part of each name, so that two checkouts on one machine never meet.
 PREFIX = "mtls-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+# Sockets of ssh's kept connections: a path below .cache may be too long for one (108 bytes, unix(7)).
+CONTROL = Path("/run") / PREFIX
 CGROUP = Path("/sys/fs/cgroup")
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # A container with systemd takes five to six; the kernel's default of 128 ends at about 25 hosts, and the next
@@ -169,6 +172,7 @@ def inventory(lab: str, hosts: dict[str, Host], connection: str) -> dict[str, An
 
 def reach_by_podman(container: str) -> dict[str, Any]:
     return {
+        "lab_container": container,
         "ansible_connection": "containers.podman.podman",
         "ansible_host": container,
         "ansible_python_interpreter": "/usr/bin/python3",
@@ -189,6 +193,8 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
         "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container
     )
     return {
+        "lab_container": container,
+        "ansible_control_path_dir": str(CONTROL),
         "ansible_connection": "ssh",
         "ansible_host": addresses.split()[0],
         "ansible_user": "operator",
@@ -208,6 +214,8 @@ def down(lab: str | None) -> None:
     if lab:
         filters += ["--filter", f"label=mutual_tls.lab={lab}"]
         networks &= {f"{PREFIX}-{lab}"}
+    # A kept connection would lead to a host that is gone, under an address that is used again.
+    shutil.rmtree(CONTROL, ignore_errors=True)
     containers = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
     left, until = containers, time.monotonic() + STOP_TIMEOUT_S
     # podman stops at the first container that something else is still busy with, and leaves the rest.

@@ -26,7 +26,7 @@ class Lab:
         self.client = (HERE / "client.py").read_text()
 
     def container(self, name: str) -> str:
-        found: str = self.hosts[name]["ansible_host"]
+        found: str = self.hosts[name]["lab_container"]
         return found
 
     def connect(self, name: str) -> Any:

@@ -159,7 +159,7 @@ def check_time(not_after: datetime, now: datetime, path: str) -> None:
         raise MtlsError(
             f"{path} expired on {not_after:%Y-%m-%d}.",
             PLACE,
-            "Set another private_ca_name and run site.yml on all hosts: one not done is refused by the others.",
+            "Set another private_ca_name and run site.yml on all hosts: others refuse one not done.",
         )
 
 
