@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import names
+from .general_names import GeneralName, NameConstraints
 from .names import Rdns
 
 SERVER = "server"
@@ -27,6 +28,13 @@ class CertificateFacts:
     *subject* and *issuer* are as written (``names.canonical`` for comparison); *basic_constraints* is None
     or (ca, path length or None); *key_usage* and *extended_key_usage* are None where the extension is
     absent; *place* is the file and line that it came from.
+
+    *spki*, *tbs*, *signature*, *key_parameters* and *signature_parameters* are DER as written; *curve* is
+    OpenSSL's name of a named curve or its OID, "explicit" for one with its parameters written out, "" for no
+    EC key. *not_before_text* is right where the datetime is not: the year 0 is no datetime, so that is the
+    first second of year 1. *extension_faults* are sentences: an extension that cannot be read or stands
+    twice, whose value is then absent. *trusted_for* and *rejected_for* are the OIDs of a
+    `TRUSTED CERTIFICATE`, None where the certificate says nothing of them.
     """
 
     sha256: str
@@ -54,6 +62,32 @@ class CertificateFacts:
     san_email: tuple[str, ...] = field(compare=False, default=())
     unknown_critical: tuple[str, ...] = field(compare=False, default=())
     place: str = field(compare=False, default="")
+    # Everything below is as written, without a word of the installed library.
+    tbs: bytes = field(compare=False, default=b"", repr=False)
+    signature: bytes = field(compare=False, default=b"", repr=False)
+    signature_oid: str = field(compare=False, default="")
+    signature_parameters: bytes = field(compare=False, default=b"", repr=False)
+    inner_signature_agrees: bool = field(compare=False, default=True)
+    spki: bytes = field(compare=False, default=b"", repr=False)
+    key_oid: str = field(compare=False, default="")
+    key_parameters: bytes = field(compare=False, default=b"", repr=False)
+    curve: str = field(compare=False, default="")
+    not_before_text: str = field(compare=False, default="")
+    not_after_text: str = field(compare=False, default="")
+    date_faults: tuple[str, ...] = field(compare=False, default=())
+    serial_octets: int = field(compare=False, default=0)
+    extension_faults: tuple[str, ...] = field(compare=False, default=())
+    critical_oids: tuple[str, ...] = field(compare=False, default=())
+    general_names: tuple[GeneralName, ...] = field(compare=False, default=())
+    name_constraints: NameConstraints | None = field(compare=False, default=None)
+    netscape_types: frozenset[str] | None = field(compare=False, default=None)
+    is_proxy: bool = field(compare=False, default=False)
+    has_rfc3779: bool = field(compare=False, default=False)
+    trusted_for: tuple[str, ...] | None = field(compare=False, default=None)
+    rejected_for: tuple[str, ...] | None = field(compare=False, default=None)
+    # The names in the form that OpenSSL compares (``names.key``), made once; b"" where they were not.
+    subject_key: bytes = field(compare=False, default=b"", repr=False)
+    issuer_key: bytes = field(compare=False, default=b"", repr=False)
 
     @property
     def subject_text(self) -> str:
