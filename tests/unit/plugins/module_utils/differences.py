@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one table of verdicts in which we differ from OpenSSL on purpose. docs/openssl.md shows it (generated
+by docs/generate.py), and ``openssl.compare`` lets just these pass. The aim is an empty table.
+
+Standard library only: docs/generate.py loads this file by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What is compared, in the order in which a run tells it.
+AREAS = ("pairs", "chains", "purpose", "dates", "names", "hosts", "crls", "files")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One case in which the verdicts differ.
+
+    *case* is the name given to ``compare``; with an asterisk at its end it stands for all that begin so.
+    *ours*, *theirs* and *reason* are sentences for docs/openssl.md. *since* and *before* bound the versions
+    of OpenSSL that differ, as (3, 2); outside of them a difference is a failure, as everywhere else.
+    """
+
+    area: str
+    case: str
+    ours: str
+    theirs: str
+    reason: str
+    since: tuple[int, ...] = ()
+    before: tuple[int, ...] = ()
+
+    def covers(self, area: str, case: str) -> bool:
+        begins = self.case.endswith("*") and case.startswith(self.case[:-1])
+        return area == self.area and (case == self.case or begins)
+
+    def holds(self, version: tuple[int, ...]) -> bool:
+        return version >= self.since and (not self.before or version < self.before)
+
+    @property
+    def versions(self) -> str:
+        """For people: which versions of OpenSSL differ."""
+        since, before = (".".join(map(str, bound)) for bound in (self.since, self.before))
+        parts = [f"{since} and newer"] * bool(since) + [f"before {before}"] * bool(before)
+        return ", ".join(parts) or "all"
+
+
+DIFFERENCES: tuple[Difference, ...] = ()
