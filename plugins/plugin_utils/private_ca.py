@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.names import as_ip
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.hostnames import as_ip
 
 # X.509 extensions that the private CA copies from a request. community.crypto copies whatever is there, so
 # a request with anything else is refused whole (RFC 5280, 4.2.1; names in the order of the numbers).

@@ -1,13 +1,11 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Distinguished names as OpenSSL compares and nginx prints them, host names as OpenSSL matches them."""
+"""Distinguished names as OpenSSL compares and nginx prints them."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterable, Sequence
 
 # A distinguished name as plain values: per RDN its attributes, each (dotted OID, value).
 Rdns = tuple[tuple[tuple[str, str], ...], ...]
@@ -67,61 +65,3 @@ def _escaped(value: str) -> str:
 
 def common_names(name: Rdns) -> list[str]:
     return [value for rdn in name for oid, value in rdn if oid == COMMON_NAME]
-
-
-def as_ip(name: str) -> str:
-    """The address in its shortest form, or "" for what is no IP address (brackets allowed)."""
-    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        return ""
-
-
-def name_set(names: Iterable[str]) -> frozenset[str]:
-    """Host names for comparison as sets: lower case, addresses in their shortest form."""
-    return frozenset(as_ip(name) or name.rstrip(".").lower() for name in names)
-
-
-def covers(name: str, dns: Sequence[str], ips: Sequence[str], cns: Sequence[str]) -> bool:
-    """Whether a certificate with these names is valid for *name*, by the rules of X509_check_host and
-    X509_check_ip: the common name counts only where there is no DNS name at all.
-
-    nginx as a client checks DNS names only, also for an address; that is the caller's to say.
-    """
-    address = as_ip(name)
-    if address:
-        return address in (as_ip(ip) for ip in ips)
-    return any(_dns_match(pattern, name) for pattern in (dns or cns))
-
-
-def by_common_name_only(name: str, dns: Sequence[str]) -> bool:
-    """Whether ``covers`` could only have matched the common name."""
-    return not dns and not as_ip(name)
-
-
-def _dns_match(pattern: str, name: str) -> bool:
-    """OpenSSL's equal_wildcard (crypto/x509/v3_utl.c): one star, in the first label, at least two labels
-    after it; it stands for letters, digits and hyphens of that one label."""
-    pattern, name = pattern.lower(), name.lower()
-    if pattern == name:
-        return True
-    first, dot, rest = pattern.partition(".")
-    name_first, name_dot, name_rest = name.partition(".")
-    if first.count("*") != 1 or "*" in rest or rest.count(".") < 1 or not (dot and name_dot):
-        return False
-    if rest != name_rest:
-        return False
-    if first == "*":
-        return re.fullmatch(r"[a-z0-9-]+", name_first) is not None
-    if first.startswith("xn--") or name_first.startswith("xn--"):
-        return False
-    prefix, suffix = first.split("*")
-    if len(name_first) < len(prefix) + len(suffix):
-        return False
-    middle = name_first[len(prefix) : len(name_first) - len(suffix)]
-    return (
-        name_first.startswith(prefix)
-        and name_first.endswith(suffix)
-        and re.fullmatch(r"[a-z0-9-]*", middle) is not None
-    )

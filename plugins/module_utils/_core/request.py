@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from . import certificate as rules
-from . import expiry, names
+from . import expiry, hostnames, names
 from .certificate import CertificateFacts
 from .errors import MtlsError
 
@@ -65,7 +65,7 @@ class Wanted:
                 "Give `common_name`, `hostnames` or both.",
             )
         for hostname in self.hostnames:
-            if not names.as_ip(hostname) and not _HOSTNAME.fullmatch(hostname):
+            if not hostnames.as_ip(hostname) and not _HOSTNAME.fullmatch(hostname):
                 raise MtlsError(
                     f"{hostname!r} is no host name.",
                     self.label,
@@ -134,7 +134,7 @@ def reason(wanted: Wanted, live: Optional[Live], at: datetime, issuer_name: str 
 
 
 def same_names(wanted: Wanted, common_name: str, alternative_names: tuple[str, ...]) -> bool:
-    return wanted.common_name == common_name and names.name_set(wanted.hostnames) == names.name_set(
+    return wanted.common_name == common_name and hostnames.name_set(wanted.hostnames) == hostnames.name_set(
         alternative_names
     )
 

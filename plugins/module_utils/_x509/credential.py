@@ -6,56 +6,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Optional
 
-from .._core import bundle as bundle_rules
 from .._core import certificate as rules
-from .._core import chain, expiry, names, pem
+from .._core import chain, expiry, names
 from .._core import crl as crl_rules
 from .._core.certificate import CertificateFacts
-from .._core.errors import MtlsError
 from .._core.findings import Finding
-from . import bundle, certificate, crl, key
-from .certificate import Certificate
+from . import certificate, key, slots
+from .shelf import Shelf
+from .slots import Slots
 
 
-@dataclass
-class _Files:
-    """What could be read of one credential's files; *sent* is what nginx would send, leaf first."""
-
-    sent: list[Certificate] = field(default_factory=list)
-    trusted: list[Certificate] | None = None
-    crls: list[crl.Crl] | None = None
-    form: str = "pem"
-    private_key: key.PrivateKey | None = None
-    findings: list[Finding] = field(default_factory=list)
-
-    def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> bool:
-        return certificate.signed_by(self._known(subject), self._known(issuer))
-
-    def crl_signed_by(self, facts: crl_rules.CrlFacts, issuer: CertificateFacts) -> bool:
-        found = next(one for one in self.crls or [] if one.facts.sha256 == facts.sha256)
-        return crl.signed_by(found, self._known(issuer))
-
-    def _known(self, facts: CertificateFacts) -> Certificate:
-        return next(cert for cert in [*self.sent, *(self.trusted or [])] if cert.facts == facts)
-
-
-def examine(spec: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None) -> dict[str, Any]:
     """The element of credential_info's output for one credential, plain values only.
 
-    *spec*: `name`; as bytes in memory or None `certificate`, `private_key`, `chain`, `trust`, `crl`; and
-    `passphrase`, `purpose` (server, client, any), `hostnames`, `verify_depth` (default nginx's 1),
-    `min_days` (default: a third of the lifetime). `<file>_place` may name a file in findings.
+    *spec*: `name`; `certificate`, `private_key`, `chain`, `trust`, `crl`, each as bytes in memory, as the
+    Finding that says why its file cannot be read, or None; `passphrase`, `purpose` (server, client, any),
+    `hostnames`, `verify_depth` (default nginx's 1), `min_days` (default: a third of the lifetime),
+    `findings` that are known already. `<file>_place` may name a file in findings. *shelf* is that of the
+    call, where several credentials share files.
     Raises nothing for what the bytes are: an unreadable file is a finding and the rest goes on.
-    Not checked: name constraints.
     """
     at = expiry.utc(at)
-    files = _read(spec)
+    files = slots.read(spec, shelf or Shelf())
     findings = files.findings
-    leaf = files.sent[0] if files.sent else None
+    leaf = files.leaf
     purpose = spec.get("purpose") or rules.ANY
     result: dict[str, Any] = {
         "name": spec.get("name", ""),
@@ -72,62 +49,13 @@ def examine(spec: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         result["verifies"] = _verifies(files, purpose, spec, at, findings)
         result["hostnames"] = _hostnames(leaf.facts, spec.get("hostnames") or [], findings)
         findings += _soon(leaf.facts, at, spec.get("min_days"))
-    elif files.trusted is not None:
+    elif spec.get("certificate") is not None and files.trusted is not None:
         result["verifies"] = False
     result["findings"] = [finding.to_dict() for finding in _unique(findings)]
     return result
 
 
-def _place(spec: Mapping[str, Any], what: str) -> str:
-    return spec.get(f"{what}_place") or what
-
-
-def _read(spec: Mapping[str, Any]) -> _Files:
-    files = _Files()
-    data = spec.get("certificate")
-    if data is not None:
-        files.form = "der" if pem.looks_like_der(data) else "pem"
-        files.sent, said = certificate.load(data, _place(spec, "certificate"))
-        if not files.sent and pem.parse(data).private_keys():
-            said = [
-                Finding(
-                    "pair.swapped_files",
-                    "A private key stands where the certificate should be.",
-                    _place(spec, "certificate"),
-                )
-            ]
-        files.findings += said
-    if spec.get("chain"):
-        more, said = certificate.load(spec["chain"], _place(spec, "chain"))
-        files.sent += more
-        files.findings += said
-    if spec.get("private_key") is not None:
-        try:
-            files.private_key = key.read(
-                spec["private_key"], spec.get("passphrase"), _place(spec, "private_key")
-            )
-        except MtlsError as error:
-            files.findings.append(Finding(error.code, error.message, error.place))
-    if spec.get("trust") is not None:
-        place = _place(spec, "trust")
-        files.trusted, said = certificate.load(spec["trust"], place)
-        files.findings += said
-        files.findings += bundle.private_keys(spec["trust"], place)
-        trusted = [cert.facts for cert in files.trusted]
-        files.findings += bundle_rules.role_findings(trusted, _pinned(files))
-        files.findings += bundle_rules.namesake_findings(trusted)
-    if spec.get("crl") is not None:
-        files.crls, said = crl.load(spec["crl"], _place(spec, "crl"))
-        files.findings += said
-    return files
-
-
-def _pinned(files: _Files) -> frozenset[str]:
-    """A self-signed leaf that is its own anchor does its work in the bundle."""
-    return frozenset(cert.facts.sha256 for cert in files.sent[:1])
-
-
-def _describe_key(private_key: key.PrivateKey | None) -> dict[str, Any] | None:
+def _describe_key(private_key: Optional[key.PrivateKey]) -> dict[str, Any] | None:
     if private_key is None:
         return None
     kind, size = private_key.kind
@@ -139,7 +67,7 @@ def _describe_key(private_key: key.PrivateKey | None) -> dict[str, Any] | None:
     }
 
 
-def _describe_chain(files: _Files) -> dict[str, Any] | None:
+def _describe_chain(files: Slots) -> dict[str, Any] | None:
     """*complete* is None where only a bundle could tell (no root sent, no trust given)."""
     if not files.sent:
         return None
@@ -172,7 +100,7 @@ def _describe_chain(files: _Files) -> dict[str, Any] | None:
     }
 
 
-def _matches(files: _Files, findings: list[Finding]) -> bool | None:
+def _matches(files: Slots, findings: list[Finding]) -> bool | None:
     """Compared by public key. nginx loads the first certificate, so a later one that fits does not count."""
     if files.private_key is None or not files.sent[0].facts.public_key_sha256:
         return None
@@ -197,7 +125,7 @@ def _matches(files: _Files, findings: list[Finding]) -> bool | None:
 
 
 def _verifies(
-    files: _Files, purpose: str, spec: Mapping[str, Any], at: datetime, findings: list[Finding]
+    files: Slots, purpose: str, spec: Mapping[str, Any], at: datetime, findings: list[Finding]
 ) -> bool | None:
     leaf, sent = files.sent[0].facts, [cert.facts for cert in files.sent[1:]]
     if files.trusted is None:
@@ -223,31 +151,6 @@ def _verifies(
     findings += refused
     findings += crl_rules.remarks(lists, [cert.facts for cert in [*files.trusted, *files.sent]])
     return verdict.accepted and not refused
-
-
-def _hostnames(leaf: CertificateFacts, wanted: Sequence[str], findings: list[Finding]) -> dict[str, bool]:
-    result: dict[str, bool] = {}
-    common = names.common_names(leaf.subject)
-    for name in wanted:
-        result[name] = names.covers(name, leaf.san_dns, leaf.san_ip, common)
-        if not result[name]:
-            has = ", ".join([*leaf.san_dns, *leaf.san_ip]) or "none"
-            findings.append(
-                Finding(
-                    "name.mismatch",
-                    f'"{leaf.subject_text}" is not valid for {name} (it has: {has}).',
-                    leaf.place,
-                )
-            )
-        elif names.by_common_name_only(name, leaf.san_dns):
-            findings.append(
-                Finding(
-                    "name.common_name_only",
-                    f'"{leaf.subject_text}" has {name} in the common name only.',
-                    leaf.place,
-                )
-            )
-    return result
 
 
 def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from .._core import expiry, names
+from .._core import expiry, hostnames, names
 from .._core.certificate import CertificateFacts
 from .._core.errors import MtlsError
 from .._core.request import Live, Wanted, same_names
@@ -144,7 +144,7 @@ def make(private_key: key.PrivateKey, wanted: Wanted) -> bytes:
 
 
 def _general_name(name: str) -> Any:
-    address = names.as_ip(name)
+    address = hostnames.as_ip(name)
     if address:
         return _deps.x509.IPAddress(ipaddress.ip_address(address))
     return _deps.x509.DNSName(name.lower())

@@ -179,7 +179,7 @@ def test_names() -> None:
     leaf = builders.server(ROOT, names=("a.test", "10.0.0.1"))
     result = examine(certificate=leaf.pem, hostnames=["a.test", "b.test", "10.0.0.1", "10.0.0.2"])
     assert result["hostnames"] == {"a.test": True, "b.test": False, "10.0.0.1": True, "10.0.0.2": False}
-    assert codes(result) == ["name.mismatch", "name.mismatch"]
+    assert codes(result) == ["name.mismatch", "name.ip_address", "name.mismatch"]
 
 
 def test_common_name_only() -> None:
