@@ -33,7 +33,7 @@ def test_published_codes_stay(code) -> None:
 @pytest.mark.parametrize("code", findings.CATALOGUE)
 def test_each_row_is_whole(code) -> None:
     entry = findings.CATALOGUE[code]
-    assert re.fullmatch(r"[a-z]+\.[a-z_]+", code)
+    assert re.fullmatch(r"[a-z]+\.[a-z0-9_]+", code)
     assert entry.severity in findings.SEVERITIES
     assert entry.title and not entry.title.endswith(".")
     assert entry.remedy
