@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
-from .._core.errors import MtlsError
+from .._core.errors import MtlsError, SeveralError
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
-def failure(error: MtlsError) -> dict[str, str]:
+def failure(error: MtlsError) -> dict[str, Any]:
     """The arguments of ``fail_json``: `msg` for people, the rest for playbooks."""
-    return {"msg": str(error), "code": error.code, "place": error.place, "remedy": error.remedy}
+    told = {"msg": str(error), "code": error.code, "place": error.place, "remedy": error.remedy}
+    return {**told, "findings": error.findings} if isinstance(error, SeveralError) else told
 
 
 def finish(module: AnsibleModule, work: Callable[[], Mapping[str, Any]]) -> None:

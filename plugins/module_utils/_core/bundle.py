@@ -52,11 +52,14 @@ def fault_of(cert: CertificateFacts, pinned: frozenset[str] = frozenset()) -> st
     return "" if rules.is_ca(cert) else "bundle.not_a_ca"
 
 
-def role_findings(
-    certificates: Sequence[CertificateFacts], pinned: frozenset[str] = frozenset()
-) -> list[Finding]:
-    """A finding for each certificate that is no CA."""
-    return [_finding(code, cert) for cert in certificates for code in [fault_of(cert, pinned)] if code]
+def roles(certificates: Sequence[CertificateFacts]) -> list[tuple[str, Finding]]:
+    """A finding for each certificate that is no CA, with its SHA-256 where pinning it would mend that."""
+    return [
+        (cert.sha256 if not fault_of(cert, frozenset([cert.sha256])) else "", _finding(code, cert))
+        for cert in certificates
+        for code in [fault_of(cert)]
+        if code
+    ]
 
 
 def _finding(code: str, cert: CertificateFacts) -> Finding:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class MtlsError(Exception):
     """A fault with a sentence, a place and a remedy; it becomes text in ``_ansible`` only.
@@ -24,3 +27,12 @@ class MtlsError(Exception):
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place else self.message
         return f"{text} {self.remedy}" if self.remedy else text
+
+
+class SeveralError(MtlsError):
+    """Several faults that a person mends together. *findings* has each of them as a plain value; the rest
+    speaks of the first, the message of all."""
+
+    def __init__(self, message: str, place: str, remedy: str, code: str, findings: Sequence[Any]) -> None:
+        super().__init__(message, place, remedy, code)
+        self.findings = list(findings)

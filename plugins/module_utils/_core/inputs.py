@@ -9,19 +9,23 @@ import base64
 import binascii
 
 #: Before a passphrase that the action plugin has put into hex: Ansible masks a short secret wherever its
-#: letters
-#: occur in the result, so ``a`` would garble every sentence.
+#: letters occur in the result, so ``a`` would garble every sentence.
 HEX = "mtls-hex:"
 
 
 def bytes_of(content: str) -> bytes:
     """PEM text as it is; anything else is base64 of a binary file where it can be, else its own bytes."""
     if "-----BEGIN " in content:
-        return content.encode()
+        return utf8(content)
     try:
         return base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):
-        return content.encode()
+        return utf8(content)
+
+
+def utf8(text: str) -> bytes:
+    """*text* as UTF-8; a lone surrogate, which JSON can carry, must only not raise."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def content_of(data: bytes) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from .._core import certificate as rules
-from .._core import chain, expiry, names
+from .._core import chain, expiry, hostnames
 from .._core import crl as crl_rules
 from .._core.certificate import CertificateFacts
 from .._core.findings import Finding
@@ -47,7 +47,8 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
     if leaf is not None:
         result["matches"] = _matches(files, findings)
         result["verifies"] = _verifies(files, purpose, spec, at, findings)
-        result["hostnames"] = _hostnames(leaf.facts, spec.get("hostnames") or [], findings)
+        result["hostnames"], said = hostnames.examine(leaf.facts, spec.get("hostnames") or [])
+        findings += said
         findings += _soon(leaf.facts, at, spec.get("min_days"))
     elif spec.get("certificate") is not None and files.trusted is not None:
         result["verifies"] = False

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies in a credential's five places: certificate, private key, chain, trust, CRLs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Optional, Union
+
+from .._core import contents
+from .._core.certificate import CertificateFacts
+from .._core.crl import CrlFacts
+from .._core.errors import MtlsError
+from .._core.findings import Finding
+from . import crl, key
+from .certificate import Certificate
+from .shelf import File, Shelf
+
+#: A slot's bytes, or why the file could not be read; None where nothing was given.
+Given = Union[bytes, Finding, None]
+
+
+@dataclass
+class Slots:
+    """*sent* is what nginx would send, leaf first. *trusted* and *crls* are None where nothing was given, and
+    empty where nothing of what was given can be read. *form* is that of the certificate's file."""
+
+    shelf: Shelf
+    sent: list[Certificate] = field(default_factory=list)
+    trusted: Optional[list[Certificate]] = None
+    crls: Optional[list[crl.Crl]] = None
+    form: str = contents.PEM
+    private_key: Optional[key.PrivateKey] = None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def leaf(self) -> Optional[Certificate]:
+        """The first certificate, as nginx takes it."""
+        return self.sent[0] if self.sent else None
+
+    def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> bool:
+        return self.shelf.signed_by(self._known[subject.sha256], self._known[issuer.sha256])
+
+    def crl_signed_by(self, one: CrlFacts, issuer: CertificateFacts) -> bool:
+        found = next(known for known in self.crls or [] if known.facts.sha256 == one.sha256)
+        return self.shelf.crl_signed_by(found, self._known[issuer.sha256])
+
+    @cached_property
+    def _known(self) -> dict[str, Certificate]:
+        return {cert.facts.sha256: cert for cert in [*self.sent, *(self.trusted or [])]}
+
+
+def read(spec: Mapping[str, Any], shelf: Shelf) -> Slots:
+    """All five places of *spec* (``credential.examine`` says what it holds); never raises for the bytes."""
+    slots = Slots(shelf, findings=list(spec.get("findings") or []))
+    _read_certificate(slots, spec)
+    slots.sent += _certificates(slots, "chain", spec)
+    _read_key(slots, spec)
+    _read_trust(slots, spec)
+    _read_crls(slots, spec)
+    return slots
+
+
+def _place(spec: Mapping[str, Any], slot: str) -> str:
+    return spec.get(f"{slot}_place") or slot
+
+
+def _bytes(slots: Slots, slot: str, spec: Mapping[str, Any]) -> Optional[bytes]:
+    """The bytes of a slot; None where there are none to read, and with a finding if there should be."""
+    given: Given = spec.get(slot)
+    if isinstance(given, Finding):
+        slots.findings.append(given)
+        return None
+    return given
+
+
+def _file(slots: Slots, slot: str, spec: Mapping[str, Any]) -> Optional[File]:
+    data = _bytes(slots, slot, spec)
+    return None if data is None else slots.shelf.certificates(slot, data, _place(spec, slot))
+
+
+def _certificates(slots: Slots, slot: str, spec: Mapping[str, Any]) -> list[Certificate]:
+    found = _file(slots, slot, spec)
+    if found is None:
+        return []
+    slots.findings += found.findings
+    return list(found.certificates)
+
+
+def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
+    found = _file(slots, "certificate", spec)
+    if found is None:
+        return
+    slots.form = found.form
+    slots.sent = list(found.certificates)
+    if not slots.sent and contents.recognise(spec["certificate"]).private_keys():
+        place = _place(spec, "certificate")
+        said = "A private key stands where the certificate should be."
+        slots.findings.append(Finding("pair.swapped_files", said, place))
+    else:
+        slots.findings += found.findings
+
+
+def _read_key(slots: Slots, spec: Mapping[str, Any]) -> None:
+    data = _bytes(slots, "private_key", spec)
+    if data is None:
+        return
+    try:
+        slots.private_key = key.read(data, spec.get("passphrase"), _place(spec, "private_key"))
+    except MtlsError as error:
+        slots.findings.append(Finding(error.code, error.message, error.place))
+
+
+def _read_trust(slots: Slots, spec: Mapping[str, Any]) -> None:
+    if spec.get("trust") is None:
+        return
+    slots.trusted = _certificates(slots, "trust", spec)
+    data = spec["trust"]
+    if isinstance(data, bytes):
+        # A self-signed leaf that is its own anchor does its work in the bundle.
+        pinned = slots.leaf.facts.sha256 if slots.leaf else ""
+        slots.findings += slots.shelf.trust_remarks(data, _place(spec, "trust"), pinned)
+
+
+def _read_crls(slots: Slots, spec: Mapping[str, Any]) -> None:
+    if spec.get("crl") is None:
+        return
+    slots.crls = []
+    data = _bytes(slots, "crl", spec)
+    if data is not None:
+        slots.crls, findings = slots.shelf.crls(data, _place(spec, "crl"))
+        slots.findings += findings
