@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units sanity molecule lock images build
+.PHONY: help demo test clean setup lint units coverage fuzz sanity molecule lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,12 +52,24 @@ lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
 	$(STEP) 'lint: changelog' antsibull-changelog lint || code=1; \
 	exit $$code
 
-units: ## pytest: here, then what runs on hosts with the oldest and the newest Python
+# What is compared with the command openssl; the oldest and the newest Python run everything anyway.
+UNITS := tests/unit/plugins/module_utils
+COMPARED := $(UNITS)/test_comparison.py $(UNITS)/_core $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py
+
+units: ## pytest: here, what runs on hosts with the oldest and the newest Python, verdicts on each OpenSSL
 	@code=0; \
 	$(STEP) 'units' pytest --numprocesses auto tests/unit || code=1; \
 	$(STEP) 'units: oldest Python' tests/lab/units.sh bullseye || code=1; \
 	$(STEP) 'units: newest Python' tests/lab/units.sh sid || code=1; \
+	$(STEP) 'units: verdicts on Debian 12' tests/lab/units.sh bookworm $(wildcard $(COMPARED)) || code=1; \
+	$(STEP) 'units: verdicts on Debian 13' tests/lab/units.sh trixie $(wildcard $(COMPARED)) || code=1; \
 	exit $$code
+
+coverage: ## which lines and branches of _core and _x509 the units run through
+	@$(STEP) 'coverage' pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered tests/unit/plugins/modules $(UNITS)
+
+fuzz: ## hostile bytes in every place, 20,000 examples and more
+	@$(STEP) 'fuzz' tests/lab/fuzz.sh
 
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
