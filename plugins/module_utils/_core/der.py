@@ -97,7 +97,7 @@ def iterate(data: bytes) -> Iterator[Element]:
     offset, end = 0, len(data)
     while offset < end:
         element, offset = read(data, offset)
-        if element.tag == 0 and not element.content:
+        if element.encoding == b"\x00\x00":
             raise DerError("end-of-contents octets stand where a value belongs")
         yield element
 
@@ -181,7 +181,9 @@ def _pieces(element: Element, depth: int) -> Iterator[bytes]:
 
 def integer(element: Element) -> int:
     """An INTEGER or ENUMERATED; raises DerError for one that OpenSSL refuses (c2i_ibuf): empty or padded."""
-    content = string(element)
+    content = element.content
+    if element.constructed:
+        raise DerError("an integer is constructed")
     if not content:
         raise DerError("an integer has no octets")
     if len(content) > 1 and (
@@ -235,23 +237,19 @@ _MAX_OIDS = 1024
 
 
 def bit_string(element: Element) -> tuple[bytes, int]:
-    """(octets, number of unused bits in the last one, which are cleared); raises DerError."""
-    content = string(element) if not element.constructed else _joined_bits(element)
+    """(octets, number of unused bits in the last one, which are cleared); raises DerError
+    (ossl_c2i_ASN1_BIT_STRING). The pieces of a constructed one are put together as OpenSSL does it, the first
+    octet of the whole being the number of unused bits."""
+    content = string(element)
     if not content:
         raise DerError("a bit string has no octets")
     unused = content[0]
-    if unused > 7 or (unused and len(content) == 1):
-        raise DerError("a bit string has more unused bits than bits")
+    if unused > 7:
+        raise DerError("a bit string has too many unused bits")
     octets = content[1:]
-    if unused:
+    if unused and octets:
         octets = octets[:-1] + bytes([octets[-1] & (0xFF << unused) & 0xFF])
     return octets, unused
-
-
-def _joined_bits(element: Element) -> bytes:
-    """As OpenSSL does it: the pieces as they stand, the first octet of the whole is the number of unused
-    bits (asn1_collect knows nothing of bit strings)."""
-    return string(element)
 
 
 def named_bits(element: Element, names: tuple[str, ...]) -> frozenset[str]:
@@ -264,21 +262,99 @@ def named_bits(element: Element, names: tuple[str, ...]) -> frozenset[str]:
     )
 
 
+def encode(tag: int, content: bytes, constructed: bool = False) -> bytes:
+    """DER of one value; *tag* as in ``Element``, of a number below 31."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag | (0x20 if constructed else 0), size]) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag | (0x20 if constructed else 0), 0x80 | len(octets)]) + octets + content
+
+
 def explicit(element: Element) -> Element:
     """The value inside an explicit tag; raises DerError."""
     if not element.constructed:
         raise DerError("an explicit tag holds no value")
     inside = elements(element.content)
     if len(inside) != 1:
-        raise DerError("an explicit tag holds more than one value")
+        raise DerError("an explicit tag does not hold one value")
     return inside[0]
 
 
 def sequence(element: Element, tag: int = SEQUENCE) -> list[Element]:
     """The values of a SEQUENCE (or what is tagged *tag* in its place); raises DerError."""
-    if element.tag != tag or not element.constructed:
-        raise DerError(f"{tag_name(element.tag)} stands where {tag_name(tag)} belongs")
+    expect(element, tag)
+    if not element.constructed:
+        raise DerError("a sequence is not constructed")
     return elements(element.content)
+
+
+def expect(element: Element, tag: int) -> Element:
+    """*element*, if it has this *tag*; raises DerError."""
+    if element.tag != tag:
+        raise DerError(f"{tag_name(element.tag)} stands where {tag_name(tag)} belongs")
+    return element
+
+
+class Fields:
+    """The values of a SEQUENCE, taken one after the other as OpenSSL's templates do (asn1_item_embed_d2i).
+    All of it raises DerError."""
+
+    def __init__(self, element: Element, tag: int = SEQUENCE) -> None:
+        self._values = sequence(element, tag)
+        self._next = 0
+
+    def need(self, tag: int | None = None) -> Element:
+        """The next one, which must be there and have this *tag*."""
+        if self._next >= len(self._values):
+            raise DerError("a value is missing")
+        element = self._values[self._next]
+        self._next += 1
+        return element if tag is None else expect(element, tag)
+
+    def maybe(self, tag: int | None = None) -> Element | None:
+        """The next one if it has this *tag*."""
+        if self._next >= len(self._values):
+            return None
+        element = self._values[self._next]
+        if tag is not None and element.tag != tag:
+            return None
+        self._next += 1
+        return element
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self._next < len(self._values):
+            raise DerError(f"{tag_name(self._values[self._next].tag)} stands where nothing more belongs")
+
+
+def check_any(element: Element) -> Element:
+    """*element*, if its content is right for its type, as OpenSSL checks a value of the type ANY
+    (asn1_ex_c2i); raises DerError. What is inside a sequence or set is not looked at."""
+    checks = {
+        BOOLEAN: boolean,
+        INTEGER: integer,
+        ENUMERATED: integer,
+        BIT_STRING: bit_string,
+        OBJECT_IDENTIFIER: oid,
+    }
+    tag = element.tag
+    if tag in checks:
+        checks[tag](element)
+    elif tag == NULL and (element.constructed or element.content):
+        raise DerError("null is not empty")
+    elif tag in (SEQUENCE, SET) and not element.constructed:
+        raise DerError(f"{tag_name(tag)} is not constructed")
+    elif element.constructed and tag < APPLICATION and tag not in (SEQUENCE, SET):
+        _check_width(tag, string(element))
+    else:
+        _check_width(tag, element.content)
+    return element
+
+
+def _check_width(tag: int, content: bytes) -> None:
+    if (tag == BMP_STRING and len(content) % 2) or (tag == UNIVERSAL_STRING and len(content) % 4):
+        raise DerError("a string is no whole number of characters")
 
 
 _NAMES = {
