@@ -4,12 +4,12 @@
 """OpenSSL's reader of PEM, line by line as PEM_read_bio works (crypto/pem/pem_lib.c): what one call reads,
 where it stops, and why it fails. ``pem`` makes of it what people want to know of a file.
 
-The rules, tried on OpenSSL 3.0, 3.5 and 3.6 with files: a line is read in pieces of 254 octets; a NUL ends its
-piece, and the file where it begins one; control characters, blanks and octets above 127 at the end of a
-piece are cut off (char is signed on amd64; on arm64, where it is not, those octets stay); a byte order mark is
-skipped in the first line of each call; a colon before the first blank line makes headers of all lines up to
-there. In the text, `-` ends the base64 (crypto/evp/encode.c, B64_EOF), so a BEGIN line inside a block swallows
-the rest up to the END line.
+The rules, tried on OpenSSL 3.0, 3.5 and 3.6 with files: a line is read in pieces of 254 octets; a NUL ends
+its piece, and the file where it begins one; control characters, blanks and octets above 127 at the end of a
+piece are cut off (char is signed on amd64; on arm64, where it is not, those octets stay); a byte order mark
+is skipped in the first line of each call; a colon before the first blank line makes headers of all lines up
+to there. In the text, `-` ends the base64 (crypto/evp/encode.c, B64_EOF), so a BEGIN line inside a block
+swallows the rest up to the END line.
 
 Pure; linear in time.
 """

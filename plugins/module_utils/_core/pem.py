@@ -3,45 +3,72 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PEM text (RFC 7468) as OpenSSL reads it: blocks with label, line and DER, and what is wrong with them.
 
-Pure: base64 only, nothing is parsed below the armour. What OpenSSL accepts (CRLF, a byte order mark,
-text before, between and after blocks, a missing last line break) is accepted; what it skips or refuses
-(indented or glued blocks, a missing END) is a problem with its line.
+Pure: nothing is parsed below the armour. What OpenSSL accepts (CRLF, a byte order mark, text before, between
+and after blocks, a missing last line break) is accepted; what it skips or refuses is a problem with its line.
+``armour`` has OpenSSL's rules; here is what a person wants to know where they are broken, and how to go on
+reading behind it: OpenSSL gives up at the first fault, this finds all of them.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
+from . import armour, der
 from .findings import Finding
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_BEGIN = re.compile(r"^-----BEGIN ([^-]+)-----$")
-_END = re.compile(r"^-----END ([^-]+)-----$")
-_MARK = re.compile(r"-----(BEGIN|END) [^-]+-----")
+_BEGIN_LINE = re.compile(rb"^-----BEGIN ([^\r\n]*)-----[\x00-\x20\x80-\xff]*$", re.MULTILINE)
+_BEGIN_MARK = re.compile(rb"-----BEGIN ([^-\r\n]{1,64})-----")
+_ENCRYPTED = re.compile(rb"Proc-Type:[ \t]*4,[ \t]*ENCRYPTED[ \t\r]*\n")
+_BODY = re.compile(rb"[A-Za-z0-9+/]{4}[A-Za-z0-9+/=]*|[A-Za-z-]+: .*")
+_INVISIBLE = bytes(range(0x21)) + bytes(range(0x80, 0x100))
+_COMMENTS = (b"#", b"//", b";", b"<!--")
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 CRL_LABEL = "X509 CRL"
 
-_CODES = {
-    "bom": "format.bom",
-    "glued": "format.glued_blocks",
-    "indented": "format.indented",
-    "truncated": "format.damaged",
-    "damaged": "format.damaged",
-    "utf16": "format.unreadable",
+# More problems than this say nothing new, and a hostile file has millions of them.
+_MOST_PROBLEMS = 1000
+_MOST_TOLD = 5
+
+# kind: (code, sentence)
+_KINDS = {
+    "bom": ("format.bom", "a byte order mark stands before the text"),
+    "glued": ("format.glued_blocks", "an END line and a BEGIN line stand on one line, so a block is lost"),
+    "indented": ("format.indented", "a PEM block is indented, so OpenSSL does not see it"),
+    "prefixed": (
+        "format.indented",
+        "something stands before the BEGIN of a PEM block, so OpenSSL does not see it",
+    ),
+    "line_breaks": ("format.line_breaks", "a PEM block has lost its line breaks, so OpenSSL does not see it"),
+    "nul": ("format.damaged", "a NUL octet begins the line, and OpenSSL reads no further"),
+    "truncated": ("format.damaged", "a PEM block begins that has no END line of its own"),
+    "swallowed": ("format.damaged", "a PEM block is lost, because the one before it has no END line"),
+    "wrong_end": ("format.damaged", "a PEM block begins whose END line names another kind"),
+    "blank_line": ("format.damaged", "a PEM block begins that has a blank line inside"),
+    "line_length": (
+        "format.damaged",
+        "a PEM block begins whose lines, after headers or a blank line, are not of 64 letters",
+    ),
+    "headers": ("format.damaged", "a PEM block begins that has headers which OpenSSL refuses"),
+    "damaged": ("format.damaged", "a PEM block begins whose text is not base64"),
+    "empty": ("format.damaged", "a PEM block begins that has no text"),
+    "utf16": ("format.utf16", "the file begins as UTF-16"),
 }
-_SENTENCES = {
-    "bom": "the file begins with a byte order mark",
-    "glued": "an END line and a BEGIN line stand on one line, so a block is lost",
-    "indented": "a PEM block is indented, so OpenSSL does not see it",
-    "truncated": "a PEM block has no END line of its own",
-    "damaged": "the text of a PEM block is not base64",
-    "utf16": "the file is UTF-16",
+_FAULTS = {
+    armour.NO_END: "truncated",
+    armour.BAD_END: "wrong_end",
+    armour.BLANK_LINE: "blank_line",
+    armour.LONG_LINE: "line_length",
+    armour.SHORT_LINE: "line_length",
+    armour.NOT_BASE64: "damaged",
+    armour.NO_DATA: "empty",
 }
+# What OpenSSL passes over; all else ends its reading, for nginx that of the whole file.
+_PASSED_OVER = frozenset(["bom", "indented", "prefixed", "line_breaks", "nul", "swallowed"])
 
 
 @dataclass(frozen=True)
@@ -66,10 +93,24 @@ class Block:
 
 @dataclass(frozen=True)
 class Problem:
-    """*kind* is one of bom, glued, indented, truncated, damaged, utf16; *line* counts from 1."""
+    """*kind* is one of the table above; *line* counts from 1, *label* is that of the block in question."""
 
     kind: str
     line: int
+    label: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether OpenSSL's reading ends here with an error; else a block is passed over, or nothing."""
+        return self.kind not in _PASSED_OVER
+
+    @property
+    def is_private_key(self) -> bool:
+        return self.label.endswith("PRIVATE KEY")
+
+    def finding(self, place: str) -> Finding:
+        code, sentence = _KINDS[self.kind]
+        return Finding(code, f"In line {self.line} {sentence}.", f"{place}:{self.line}")
 
 
 @dataclass(frozen=True)
@@ -84,15 +125,23 @@ class Document:
         return [block for block in self.blocks if block.is_private_key]
 
     def findings(self, place: str) -> list[Finding]:
-        """The problems as findings; *place* is the file, the line is added to it."""
-        return [
-            Finding(
-                _CODES[problem.kind],
-                f"In line {problem.line} {_SENTENCES[problem.kind]}.",
-                f"{place}:{problem.line}",
-            )
-            for problem in self.problems
-        ]
+        """The problems as findings, the first few of each kind; *place* is the file, the line is added."""
+        return problem_findings(self.problems, place)
+
+
+def problem_findings(problems: tuple[Problem, ...], place: str) -> list[Finding]:
+    """As ``Document.findings``."""
+    counts: dict[str, int] = {}
+    found: list[Finding] = []
+    for problem in problems:
+        counts[problem.kind] = counts.get(problem.kind, 0) + 1
+        if counts[problem.kind] <= _MOST_TOLD:
+            found.append(problem.finding(place))
+    for kind, count in counts.items():
+        if count > _MOST_TOLD:
+            code, sentence = _KINDS[kind]
+            found.append(Finding(code, f"In {count - _MOST_TOLD} more lines {sentence}.", place))
+    return found
 
 
 def looks_like_der(data: bytes) -> bool:
@@ -102,88 +151,133 @@ def looks_like_der(data: bytes) -> bool:
 
 def encode(label: str, der: bytes) -> bytes:
     """One block with lines of 64 characters and a last line break."""
-    body = base64.b64encode(der).decode("ascii")
+    return _armoured(label, der, "")
+
+
+def _armoured(label: str, content: bytes, header: str) -> bytes:
+    body = base64.b64encode(content).decode("ascii")
     lines = [body[i : i + 64] for i in range(0, len(body), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode("ascii")
+    text = "\n".join([f"-----BEGIN {label}-----", *([header] if header else []), *lines])
+    return f"{text}\n-----END {label}-----\n".encode("latin-1")
 
 
 def parse(data: bytes) -> Document:
-    """All blocks and problems of *data*; raises nothing, whatever the bytes are."""
+    """All blocks and problems of *data*; raises nothing, whatever the bytes are; linear in time."""
     if data[:2] in _UTF16_BOMS:
         return Document((), (Problem("utf16", 1),))
-    reader = _Reader()
-    if data.startswith(_BOM):
-        reader.problems.append(Problem("bom", 1))
-        data = data[len(_BOM) :]
-    # OpenSSL cuts trailing control characters and blanks of each line (crypto/pem/pem_lib.c, sanitize_line).
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", data.decode("latin-1")), start=1):
-        reader.take(number, line.rstrip())
-    reader.finish()
+    reader = _Reader(data)
+    reader.read()
     return Document(tuple(reader.blocks), tuple(reader.problems))
 
 
 class _Reader:
-    """Line by line; *label* is that of the block that is open."""
+    """Calls ``armour.read`` again and again, and looks at what it skipped."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
         self.blocks: list[Block] = []
         self.problems: list[Problem] = []
-        self.label = ""
-        self.start = 0
-        self.body: list[str] = []
+        self.known = (0, 1)  # an offset and the number of its line
 
-    def take(self, number: int, line: str) -> None:
-        begin, end = _BEGIN.match(line), _END.match(line)
-        if begin:
-            self.finish()
-            self.label, self.start, self.body = begin.group(1), number, []
-        elif end and self.label:
-            self._close(end.group(1))
-        elif _MARK.search(line):
-            self._stray_mark(number, line)
-        elif self.label:
-            self.body.append(line)
+    def read(self) -> None:
+        if self.data.startswith(_BOM):
+            self._problem("bom", 0)
+        position = 0
+        while position < len(self.data):
+            reading = armour.read(self.data, position)
+            self._skipped(position, reading.offset)
+            position = self._take(reading)
 
-    def finish(self) -> None:
-        if self.label:
-            self.problems.append(Problem("truncated", self.start))
-        self.label = ""
-
-    def _close(self, label: str) -> None:
-        if label != self.label:
-            self.finish()
-            return
-        block = _block(label, self.start, self.body)
-        if block is None:
-            self.problems.append(Problem("damaged", self.start))
+    def _line(self, offset: int) -> int:
+        at, line = self.known
+        if offset >= at:
+            line += self.data.count(b"\n", at, offset)
         else:
-            self.blocks.append(block)
-        self.label = ""
+            line -= self.data.count(b"\n", offset, at)
+        self.known = (offset, line)
+        return line
 
-    def _stray_mark(self, number: int, line: str) -> None:
-        """A BEGIN or END with something else on its line, or an END without BEGIN."""
-        if not _MARK.fullmatch(line.strip()):
-            self.problems.append(Problem("glued", number))
-        elif "BEGIN" in line:
-            self.problems.append(Problem("indented", number))
-        self.label = ""
+    def _problem(self, kind: str, offset: int, label: bytes = b"") -> None:
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(Problem(kind, self._line(offset), label.decode("latin-1")))
+
+    def _take(self, reading: armour.Reading) -> int:
+        """Notes the block or the problem; where to go on."""
+        if reading.outcome == armour.NO_START:
+            if _BEGIN_MARK.search(self.data, reading.stop):
+                self._problem("nul", reading.offset)
+            return len(self.data)
+        if reading.offset and self.data.startswith(_BOM, reading.offset):
+            self._problem("bom", reading.offset)
+        inner = self._inner(reading) if reading.outcome != armour.BLOCK or reading.swallowed else []
+        if inner and not (reading.outcome == armour.BLOCK and _is_whole(reading.data)):
+            # None of them has an END line but the last, which may own the one that ended the reading.
+            for offset, label in [(reading.offset, reading.label), *inner[:-1]]:
+                self._problem("truncated", offset, label)
+            return inner[-1][0]
+        for offset, label in inner:
+            self._problem("swallowed", offset, label)
+        if reading.outcome == armour.BLOCK:
+            self._block(reading)
+        else:
+            self._fault(reading)
+        return reading.stop
+
+    def _inner(self, reading: armour.Reading) -> list[tuple[int, bytes]]:
+        """BEGIN lines inside the block."""
+        after = self.data.find(b"\n", reading.offset) + 1
+        found = _BEGIN_LINE.finditer(self.data, after, max(after, reading.last)) if after else iter(())
+        return [(match.start(), match.group(1)) for match in found]
+
+    def _fault(self, reading: armour.Reading) -> None:
+        if reading.outcome == armour.BAD_END and _BEGIN_MARK.search(self.data, reading.last, reading.stop):
+            self._problem("glued", reading.last, reading.label)
+        else:
+            self._problem(_FAULTS[reading.outcome], reading.offset, reading.label)
+
+    def _block(self, reading: armour.Reading) -> None:
+        label, header = reading.label.decode("latin-1"), reading.header
+        encrypted = bool(_ENCRYPTED.match(header)) and label.endswith("PRIVATE KEY")
+        if header and not encrypted:
+            self._problem("headers", reading.offset, reading.label)
+        text = _armoured(label, reading.data, header.decode("latin-1") if encrypted else "")
+        self.blocks.append(Block(label, self._line(reading.offset), reading.data, text, encrypted))
+
+    def _skipped(self, start: int, end: int) -> None:
+        """Problems for BEGIN marks in what OpenSSL passes over, one for each line."""
+        position = start
+        while position < end:
+            mark = _BEGIN_MARK.search(self.data, position, end)
+            if mark is None:
+                return
+            newline = self.data.find(b"\n", mark.end())
+            line_end = newline if newline >= 0 else len(self.data)
+            begin = self.data.rfind(b"\n", 0, mark.start()) + 1
+            kind = self._why_skipped(begin, mark, line_end)
+            if kind:
+                self._problem(kind, begin, mark.group(1))
+            position = line_end + 1
+
+    def _why_skipped(self, begin: int, mark: re.Match[bytes], line_end: int) -> str:
+        """Nothing where the mark is only spoken of, as in a comment."""
+        before, after = self.data[begin : mark.start()], self.data[mark.end() : line_end]
+        if before.strip().startswith(_COMMENTS):
+            return ""
+        if after.strip(_INVISIBLE):
+            text = after.lstrip(_INVISIBLE + b"\\nr")
+            return "line_breaks" if _BODY.match(text[:200]) else ""
+        next_line = self.data[line_end + 1 : line_end + 200].split(b"\n", 1)[0]
+        if next_line.startswith(before):
+            next_line = next_line[len(before) :]
+        if not _BODY.match(next_line.strip(_INVISIBLE)):
+            return ""
+        return "prefixed" if before.strip(_INVISIBLE) else "indented"
 
 
-def _block(label: str, line: int, body: list[str]) -> Block | None:
-    """None when the body is not base64."""
-    # RFC 1421 headers, as in the traditional encrypted form, end at the first blank line.
-    headers: list[str] = []
-    if any(":" in text for text in body) and "" in body:
-        cut = body.index("")
-        headers, body = body[:cut], body[cut + 1 :]
+def _is_whole(content: bytes) -> bool:
+    """Whether OpenSSL would find one whole value in it."""
     try:
-        der = base64.b64decode("".join(body), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if not der:
-        return None
-    encrypted = any(text.startswith("Proc-Type:") and "ENCRYPTED" in text for text in headers)
-    if not encrypted:
-        return Block(label, line, der, encode(label, der))
-    text = "\n".join([f"-----BEGIN {label}-----", *headers, "", *body, f"-----END {label}-----", ""])
-    return Block(label, line, der, text.encode("latin-1"), True)
+        der.read(content)
+    except der.DerError:
+        return False
+    return True

@@ -19,7 +19,6 @@ BOM = b"\xef\xbb\xbf"
 GOOD = [
     ("plain", ONE + TWO, 2),
     ("CRLF", (ONE + TWO).replace(b"\n", b"\r\n"), 2),
-    ("CR only", (ONE + TWO).replace(b"\n", b"\r"), 2),
     ("no last line break", (ONE + TWO).rstrip(), 2),
     ("blanks at line ends", (ONE + TWO).replace(b"\n", b"  \t\n"), 2),
     ("text around", b"Subject: a\n" + ONE + b"\nnext\n" + TWO + b"end", 2),
@@ -49,18 +48,19 @@ BAD = [
         "other END",
         ONE.replace(b"END CERTIFICATE", b"END CRL") + TWO,
         1,
-        [("truncated", 1)],
+        [("wrong_end", 1)],
         ["format.damaged"],
     ),
+    ("CR only", (ONE + TWO).replace(b"\n", b"\r"), 0, [("line_breaks", 1)], ["format.line_breaks"]),
     ("no base64", ONE.replace(b"MTEx", b"M*Ex"), 0, [("damaged", 1)], ["format.damaged"]),
     (
         "empty block",
         b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
         0,
-        [("damaged", 1)],
+        [("empty", 1)],
         ["format.damaged"],
     ),
-    ("UTF-16", ONE.decode().encode("utf-16"), 0, [("utf16", 1)], ["format.unreadable"]),
+    ("UTF-16", ONE.decode().encode("utf-16"), 0, [("utf16", 1)], ["format.utf16"]),
 ]
 
 
