@@ -16,9 +16,19 @@ SERVER = "server"
 CLIENT = "client"
 ANY = "any"
 
-# The limits of OpenSSL's security level 2 (112 bits), Debian's default and everybody's since OpenSSL 3.2.
-_MIN_BITS = {"rsa": 2048, "dsa": 2048, "ec": 224}
-_WEAK_DIGESTS = frozenset(["md2", "md4", "md5", "sha1"])
+# The bits of the Netscape certificate type, the first one first; the fourth from the last is reserved.
+NETSCAPE_TYPES = (
+    "sslClient",
+    "sslServer",
+    "smime",
+    "objectSigning",
+    "",
+    "sslCA",
+    "smimeCA",
+    "objectSigningCA",
+)
+_NETSCAPE_CA = frozenset(["sslCA", "smimeCA", "objectSigningCA"])
+_NETSCAPE_USE = {SERVER: "sslServer", CLIENT: "sslClient"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +128,12 @@ def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
     if names.canonical(issuer.subject) != names.canonical(subject.issuer):
         return False
-    return _identifiers_agree(issuer, subject) and subject.signature_type in ("", issuer.key_type)
+    return _identifiers_agree(issuer, subject) and _may_sign(issuer.key_type, subject.signature_type)
+
+
+def _may_sign(key_type: str, signature_type: str) -> bool:
+    """check_sig_alg_match; an algorithm that is not known here may be that of any key."""
+    return signature_type in ("", key_type) or (key_type == "rsa" and signature_type == "rsa-pss")
 
 
 def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
@@ -137,14 +152,15 @@ def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> b
 
 def is_ca(cert: CertificateFacts) -> bool:
     """Whether OpenSSL uses it as a trust anchor that issues (check_ca, crypto/x509/v3_purp.c): CA:TRUE, a
-    self-signed certificate of version 1, or key usage keyCertSign without basic constraints."""
+    self-signed certificate of version 1, key usage keyCertSign without basic constraints, or one of the CA
+    types of Netscape's without either."""
     if cert.key_usage is not None and "keyCertSign" not in cert.key_usage:
         return False
     if cert.basic_constraints is not None:
         return cert.basic_constraints[0]
     if cert.version == 1 and cert.self_signed:
         return True
-    return cert.key_usage is not None
+    return cert.key_usage is not None or bool(_NETSCAPE_CA & (cert.netscape_types or frozenset()))
 
 
 def is_intermediate(cert: CertificateFacts) -> bool:
@@ -166,21 +182,22 @@ def path_length(cert: CertificateFacts) -> int | None:
 def serves_purpose(cert: CertificateFacts, purpose: str, as_issuer: bool = False) -> bool:
     """check_purpose_ssl_client and _server of OpenSSL: no extended key usage means any; one that is there
     must name the purpose in each certificate of the path, the CAs included; anyExtendedKeyUsage does not
-    count. Not checked: the Netscape certificate type."""
+    count. Whether an issuer is a CA at all is ``is_ca``."""
     wanted = {SERVER: ("serverAuth", "msSGC", "nsSGC"), CLIENT: ("clientAuth",)}.get(purpose)
     if wanted is None:
         return True
     if cert.extended_key_usage is not None and not set(wanted) & set(cert.extended_key_usage):
         return False
-    if as_issuer or cert.key_usage is None:
-        return True
+    if as_issuer:
+        return not _is_netscape_ca_only(cert) or "sslCA" in (cert.netscape_types or ())
+    if cert.netscape_types is not None and _NETSCAPE_USE[purpose] not in cert.netscape_types:
+        return False
     uses = {"digitalSignature", "keyAgreement"} | ({"keyEncipherment"} if purpose == SERVER else set())
-    return bool(uses & cert.key_usage)
+    return cert.key_usage is None or bool(uses & cert.key_usage)
 
 
-def weak_key(cert: CertificateFacts) -> bool:
-    return cert.key_bits < _MIN_BITS.get(cert.key_type, 0)
-
-
-def weak_signature(cert: CertificateFacts) -> bool:
-    return cert.signature_digest in _WEAK_DIGESTS
+def _is_netscape_ca_only(cert: CertificateFacts) -> bool:
+    """Nothing but its Netscape certificate type makes it a CA (check_ssl_ca)."""
+    if cert.basic_constraints is not None or cert.key_usage is not None:
+        return False
+    return cert.netscape_types is not None and not (cert.version == 1 and cert.self_signed)
