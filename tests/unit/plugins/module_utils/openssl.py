@@ -24,7 +24,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -37,14 +36,12 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.differ
     DIFFERENCES,
     Difference,
 )
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.tally import COUNTS
 
 # Both would change what the command says; a machine's own settings are no part of a test.
 _SETTINGS = ("OPENSSL_", "SSL_CERT_", "RANDFILE")
 # Past this the command hangs.
 _LIMIT_S = 60
-
-# (area, "compared" or "differed") of this process.
-COUNTS: Counter[tuple[str, str]] = Counter()
 
 
 @dataclass(frozen=True)
@@ -104,21 +101,11 @@ def compare(
     """
     assert area in AREAS, f"{area!r} is none of {AREAS}"
     listed = [row for row in known if row.covers(area, case) and row.holds(version())]
-    COUNTS[area, "compared"] += 1
+    COUNTS["compared", area] += 1
     if ours != theirs:
-        COUNTS[area, "differed"] += 1
+        COUNTS["differed", area] += 1
         said = ".".join(map(str, version()))
         assert listed, f"{area}, {case}: we say {ours!r}, OpenSSL {said} says {theirs!r}"
     else:
         gone = [row for row in listed if row.case == case]
         assert not gone, f"{area}, {case}: no difference any more, take the row out of DIFFERENCES: {gone}"
-
-
-def summary(counts: Mapping[tuple[str, str], int]) -> list[str]:
-    """The lines for the end of a run; none where nothing was compared."""
-    return [
-        f"compared with OpenSSL: {area:8} {counts[area, 'compared']:6} cases, "
-        f"{counts.get((area, 'differed'), 0)} differed"
-        for area in AREAS
-        if counts.get((area, "compared"))
-    ]

@@ -8,10 +8,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import differences, openssl
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
+    differences,
+    openssl,
+    tally,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.differences import Difference
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,
@@ -23,7 +28,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openss
 @pytest.fixture(autouse=True)
 def _own_counts(monkeypatch):
     """What these tests compare is none of the run's cases."""
-    monkeypatch.setattr(openssl, "COUNTS", openssl.Counter())
+    monkeypatch.setattr(openssl, "COUNTS", Counter())
 
 
 def row(case: str, **more) -> Difference:
@@ -51,8 +56,8 @@ def test_compare(case, ours, theirs, known, passes) -> None:
     else:
         with pytest.raises(AssertionError, match=case):
             compare("pairs", ours, theirs, case, known)
-    assert openssl.COUNTS["pairs", "compared"] == 1
-    assert openssl.COUNTS["pairs", "differed"] == (ours != theirs)
+    assert openssl.COUNTS["compared", "pairs"] == 1
+    assert openssl.COUNTS["differed", "pairs"] == (ours != theirs)
 
 
 def test_an_area_that_nobody_counts_is_refused() -> None:
@@ -61,9 +66,11 @@ def test_an_area_that_nobody_counts_is_refused() -> None:
 
 
 def test_summary() -> None:
-    assert openssl.summary({}) == []
-    (line,) = openssl.summary({("crls", "compared"): 12, ("crls", "differed"): 1})
+    assert tally.summary({}) == []
+    (line,) = tally.summary({("compared", "crls"): 12, ("differed", "crls"): 1})
     assert line.split() == "compared with OpenSSL: crls 12 cases, 1 differed".split()
+    one, two, both = tally.summary({("example", "slot"): 3, ("example", "bundle"): 4})
+    assert [line.split()[-2:] for line in (one, two, both)] == [["bundle", "4"], ["slot", "3"], ["all", "7"]]
 
 
 def test_each_row_is_whole() -> None:
