@@ -107,8 +107,17 @@ def identities(cert: CertificateFacts) -> Identities:
     if not cert.general_names:
         kinds[general_names.DNS] += [one.encode("utf-8", "surrogatepass") for one in cert.san_dns]
         kinds[general_names.IP] += [octets for octets in map(address, cert.san_ip) if octets is not None]
-    common = (name.encode("utf-8", "surrogatepass") for name in names.common_names(cert.subject))
-    return Identities(tuple(kinds[general_names.DNS]), tuple(kinds[general_names.IP]), tuple(common))
+    return Identities(tuple(kinds[general_names.DNS]), tuple(kinds[general_names.IP]), _common(cert.subject))
+
+
+def _common(subject: names.Rdns) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for oid, value in (attribute for rdn in subject for attribute in rdn):
+        if oid == names.COMMON_NAME:
+            if isinstance(value, names.Text) and not value.is_text:
+                break
+            found.append(value.encode("utf-8", "surrogatepass"))
+    return tuple(found)
 
 
 def check_host(held: Identities, name: str) -> bool:
@@ -200,7 +209,7 @@ def examine(cert: CertificateFacts, wanted: Sequence[str]) -> tuple[dict[str, bo
 
 
 def _about_address(cert: CertificateFacts, held: Identities, name: str, valid: bool) -> Iterator[Finding]:
-    by_nginx = check_host(held, name)
+    by_nginx = check_host(held, _as_nginx_writes(name))
     if by_nginx == valid:
         return
     if valid:
@@ -209,6 +218,11 @@ def _about_address(cert: CertificateFacts, held: Identities, name: str, valid: b
         where = "a DNS name" if held.dns else "its common name"
         said = f"has {printable(name)} as {where}: nginx as a client accepts that, OpenSSL does not."
     yield Finding("name.ip_address", f'"{cert.subject_text}" {said}', cert.place)
+
+
+def _as_nginx_writes(name: str) -> str:
+    """nginx cuts a name at its first colon unless that stands in brackets (ngx_http_upstream_ssl_name)."""
+    return f"[{name}]" if ":" in name and not name.startswith("[") else name
 
 
 def _mismatch(cert: CertificateFacts, held: Identities, name: str) -> Finding:
@@ -242,7 +256,9 @@ def _idna(name: str) -> str:
 
 
 def _address_text(octets: bytes) -> str:
-    return str(ipaddress.ip_address(octets)) if len(octets) in (4, 16) else f"{len(octets)} octets"
+    return (
+        str(ipaddress.ip_address(octets)) if len(octets) in (4, 16) else f"an address of {len(octets)} octets"
+    )
 
 
 def printable(name: str) -> str:
@@ -252,4 +268,6 @@ def printable(name: str) -> str:
 
 
 def _escape(char: str) -> str:
-    return "".join(f"\\{octet:02X}" for octet in char.encode("utf-8", "surrogateescape"))
+    if "\udc80" <= char <= "\udcff":  # an octet that is no UTF-8
+        return f"\\{ord(char) - 0xDC00:02X}"
+    return "".join(f"\\{octet:02X}" for octet in char.encode("utf-8", "surrogatepass"))

@@ -47,4 +47,23 @@ class Difference:
         return ", ".join(parts) or "all"
 
 
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES: tuple[Difference, ...] = (
+    *(
+        Difference(
+            "hosts",
+            f"'{text}' as an address",
+            "no address, so it is looked for among the DNS names",
+            "the IPv4 address that sscanf finds in it",
+            "OpenSSL's newer versions refuse it, too; other programs read a leading zero as octal",
+            before=(3, 5),
+        )
+        for text in ("10.0.0.01", "010.0.0.1", " 10.0.0.1", "10.0.0.1 ", "+10.0.0.1", "::010.0.0.1")
+    ),
+    Difference(
+        "hosts",
+        "':' as an address",
+        "no address",
+        "the address ::",
+        "nobody means an address by it, and RFC 4291, 2.2 does not either",
+    ),
+)
