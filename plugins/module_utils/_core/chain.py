@@ -394,7 +394,8 @@ def _open_questions(case: _Case) -> Iterator[str]:
         yield f"whether its issuers have the RFC 3779 resources of {_quoted(path.certificates[0])}"
     for cert, issuer, outcome in _constrained(path):
         if outcome.verdict == name_constraints.UNSURE:
-            yield f"whether {_quoted(cert)} obeys the name constraints of {_quoted(issuer)}: it {outcome.said}"
+            said = f"(it {outcome.said})"
+            yield f"whether {_quoted(cert)} obeys the name constraints of {_quoted(issuer)} {said}"
 
 
 # --- what works, but only just ---
