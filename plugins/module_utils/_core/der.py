@@ -271,6 +271,25 @@ def encode(tag: int, content: bytes, constructed: bool = False) -> bytes:
     return bytes([tag | (0x20 if constructed else 0), 0x80 | len(octets)]) + octets + content
 
 
+def encode_integer(number: int) -> bytes:
+    """DER of an INTEGER."""
+    size = (number if number >= 0 else -number - 1).bit_length() // 8 + 1
+    return encode(INTEGER, number.to_bytes(size, "big", signed=True))
+
+
+def encode_oid(dotted: str) -> bytes:
+    """DER of an object identifier, which must be one."""
+    arcs = [int(arc) for arc in dotted.split(".")]
+    content = bytearray()
+    for arc in [arcs[0] * 40 + arcs[1], *arcs[2:]]:
+        octets = [arc & 0x7F]
+        while arc > 0x7F:
+            arc >>= 7
+            octets.append(arc & 0x7F | 0x80)
+        content += bytes(reversed(octets))
+    return encode(OBJECT_IDENTIFIER, bytes(content))
+
+
 def explicit(element: Element) -> Element:
     """The value inside an explicit tag; raises DerError."""
     if not element.constructed:

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 
 from .errors import MtlsError
 
 
 def utc(moment: datetime) -> datetime:
-    """*moment* as an aware time in UTC; one without a zone is UTC."""
+    """*moment* as an aware time in UTC; one without a zone is UTC. Raises OverflowError within a day of the
+    years 1 and 9999 when its zone leads out of them."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=timezone.utc)
     return moment.astimezone(timezone.utc)
@@ -19,25 +21,42 @@ def utc(moment: datetime) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T07:38:44Z`."""
-    return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime writes the year 1 as "1" on Linux
+    return utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def parse_rfc3339(text: str, place: str = "at") -> datetime:
-    """The aware time of an RFC 3339 text (`Z` or an offset is required); raises MtlsError."""
-    fault = MtlsError(f"{text!r} is not a time of RFC 3339.", place, "Write it like 2026-11-21T07:38:44Z.")
+    """The aware time of an RFC 3339 text (`Z` or an offset is required), without its fraction of a second;
+    raises MtlsError, also for a time before the year 1 or after 9999."""
+    text = text.strip()
     try:
-        # fromisoformat reads no `Z` before Python 3.11
-        moment = datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
-    except ValueError:
-        raise fault from None
-    if moment.tzinfo is None:
-        raise fault
-    return utc(moment)
+        if _RFC3339.fullmatch(text) is None:
+            raise ValueError
+        zone = text[-6:] if text[-1] in "0123456789" else "+00:00"
+        return utc(datetime.fromisoformat(f"{text[:10]}T{text[11:19]}{zone}"))
+    except (ValueError, OverflowError):
+        raise MtlsError(
+            f"{text!r} is not a time of RFC 3339.", place, "Write it like 2026-11-21T07:38:44Z."
+        ) from None
 
 
 def days_left(not_after: datetime, at: datetime) -> int:
     """Whole days from *at* to *not_after*, rounded down; negative when it has passed."""
     return (utc(not_after) - utc(at)) // timedelta(days=1)
+
+
+def days_left_until(text: str, at: datetime) -> int | None:
+    """``days_left`` of a certificate's `not_after_text`, right in the year 0 too; None for "", which is a date
+    that cannot be read."""
+    if not text:
+        return None
+    if not text.startswith("0000"):
+        return days_left(parse_rfc3339(text), at)
+    # No datetime has the year 0. The year 400 has the same calendar, 146,097 days later.
+    return days_left(parse_rfc3339("0400" + text[4:]), at) - 146_097
 
 
 def is_expired(not_after: datetime, at: datetime) -> bool:
@@ -56,5 +75,5 @@ def is_soon(not_before: datetime, not_after: datetime, at: datetime, min_days: i
     """
     left = utc(not_after) - utc(at)
     if min_days is not None:
-        return left < timedelta(days=min_days)
+        return left // timedelta(days=1) < min_days
     return left * 3 <= utc(not_after) - utc(not_before)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from .._core import expiry, hostnames, names
+from .._core import certificate_reader, expiry, hostnames, names
 from .._core.certificate import CertificateFacts
+from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.request import Live, Wanted, same_names
 from . import _deps, certificate, key
@@ -155,14 +156,16 @@ def fits(request: bytes, private_key: key.PrivateKey, wanted: Wanted) -> bool:
     try:
         with _deps.untrusted():
             parsed = _deps.x509.load_pem_x509_csr(request)
-            values: Mapping[str, Any] = certificate.extension_values(parsed)
-            own = certificate.spki_sha256(parsed.public_key()) == private_key.public_key_sha256
-            sound = own and parsed.is_signature_valid
-            common_name = next(iter(names.common_names(certificate.rdns(parsed.subject))), "")
-    except _deps.UnreadableError:
+            sound = parsed.is_signature_valid
+            asked = certificate_reader.read_request(parsed.public_bytes(_deps.serialization.Encoding.DER))
+    except (_deps.UnreadableError, DerError):
         return False
+    values: Mapping[str, Any] = asked.extensions
+    own = asked.public_key_sha256 == private_key.public_key_sha256
+    common_name = next(iter(names.common_names(asked.subject)), "")
     return (
-        sound
+        own
+        and sound
         and same_names(wanted, common_name, values.get("san_dns", ()) + values.get("san_ip", ()))
         and values.get("extended_key_usage") == (wanted.use,)
         and values.get("basic_constraints") == (False, None)
