@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from .._core.errors import MtlsError, SeveralError
+from .._core.findings import SEVERITIES
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+
+NEVER = "never"
 
 
 def failure(error: MtlsError) -> dict[str, Any]:
@@ -20,11 +23,35 @@ def failure(error: MtlsError) -> dict[str, Any]:
     return {**told, "findings": error.findings} if isinstance(error, SeveralError) else told
 
 
-def finish(module: AnsibleModule, work: Callable[[], Mapping[str, Any]]) -> None:
-    """Ends *module* with what *work* returns, or with the fault that it raises."""
+def finish(module: AnsibleModule, work: Callable[[], Mapping[str, Any]], fail_on: str = NEVER) -> None:
+    """Ends *module* with what *work* returns, or with the fault that it raises.
+
+    *fail_on*: with `error` or `warning`, a finding of that severity or a worse one in `findings` fails the
+    task, which then has the whole result all the same.
+    """
     try:
         result = work()
     except MtlsError as error:
         module.fail_json(**failure(error))
     else:
-        module.exit_json(**result)
+        grave = _grave(result.get("findings", []), fail_on)
+        if grave:
+            module.fail_json(**{**result, "msg": summary(grave)})
+        else:
+            module.exit_json(**result)
+
+
+def _grave(findings: Sequence[Mapping[str, Any]], fail_on: str) -> list[Mapping[str, Any]]:
+    """Those of *fail_on* or worse, the worst first."""
+    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on in SEVERITIES else ()
+    found = [finding for finding in findings if finding["severity"] in counted]
+    return sorted(found, key=lambda finding: SEVERITIES.index(finding["severity"]))
+
+
+def summary(grave: Sequence[Mapping[str, Any]]) -> str:
+    """How many there are of each severity, and the first one in full."""
+    counts = [(sum(one["severity"] == severity for one in grave), severity) for severity in SEVERITIES]
+    numbers = " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
+    first = grave[0]
+    where = ": ".join(text for text in (first.get("credential"), first["place"]) if text)
+    return f"{numbers}. {where + ': ' if where else ''}{first['message']} {first['remedy']}"

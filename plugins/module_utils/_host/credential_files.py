@@ -20,7 +20,7 @@ Taken = Union[bytes, Finding]
 
 
 class CredentialFiles:
-    """*read(path)* reads one file and *secrecy(path)* says who else may; both are asked once for each path."""
+    """*read(path)* reads one file, *secrecy(path)* says who else may; both are asked once for each path."""
 
     def __init__(
         self, read: Callable[[str], Taken], secrecy: Callable[[str], list[Finding]] = lambda path: []
@@ -35,8 +35,8 @@ class CredentialFiles:
 
         A file that cannot be read is the Finding that says why. The place of a content is its option.
         """
-        spec = {name: given.get(name) for name in _RULES}
-        spec["findings"] = []
+        spec: dict[str, Any] = {name: given.get(name) for name in _RULES}
+        findings: list[Finding] = []
         for slot in SLOTS:
             path, content = given.get(f"{slot}_path"), given.get(f"{slot}_content")
             if path is not None:
@@ -44,9 +44,9 @@ class CredentialFiles:
             elif content is not None:
                 spec[slot], spec[f"{slot}_place"] = bytes_of(content), f"{slot}_content"
         if given.get("private_key_path") is not None:
-            spec["findings"] += self._others(given["private_key_path"])
-        spec["passphrase"] = self._passphrase(given, spec["findings"])
-        return spec
+            findings += self._others(given["private_key_path"])
+        spec["passphrase"] = self._passphrase(given, findings)
+        return {**spec, "findings": findings}
 
     def _file(self, path: str) -> Taken:
         if path not in self._known:

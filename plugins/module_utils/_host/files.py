@@ -21,13 +21,18 @@ def fsync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def write_new(path: str, data: bytes, mode: int) -> None:
-    """Create *path*, which must not exist, with *mode* from its first byte on, and fsync it."""
+def write_new(path: str, data: bytes, mode: int, owner: tuple[int, int] = (-1, -1)) -> None:
+    """Create *path*, which must not exist, with *mode* from its first byte on, and fsync it.
+
+    *owner*: user and group id, -1 for who runs this. Nobody but who runs this can read it before it is whole.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode & 0o600)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        if owner != (-1, -1):
+            os.fchown(descriptor, *owner)
         # The umask may have taken bits of the mode away, and only those are given back.
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)

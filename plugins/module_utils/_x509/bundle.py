@@ -8,18 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Optional
 
 from .._core import bundle as rules
 from .._core import certificate as certificate_rules
-from .._core import expiry, pem
+from .._core import contents, expiry
 from .._core.certificate import CertificateFacts
-from .._core.errors import MtlsError
+from .._core.errors import MtlsError, SeveralError
 from .._core.findings import CATALOGUE, ERROR, Finding
-from . import certificate
+from . import certificate_file
+from .certificate import Certificate
+from .certificate_file import CertificateFile
 
 # One source: what to call it in messages (variable or file), and its bytes.
 Source = tuple[str, bytes]
+# What is written is PEM whatever the source was.
+_FORMS = frozenset(["format.der", "format.pkcs7"])
+# So many offenders a message names.
+_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,18 @@ class Bundle:
     dropped: list[dict[str, Any]]
     findings: list[Finding]
     verify_depth: int
-    earliest_expiry: datetime | None
+    earliest_expiry: Optional[datetime]
+
+
+@dataclass
+class _Gathered:
+    """What all sources hold, before any policy."""
+
+    certificates: dict[str, Certificate]
+    facts: list[CertificateFacts]
+    findings: list[Finding]
+    refused: list[Finding]
+    dropped: list[dict[str, Any]]
 
 
 def build(
@@ -41,78 +58,167 @@ def build(
     on_leaf: str = rules.REFUSE,
     on_non_ca: str = rules.REFUSE,
     allow_pinned: Sequence[str] = (),
+    found: Iterable[Source] = (),
+    refused: Sequence[Finding] = (),
 ) -> Bundle:
-    """The bundle of all certificates in *sources*.
+    """The bundle of all certificates in *sources* and *found*.
 
+    *found* is what lay in a directory: a file there that holds nothing of a certificate is dropped. *refused*
+    are faults that the caller knows already.
     Raises MtlsError, naming every offender, for a private key (always), what the policy refuses, what cannot
     be read, and when nothing is left. Not checked: whether a CA of the bundle is itself signed by anybody.
     """
-    certs: dict[str, certificate.Certificate] = {}
-    facts: list[CertificateFacts] = []
-    findings: list[Finding] = []
-    refused: list[Finding] = []
-    # In the order of their names, so that of two equal certificates the same place is told.
-    for label, data in sorted(sources):
-        loaded, said = certificate.load(data, label)
-        said = [finding for finding in said if finding.code != "format.der"]  # what we write is PEM
-        refused += private_keys(data, label)
-        refused += [finding for finding in said if finding.severity == ERROR]
-        findings += said
-        for cert in loaded:
-            certs.setdefault(cert.facts.sha256, cert)
-            facts.append(cert.facts)
-
-    pinned = frozenset(entry.replace(":", "").strip().lower() for entry in allow_pinned)
-    result = rules.sort(facts, at, rules.Policy(on_expired, on_leaf, on_non_ca, pinned))
-    refused += result.refused
-    if refused:
-        raise _refusal(refused)
+    pinned = frozenset(_digest(entry) for entry in allow_pinned)
+    gathered = _gather(sources, found)
+    result = rules.sort(gathered.facts, at, rules.Policy(on_expired, on_leaf, on_non_ca, pinned))
+    faults = [*refused, *gathered.refused, *result.refused]
+    if faults:
+        raise _refusal(faults, [*gathered.findings, *result.findings])
+    dropped = [{**_described(cert), "reason": code} for cert, code in result.dropped] + gathered.dropped
     if not result.kept:
-        reasons = "; ".join(
-            f'"{cert.subject_text}": {CATALOGUE[code].title.lower()}' for cert, code in result.dropped
-        )
-        raise MtlsError(
-            f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
-            "trust.sources",
-            CATALOGUE["bundle.empty"].remedy,
-            "bundle.empty",
-        )
+        raise _empty(dropped)
     return Bundle(
-        pem=b"".join(certs[cert.sha256].pem for cert in result.kept),
-        certificates=[_described(cert) for cert in result.kept],
-        dropped=[{**_described(cert), "reason": code} for cert, code in result.dropped],
-        findings=findings + list(result.findings),
+        pem=b"".join(gathered.certificates[cert.sha256].pem for cert in result.kept),
+        certificates=[_described(cert, place=False) for cert in result.kept],
+        dropped=dropped,
+        findings=gathered.findings + list(result.findings),
         verify_depth=rules.verify_depth(result.kept),
         earliest_expiry=min(cert.not_after for cert in result.kept),
     )
 
 
-def private_keys(data: bytes, place: str) -> list[Finding]:
-    """A finding for each private key among the blocks of *data*."""
-    return [
-        Finding(
-            "bundle.private_key",
-            f"In line {block.line} of the trust bundle stands a private key.",
-            f"{place}:{block.line}",
-        )
-        for block in pem.parse(data).private_keys()
+def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
+    gathered = _Gathered({}, [], [], [], [])
+    marked = [(label, data, False) for label, data in sources] + [
+        (label, data, True) for label, data in found
     ]
+    # In the order of their names, so that of two equal certificates the same place is told.
+    for label, data, in_directory in sorted(marked):
+        file = certificate_file.load("trust", data, label)
+        keys = certificate_file.private_keys(file.contents, label)
+        if in_directory and not keys and _is_something_else(file):
+            gathered.dropped.append(_passed_over(label, file))
+            continue
+        said = [finding for finding in file.findings if finding.code not in _FORMS or not file.certificates]
+        gathered.refused += keys
+        gathered.refused += [finding for finding in said if finding.severity == ERROR]
+        gathered.findings += said
+        for cert in file.certificates:
+            gathered.certificates.setdefault(cert.facts.sha256, cert)
+            gathered.facts.append(cert.facts)
+    return gathered
 
 
-def _refusal(refused: Sequence[Finding]) -> MtlsError:
+def _is_something_else(file: CertificateFile) -> bool:
+    """A file with no certificate in it, not even a damaged one."""
+    form = file.contents.form
+    return form in (contents.EMPTY, contents.OTHER) or (
+        form in (contents.PEM, contents.DER)
+        and not file.contents.certificates()
+        and not file.contents.problems
+    )
+
+
+def _passed_over(label: str, file: CertificateFile) -> dict[str, Any]:
+    return dropped_file(file.findings[0] if file.findings else Finding("format.unreadable", "", label))
+
+
+def dropped_file(finding: Finding) -> dict[str, Any]:
+    """The element of `dropped` for a file that is none of a bundle."""
+    empty = {"subject": None, "sha256": None, "not_after": None, "is_ca": None, "path_length": None}
+    return {**empty, "place": finding.place, "reason": finding.code}
+
+
+def _digest(entry: str) -> str:
+    digest = entry.replace(":", "").strip().lower()
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise MtlsError(
+            "This is no SHA-256 of a certificate.",
+            "allow_pinned",
+            "Write 64 hexadecimal digits: openssl x509 -in FILE -noout -fingerprint -sha256",
+        )
+    return digest
+
+
+def _empty(dropped: Sequence[dict[str, Any]]) -> MtlsError:
+    reasons = "; ".join(
+        f'"{one["subject"]}": {CATALOGUE[one["reason"]].title.lower()}' if one["subject"] is not None
+        else f"{one['place']}: {CATALOGUE[one['reason']].title.lower()}"
+        for one in dropped
+    )  # fmt: skip
+    return MtlsError(
+        f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
+        "trust.sources",
+        CATALOGUE["bundle.empty"].remedy,
+        "bundle.empty",
+    )
+
+
+def _why_dropped(one: dict[str, Any]) -> str:
+    name = one["place"] if one["subject"] is None else f'"{one["subject"]}"'
+    return f"{name}: {CATALOGUE[one['reason']].title.lower()}"
+
+
+def _joined(between: str, sentences: Sequence[str]) -> str:
+    more = len(sentences) - _TOLD
+    return between.join(sentences[:_TOLD]) + (f"{between}And {more} more." if more > 0 else "")
+
+
+def _refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsError:
     first = refused[0]
-    message = " ".join(
+    told = [
         f"{finding.place}: {finding.message}" if finding.place != first.place else finding.message
         for finding in refused
-    )
-    return MtlsError(message, first.place, first.remedy, first.code)
+    ]
+    message = _joined(" ", told)
+    every = list(dict.fromkeys([*refused, *findings]))
+    return SeveralError(message, first.place, first.remedy, first.code, [one.to_dict() for one in every])
 
 
-def _described(cert: CertificateFacts) -> dict[str, Any]:
+def _described(cert: CertificateFacts, place: bool = True) -> dict[str, Any]:
     return {
         "subject": cert.subject_text,
         "sha256": cert.sha256,
         "not_after": expiry.rfc3339(cert.not_after),
         "is_ca": certificate_rules.is_ca(cert),
         "path_length": certificate_rules.path_length(cert),
+        **({"place": cert.place} if place else {}),
     }
+
+
+def told(made: Bundle) -> dict[str, Any]:
+    """What ``ca_bundle`` returns of a bundle."""
+    return {
+        "certificates": made.certificates,
+        "dropped": made.dropped,
+        "verify_depth": made.verify_depth,
+        "earliest_expiry": None if made.earliest_expiry is None else expiry.rfc3339(made.earliest_expiry),
+        "findings": [finding.to_dict() for finding in dict.fromkeys(made.findings)],
+    }
+
+
+def diff(before: Optional[bytes], after: Optional[bytes]) -> dict[str, str]:
+    """Both files as lines of subject and fingerprint; never a byte of what else is in them."""
+    lines = [_lines(data) for data in (before, after)]
+    if before is not None and after is not None and before != after and lines[0] == lines[1]:
+        lines[0] += "(the same certificates, written otherwise)\n"
+    return {"before": lines[0], "after": lines[1]}
+
+
+def _lines(data: Optional[bytes]) -> str:
+    if data is None:
+        return ""
+    found = certificate_file.load("trust", data, "").certificates
+    lines = [f"{cert.facts.subject_text} {cert.facts.sha256}\n" for cert in found]
+    return "".join(lines) or "(no certificate)\n"
+
+
+def refuse_keys(data: Optional[bytes], place: str) -> None:
+    """Raises MtlsError where *data*, which is to be replaced or removed, holds a private key."""
+    if data is not None and certificate_file.private_keys(contents.recognise(data), place):
+        raise MtlsError(
+            "The file holds a private key, so it is no trust bundle, and it is left alone.",
+            place,
+            "Give the path of the bundle; if this is it, move the file away.",
+            "bundle.private_key",
+        )

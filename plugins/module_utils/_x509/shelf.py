@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from .._core import bundle as bundle_rules
-from .._core import contents
-from .._core.errors import MtlsError
 from .._core.findings import Finding
-from . import bundle, certificate, crl
+from . import certificate, certificate_file, crl
 from .certificate import Certificate
+from .certificate_file import CertificateFile
 
 T = TypeVar("T")
 
@@ -37,36 +35,28 @@ class _Memory(Generic[T]):
         return found
 
 
-@dataclass(frozen=True)
-class File:
-    """The certificates of one file, its form, and what is wrong with it."""
-
-    certificates: tuple[Certificate, ...]
-    form: str
-    findings: tuple[Finding, ...]
-
-
 class Shelf:
     """One for each call of a module. Nothing here raises for what the bytes are."""
 
     def __init__(self) -> None:
-        self._files: _Memory[File] = _Memory(256)
+        self._files: _Memory[CertificateFile] = _Memory(256)
         self._remarks: _Memory[list[tuple[str, Finding]]] = _Memory(64)
         self._crls: _Memory[tuple[list[crl.Crl], list[Finding]]] = _Memory(64)
         self._signed: _Memory[bool] = _Memory(50_000)
 
-    def certificates(self, slot: str, data: bytes, place: str) -> File:
+    def certificates(self, slot: str, data: bytes, place: str) -> CertificateFile:
         """*slot* is one of ``contents.SLOTS``."""
-        return self._files.ask((slot, data, place), lambda: load(slot, data, place))
+        return self._files.ask((slot, data, place), lambda: certificate_file.load(slot, data, place))
 
     def trust_remarks(self, data: bytes, place: str, pinned: str) -> list[Finding]:
         """What is in a trust bundle that should not be; *pinned*: the SHA-256 of a self-signed leaf that is
         its own anchor and so does its work there."""
 
         def remarks() -> list[tuple[str, Finding]]:
-            facts = [cert.facts for cert in self.certificates("trust", data, place).certificates]
+            file = self.certificates("trust", data, place)
+            facts = [cert.facts for cert in file.certificates]
             return [
-                *(("", finding) for finding in bundle.private_keys(data, place)),
+                *(("", finding) for finding in certificate_file.private_keys(file.contents, place)),
                 *bundle_rules.roles(facts),
                 *(("", finding) for finding in bundle_rules.namesake_findings(facts)),
             ]
@@ -84,18 +74,3 @@ class Shelf:
     def crl_signed_by(self, one: crl.Crl, issuer: Certificate) -> bool:
         pair = (one.facts.sha256, issuer.facts.sha256)
         return self._signed.ask(pair, lambda: crl.signed_by(one, issuer))
-
-
-def load(slot: str, data: bytes, place: str) -> File:
-    """The certificates of a file, whatever its form; one that cannot be read is a finding and left out."""
-    found = contents.recognise(data)
-    findings = found.findings(slot, place)
-    certificates: list[Certificate] = []
-    for item in found.certificates():
-        try:
-            certificates.append(certificate.from_der(item.der, item.place(place)))
-        except MtlsError as error:
-            findings.append(Finding("format.unreadable", error.message, error.place))
-    if not certificates and not findings:
-        findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
-    return File(tuple(certificates), found.form, tuple(findings))

@@ -17,7 +17,8 @@ from .._core.errors import MtlsError
 from .._core.findings import Finding
 from . import crl, key
 from .certificate import Certificate
-from .shelf import File, Shelf
+from .certificate_file import CertificateFile
+from .shelf import Shelf
 
 #: A slot's bytes, or why the file could not be read; None where nothing was given.
 Given = Union[bytes, Finding, None]
@@ -77,7 +78,7 @@ def _bytes(slots: Slots, slot: str, spec: Mapping[str, Any]) -> Optional[bytes]:
     return given
 
 
-def _file(slots: Slots, slot: str, spec: Mapping[str, Any]) -> Optional[File]:
+def _file(slots: Slots, slot: str, spec: Mapping[str, Any]) -> Optional[CertificateFile]:
     data = _bytes(slots, slot, spec)
     return None if data is None else slots.shelf.certificates(slot, data, _place(spec, slot))
 
@@ -96,7 +97,7 @@ def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
         return
     slots.form = found.form
     slots.sent = list(found.certificates)
-    if not slots.sent and contents.recognise(spec["certificate"]).private_keys():
+    if not slots.sent and found.contents.private_keys():
         place = _place(spec, "certificate")
         said = "A private key stands where the certificate should be."
         slots.findings.append(Finding("pair.swapped_files", said, place))
