@@ -128,10 +128,10 @@ def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
     if names.canonical(issuer.subject) != names.canonical(subject.issuer):
         return False
-    return _identifiers_agree(issuer, subject) and _may_sign(issuer.key_type, subject.signature_type)
+    return _identifiers_agree(issuer, subject) and may_sign(issuer.key_type, subject.signature_type)
 
 
-def _may_sign(key_type: str, signature_type: str) -> bool:
+def may_sign(key_type: str, signature_type: str) -> bool:
     """check_sig_alg_match; an algorithm that is not known here may be that of any key."""
     return signature_type in ("", key_type) or (key_type == "rsa" and signature_type == "rsa-pss")
 

@@ -12,7 +12,7 @@ asks for none).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Callable, Optional
 
@@ -95,6 +95,14 @@ def verify(
     if questions:
         return Verdict(None, path, tuple(faults), questions)
     return Verdict(True, path, tuple(_remarks(case, sent)))
+
+
+def alone(leaf: CertificateFacts, at: datetime, purpose: str) -> list[Finding]:
+    """What is wrong with a certificate whose trust is not known: it makes no verdict."""
+    path = Path((leaf,), 0, leaf.self_signed)
+    extensions = [replace(fault, harmless=True) for fault in _extension_faults(path)]
+    strong = strength_faults(path)
+    return date_faults([leaf], at) + purpose_faults([leaf], purpose, harmless=True) + extensions + strong
 
 
 # --- why there is no path ---
@@ -381,7 +389,7 @@ def _open_questions(case: _Case) -> Iterator[str]:
         if strength.weak_key(cert) is None:
             yield f"whether the key of {_quoted(cert)} is accepted"
     for cert in path.certificates if path.top.self_signed else _signed(path):
-        if not cert.signature_type:
+        if not cert.signature_type or (cert is path.top and not cert.inner_signature_agrees):
             yield f"what the signature algorithm {cert.signature_oid} of {_quoted(cert)} is"
     for cert in _signed(path):
         if strength.weak_signature(cert) is None:

@@ -97,7 +97,8 @@ def read(code: int, out: bytes, err: bytes, engine: str) -> Judgement | None:
 # fmt: off
 _CODES = {
     2: "chain.root_missing", 3: "crl.missing_for_ca", 7: "chain.signature_invalid",
-    8: "crl.signature_invalid", 9: "expiry.not_yet_valid", 10: "expiry.expired", 11: "crl.not_yet_valid", 12: "crl.expired",
+    8: "crl.signature_invalid", 9: "expiry.not_yet_valid", 10: "expiry.expired", 11: "crl.not_yet_valid",
+    12: "crl.expired",
     13: "expiry.unreadable", 14: "expiry.unreadable", 18: "chain.self_signed", 19: "chain.root_not_trusted",
     20: "chain.missing_intermediate", 22: "chain.too_deep", 23: "crl.revoked", 25: "chain.path_length",
     28: "chain.rejected", 32: "chain.not_a_ca", 34: "chain.unknown_critical", 35: "crl.not_allowed",

@@ -23,7 +23,7 @@ from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.names import Rdns
-from . import _deps
+from . import _deps, signature
 
 
 @dataclass(frozen=True)
@@ -136,50 +136,9 @@ def key_kind(key: Any) -> tuple[str, int]:
     return "unknown", 0
 
 
-def signed_by(subject: Certificate, issuer: Certificate) -> bool:
-    """Whether *issuer*'s key made *subject*'s signature; False for algorithms that the library lacks."""
-    try:
-        with _deps.untrusted():
-            return _signed(issuer.public_key, subject.parsed)
-    except _deps.UnreadableError:  # InvalidSignature among others
-        return False
-
-
-def _signed(key: Any, cert: Any) -> bool:
-    if isinstance(key, _deps.rsa.RSAPublicKey):
-        return _rsa_signed(key, cert)
-    if isinstance(key, _deps.ec.EllipticCurvePublicKey):
-        digest = _deps.ec.ECDSA(cert.signature_hash_algorithm)
-        key.verify(cert.signature, cert.tbs_certificate_bytes, digest)
-    elif isinstance(key, _deps.dsa.DSAPublicKey):
-        key.verify(cert.signature, cert.tbs_certificate_bytes, cert.signature_hash_algorithm)
-    elif isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed448.Ed448PublicKey)):
-        key.verify(cert.signature, cert.tbs_certificate_bytes)
-    else:
-        return False
-    return True
-
-
-_RSASSA_PSS = "1.2.840.113549.1.1.10"
-
-
-def _rsa_signed(key: Any, cert: Any) -> bool:
-    padding, hashes = _deps.padding, _deps.hashes
-    if cert.signature_algorithm_oid.dotted_string != _RSASSA_PSS:
-        key.verify(
-            cert.signature, cert.tbs_certificate_bytes, padding.PKCS1v15(), cert.signature_hash_algorithm
-        )
-        return True
-    # The library tells the parameters of PSS only since version 41; RFC 4055, 3.1 advises a salt as long as
-    # the digest, which is what CAs do.
-    for digest in (hashes.SHA256(), hashes.SHA384(), hashes.SHA512()):
-        pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
-        try:
-            key.verify(cert.signature, cert.tbs_certificate_bytes, pss, digest)
-            return True
-        except _deps.InvalidSignature:
-            continue
-    return False
+def signed_by(subject: Certificate, issuer: Certificate) -> bool | None:
+    """Whether *issuer*'s key made *subject*'s signature; None where the library cannot tell."""
+    return signature.made_by(issuer.facts, signature.of(subject.facts))
 
 
 def describe(source: Source, at: datetime | None = None, form: str = "pem") -> dict[str, Any]:

@@ -130,9 +130,7 @@ def _verifies(
 ) -> bool | None:
     leaf, sent = files.sent[0].facts, [cert.facts for cert in files.sent[1:]]
     if files.trusted is None:
-        findings += chain.date_faults([leaf], at)
-        findings += chain.purpose_faults([leaf], purpose, harmless=True)
-        findings += chain.strength_faults(chain.Path((leaf,), 0, leaf.self_signed))
+        findings += chain.alone(leaf, at, purpose)
         return None
     depth = spec.get("verify_depth")
     verdict = chain.verify(

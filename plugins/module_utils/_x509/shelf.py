@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Callable, Generic, TypeVar
+from typing import Callable, Generic, Optional, TypeVar
 
 from .._core import bundle as bundle_rules
 from .._core.findings import Finding
@@ -42,7 +42,7 @@ class Shelf:
         self._files: _Memory[CertificateFile] = _Memory(256)
         self._remarks: _Memory[list[tuple[str, Finding]]] = _Memory(64)
         self._crls: _Memory[tuple[list[crl.Crl], list[Finding]]] = _Memory(64)
-        self._signed: _Memory[bool] = _Memory(50_000)
+        self._signed: _Memory[Optional[bool]] = _Memory(50_000)
 
     def certificates(self, slot: str, data: bytes, place: str) -> CertificateFile:
         """*slot* is one of ``contents.SLOTS``."""
@@ -67,10 +67,10 @@ class Shelf:
     def crls(self, data: bytes, place: str) -> tuple[list[crl.Crl], list[Finding]]:
         return self._crls.ask((data, place), lambda: crl.load(data, place))
 
-    def signed_by(self, subject: Certificate, issuer: Certificate) -> bool:
+    def signed_by(self, subject: Certificate, issuer: Certificate) -> Optional[bool]:
         pair = (subject.facts.sha256, issuer.facts.sha256)
         return self._signed.ask(pair, lambda: certificate.signed_by(subject, issuer))
 
     def crl_signed_by(self, one: crl.Crl, issuer: Certificate) -> bool:
         pair = (one.facts.sha256, issuer.facts.sha256)
-        return self._signed.ask(pair, lambda: crl.signed_by(one, issuer))
+        return bool(self._signed.ask(pair, lambda: crl.signed_by(one, issuer)))

@@ -42,7 +42,7 @@ class Slots:
         """The first certificate, as nginx takes it."""
         return self.sent[0] if self.sent else None
 
-    def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> bool:
+    def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> Optional[bool]:
         return self.shelf.signed_by(self._known[subject.sha256], self._known[issuer.sha256])
 
     def crl_signed_by(self, one: CrlFacts, issuer: CertificateFacts) -> bool:
