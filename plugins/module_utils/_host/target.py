@@ -54,12 +54,12 @@ class Target:
     def look(self, read: Callable[[str], Union[bytes, Finding]]) -> There:
         """What is there, the content by *read(path)*.
 
-        Raises MtlsError for what is no plain file or cannot be read, and where the directory is missing.
+        Raises MtlsError for what is no plain file or cannot be read.
         """
         try:
             found = os.lstat(self.path)
-        except FileNotFoundError:
-            return self._nothing()
+        except (FileNotFoundError, NotADirectoryError):
+            return There()
         except (OSError, ValueError) as error:
             raise _fault(error, self.path) from None
         if stat.S_ISLNK(found.st_mode):
@@ -71,15 +71,15 @@ class Target:
             raise MtlsError(taken.message, taken.place, taken.remedy, taken.code)
         return There(taken, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
-    def _nothing(self) -> There:
+    def plan(self, wish: Wish, there: There) -> There:
+        """What will be there.
+
+        Raises MtlsError for a mode, an owner or a group that is none, and where the directory is missing.
+        """
         if not os.path.isdir(self.folder):
             raise MtlsError(
                 "The directory is missing.", self.folder, "Create it first (ansible.builtin.file)."
             )
-        return There()
-
-    def plan(self, wish: Wish, there: There) -> There:
-        """What will be there. Raises MtlsError for a mode, an owner or a group that is none."""
         mode = there.mode if wish.mode in (None, "") else _mode(wish.mode)
         uid = (
             _number(wish.owner, "owner", lambda name: pwd.getpwnam(name).pw_uid) if wish.owner else there.uid

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class SourceReader:
             taken = self._take(path)
             if not isinstance(taken, Finding):
                 sources.found.append((path, taken))
-            elif taken.code in _PASSED_OVER:
+            elif taken.code in _PASSED_OVER or _leads_nowhere(path):
                 sources.passed_over.append(taken)
             else:
                 sources.unreadable.append(taken)
@@ -105,6 +106,15 @@ class SourceReader:
                     "Name the files of the CAs, not an archive.",
                 )
         return taken
+
+
+def _leads_nowhere(path: str) -> bool:
+    """A link whose end is gone, or that goes round in a circle: no CA is lost with it."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+    return False
 
 
 def _names(directory: str) -> list[str]:

@@ -96,7 +96,7 @@ def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
     for label, data, in_directory in sorted(marked):
         file = certificate_file.load("trust", data, label)
         keys = certificate_file.private_keys(file.contents, label)
-        if in_directory and not keys and _is_something_else(file):
+        if in_directory and not keys and _is_something_else(file, data):
             gathered.dropped.append(_passed_over(label, file))
             continue
         said = [finding for finding in file.findings if finding.code not in _FORMS or not file.certificates]
@@ -109,10 +109,12 @@ def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
     return gathered
 
 
-def _is_something_else(file: CertificateFile) -> bool:
-    """A file with no certificate in it, not even a damaged one."""
+def _is_something_else(file: CertificateFile, data: bytes) -> bool:
+    """A file with no certificate in it, not even a damaged one (a SEQUENCE of 128 octets or more)."""
     form = file.contents.form
-    return form in (contents.EMPTY, contents.OTHER) or (
+    if form == contents.OTHER:
+        return not (data[:1] == b"\x30" and data[1:2] >= b"\x80")
+    return form == contents.EMPTY or (
         form in (contents.PEM, contents.DER)
         and not file.contents.certificates()
         and not file.contents.problems

@@ -1,0 +1,478 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ca_bundle as a whole: what it writes, how, and what it never writes."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import itertools
+import os
+import stat
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+pytest.importorskip("ansible", reason="the module itself imports ansible")
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files
+from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.modules.running import Runner, as_process
+
+ONE = builders.root("CN=One")
+TWO = builders.root("CN=Two")
+OLD = builders.root("CN=Old", end=AT - DAY)
+LEAF = builders.client(ONE)
+NOW = "2026-06-01T12:00:00Z"
+
+
+@pytest.fixture(name="run")
+def _run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(ca_bundle.main, monkeypatch, capsys)
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> str:
+    (tmp_path / "out").mkdir()
+    return str(tmp_path / "out" / "trust.pem")
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "cas"
+    folder.mkdir()
+    return folder
+
+
+def text(*certificates: builders.Issued) -> dict[str, str]:
+    return {"content": "".join(one.pem.decode() for one in certificates)}
+
+
+def mode_of(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def digest(one: builders.Issued) -> str:
+    return one.certificate.fingerprint(builders.hashes.SHA256()).hex()
+
+
+def line(one: builders.Issued) -> str:
+    return f"{one.certificate.subject.rfc4514_string()} {digest(one)}\n"
+
+
+def subjects(result: dict[str, Any]) -> list[str]:
+    return [one["subject"] for one in result["certificates"]]
+
+
+def nothing_beside(path: str) -> bool:
+    return os.listdir(os.path.dirname(path)) in ([], [os.path.basename(path)])
+
+
+# -- what is written
+
+
+def test_a_new_bundle(run: Runner, path: str) -> None:
+    result = run(path=path, sources=[text(TWO, ONE, OLD)], at=NOW)
+    assert read(path) == ONE.pem + TWO.pem
+    assert (mode_of(path), nothing_beside(path)) == (0o644, True)
+    assert result["changed"] is True and "backup_file" not in result
+    assert [(one["subject"], one["sha256"], one["is_ca"]) for one in result["certificates"]] == [
+        ("CN=One", digest(ONE), True),
+        ("CN=Two", digest(TWO), True),
+    ]
+    (dropped,) = result["dropped"]
+    assert (dropped["subject"], dropped["reason"]) == ("CN=Old", "bundle.expired")
+    assert dropped["place"] == f"sources[0].content:{TWO.pem.count(10) + ONE.pem.count(10) + 1}"
+    assert (result["verify_depth"], result["earliest_expiry"]) == (1, "2028-03-12T12:00:00Z")
+    assert [one["code"] for one in result["findings"]] == ["bundle.expired"]
+    assert result["diff"]["before"] == "" and result["diff"]["after"] == line(ONE) + line(TWO)
+
+
+def test_the_second_run_changes_nothing(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW)
+    before = os.stat(path)
+    result = run(path=path, sources=[text(ONE, ONE)], at=NOW)
+    after = os.stat(path)
+    assert result["changed"] is False and result["diff"]["before"] == result["diff"]["after"]
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_form_and_order_never_change_the_bytes(run: Runner, path: str, folder: Path) -> None:
+    (folder / "one.crt").write_bytes(ONE.der)
+    (folder / "two").write_bytes(b"# Two\n" + TWO.pem.replace(b"\n", b"\r\n"))
+    forms = [
+        {"path": str(folder / "one.crt")},
+        {"content": base64.b64encode(TWO.der).decode()},
+        text(ONE, TWO, ONE),
+        {"directory": str(folder)},
+    ]
+    made = set()
+    for order in itertools.permutations(forms):
+        run(path=path, sources=list(order), at=NOW)
+        made.add(read(path))
+    assert made == {ONE.pem + TWO.pem}
+
+
+def test_a_gone_source_leaves_the_bundle(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE, TWO)], at=NOW)
+    result = run(path=path, sources=[text(TWO)], at=NOW)
+    assert result["diff"]["before"] == line(ONE) + line(TWO) and result["diff"]["after"] == line(TWO)
+    assert read(path) == TWO.pem
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_check_mode_writes_nothing(run: Runner, path: str, there: bool) -> None:
+    if there:
+        run(path=path, sources=[text(ONE)], at=NOW)
+    before = os.stat(path).st_ino if there else None
+    result = run(True, path=path, sources=[text(TWO)], at=NOW, backup=True)
+    assert result["changed"] is True and result["diff"]["after"] == line(TWO)
+    assert os.listdir(os.path.dirname(path)) == (["trust.pem"] if there else [])
+    assert (os.stat(path).st_ino if there else None) == before
+    assert "backup_file" not in result
+
+
+def test_check_mode_says_when_nothing_would_change(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW)
+    assert run(True, path=path, sources=[text(ONE)], at=NOW)["changed"] is False
+
+
+def test_other_bytes_of_the_same_certificates_are_told(run: Runner, path: str) -> None:
+    Path(path).write_bytes(b"# by hand\n" + ONE.pem)
+    result = run(path=path, sources=[text(ONE)], at=NOW)
+    assert result["changed"] and read(path) == ONE.pem
+    assert result["diff"]["before"] == line(ONE) + "(the same certificates, written otherwise)\n"
+
+
+def test_foreign_text_is_never_in_the_diff(run: Runner, path: str) -> None:
+    Path(path).write_bytes(b"password=swordfish\n")
+    result = run(path=path, sources=[text(ONE)], at=NOW)
+    assert result["diff"]["before"] == "(no certificate)\n" and "swordfish" not in run.text
+
+
+def test_a_name_with_a_line_break_stays_on_its_line(run: Runner, path: str) -> None:
+    odd = builders.root("CN=a\nCN=Root ff")
+    result = run(path=path, sources=[text(odd)], at=NOW)
+    assert result["diff"]["after"].count("\n") == 1 and "\n" not in subjects(result)[0]
+
+
+# -- owner, mode, atomicity
+
+
+@pytest.mark.parametrize("mode", ["0640", "640", 0o640, "0o640"])
+def test_mode(run: Runner, path: str, mode: Any) -> None:
+    assert run(path=path, sources=[text(ONE)], at=NOW, mode=mode)["changed"] is True
+    assert mode_of(path) == 0o640
+    assert run(path=path, sources=[text(ONE)], at=NOW, mode=mode)["changed"] is False
+    # a new bundle keeps it
+    run(path=path, sources=[text(TWO)], at=NOW)
+    assert mode_of(path) == 0o640
+
+
+def test_another_mode_alone_is_a_change_by_rename(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW)
+    inode = os.stat(path).st_ino
+    result = run(path=path, sources=[text(ONE)], at=NOW, mode="0600")
+    assert result["changed"] is True and mode_of(path) == 0o600 and os.stat(path).st_ino != inode
+    assert "mode 0644" in result["diff"]["before_header"] and "mode 0600" in result["diff"]["after_header"]
+
+
+@pytest.mark.parametrize("mode", [644, "rw-r--r--", "1644", "abc", "9", -1, "preserve"])
+def test_what_is_no_mode(run: Runner, path: str, mode: Any) -> None:
+    result = run(path=path, sources=[text(ONE)], at=NOW, mode=mode)
+    assert result["failed"] and result["place"] == "mode" and not os.path.exists(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_owner_and_group(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW, owner="1234", group="daemon")
+    found = os.stat(path)
+    assert (found.st_uid, found.st_gid) == (1234, grp.getgrnam("daemon").gr_gid)
+    # not asked for again, they stay
+    run(path=path, sources=[text(TWO)], at=NOW)
+    assert (os.stat(path).st_uid, os.stat(path).st_gid) == (found.st_uid, found.st_gid)
+    again = run(path=path, sources=[text(TWO)], at=NOW, owner="1234", group="daemon")
+    assert again["changed"] is False
+
+
+@pytest.mark.parametrize("option", ["owner", "group"])
+def test_an_unknown_owner(run: Runner, path: str, option: str) -> None:
+    result = run(path=path, sources=[text(ONE)], at=NOW, **{option: "nobody-of-that-name"})
+    assert result["failed"] and result["place"] == option and nothing_beside(path)
+
+
+def test_whole_with_its_mode_from_the_first_moment(
+    run: Runner, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is seen under the name is either absent or whole; before that nobody else can read it."""
+    seen: list[tuple[str, Optional[int], int]] = []
+    write, rename = os.write, os.rename
+
+    def looked(step: str) -> None:
+        here = [name for name in os.listdir(os.path.dirname(path)) if name != "trust.pem"]
+        other = mode_of(f"{os.path.dirname(path)}/{here[0]}") if here else None
+        seen.append((step, other, int(os.path.exists(path))))
+
+    def watched_write(descriptor: int, data: Any) -> int:
+        looked("write")
+        return write(descriptor, data[:100])
+
+    def watched_rename(old: str, new: str) -> None:
+        looked("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(files.os, "write", watched_write)
+    monkeypatch.setattr(files.os, "rename", watched_rename)
+    run(path=path, sources=[text(ONE)], at=NOW, mode="0666")
+    monkeypatch.undo()
+    assert {entry for entry in seen if entry[0] == "write"} == {("write", 0o600, 0)}
+    assert len(seen) > 3 and seen[-1] == ("rename", 0o666, 0)
+    assert mode_of(path) == 0o666 and read(path) == ONE.pem and nothing_beside(path)
+
+
+def test_a_full_disk_leaves_the_old_bundle(run: Runner, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW)
+
+    def full(_descriptor: int, _data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "write", full)
+    result = run(path=path, sources=[text(TWO)], at=NOW)
+    assert result["failed"] and "No space left on device" in result["msg"]
+    assert read(path) == ONE.pem and nothing_beside(path)
+
+
+def test_backup(run: Runner, path: str) -> None:
+    assert "backup_file" not in run(path=path, sources=[text(ONE)], at=NOW, backup=True, mode="0600")
+    result = run(path=path, sources=[text(TWO)], at=NOW, backup=True)
+    assert (read(result["backup_file"]), mode_of(result["backup_file"])) == (ONE.pem, 0o600)
+    assert "backup_file" not in run(path=path, sources=[text(TWO)], at=NOW, backup=True)
+    gone = run(path=path, state="absent", backup=True)
+    assert read(gone["backup_file"]) == TWO.pem and not os.path.exists(path)
+
+
+# -- absent
+
+
+def test_absent(run: Runner, path: str) -> None:
+    run(path=path, sources=[text(ONE)], at=NOW)
+    planned = run(True, path=path, state="absent")
+    assert planned["changed"] is True and os.path.exists(path)
+    result = run(path=path, state="absent")
+    assert result["changed"] is True and not os.path.exists(path)
+    assert (result["diff"]["before"], result["diff"]["after"]) == (line(ONE), "")
+    assert run(path=path, state="absent")["changed"] is False
+
+
+def test_absent_needs_no_directory(run: Runner, tmp_path: Path) -> None:
+    assert run(path=str(tmp_path / "no" / "trust.pem"), state="absent")["changed"] is False
+
+
+# -- what is at the path
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", "key"])
+def test_what_is_no_bundle_stays(run: Runner, path: str, tmp_path: Path, kind: str, state: str) -> None:
+    other = tmp_path / "other.pem"
+    if kind in ("link", "dangling"):
+        os.symlink(other, path)
+    if kind == "link":
+        other.write_bytes(TWO.pem)
+    if kind == "directory":
+        os.mkdir(path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    if kind == "key":
+        Path(path).write_bytes(ONE.pem + ONE.key_pem)
+    before = os.lstat(path)
+    result = run(path=path, sources=[text(ONE)], at=NOW, state=state, backup=True)
+    assert result["failed"] and result["place"].split(":")[0] == path and result["remedy"]
+    assert os.lstat(path) == before and nothing_beside(path)
+    assert other.exists() is (kind == "link")
+    if kind == "link":
+        assert other.read_bytes() == TWO.pem
+
+
+def test_no_directory_for_it(run: Runner, tmp_path: Path) -> None:
+    result = run(path=str(tmp_path / "no" / "trust.pem"), sources=[text(ONE)], at=NOW)
+    assert result["failed"] and result["place"] == str(tmp_path / "no")
+
+
+# -- what is refused
+
+
+REFUSED = [
+    ("leaf", text(LEAF), {}, "bundle.leaf"),
+    ("key", {"content": (ONE.pem + ONE.key_pem).decode()}, {}, "bundle.private_key"),
+    ("key before", {"content": (ONE.key_pem + ONE.pem).decode()}, {}, "bundle.private_key"),
+    (
+        "encrypted key",
+        {"content": (ONE.pem + builders.key_pem(ONE.key, b"a")).decode()},
+        {},
+        "bundle.private_key",
+    ),
+    (
+        "old encrypted key",
+        {"content": (ONE.pem + builders.key_pem(ONE.key, b"a", "TraditionalOpenSSL")).decode()},
+        {},
+        "bundle.private_key",
+    ),
+    ("expired", text(OLD), {"on_expired": "refuse"}, "bundle.expired"),
+    ("nothing left", text(OLD), {}, "bundle.empty"),
+    ("truncated", {"content": TWO.pem[:-40].decode()}, {}, "format.damaged"),
+    ("text", {"content": "hello"}, {}, "format.unreadable"),
+    ("empty", {"content": ""}, {}, "format.unreadable"),
+    ("missing", {"path": "/no/such.pem"}, {}, "file.missing"),
+    ("directory as file", {"path": "/"}, {}, "file.not_regular"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "code"), [row[1:] for row in REFUSED], ids=[r[0] for r in REFUSED]
+)
+def test_refused_writes_nothing(run: Runner, path: str, source: Any, more: Any, code: str) -> None:
+    sources = [source] if code == "bundle.empty" else [text(TWO), source]
+    result = run(path=path, sources=sources, at=NOW, **more)
+    assert result["failed"] and result["code"] == code, result["msg"]
+    assert result["remedy"] and not os.path.exists(path) and nothing_beside(path)
+    assert "PRIVATE" not in run.text.replace("PRIVATE_KEY", "").replace("bundle.private_key", "")
+
+
+def test_all_keys_of_every_form_are_refused_whatever_the_policy(run: Runner, path: str, folder: Path) -> None:
+    keep = {"on_expired": "keep", "on_leaf": "keep", "on_non_ca": "keep"}
+    der = builders.serialization.Encoding.DER
+    key = ONE.key.private_bytes(
+        der, builders.serialization.PrivateFormat.PKCS8, builders.serialization.NoEncryption()
+    )
+    (folder / "README").write_bytes(key)
+    for source in ({"directory": str(folder)}, {"path": str(folder / "README")}):
+        result = run(path=path, sources=[text(ONE), source], at=NOW, **keep)
+        assert result["failed"] and result["code"] == "bundle.private_key"
+        assert not os.path.exists(path)
+
+
+def test_every_offender_is_a_finding_too(run: Runner, path: str) -> None:
+    result = run(path=path, sources=[text(LEAF), {"path": "/no/such.pem"}, text(OLD)], at=NOW)
+    assert [one["code"] for one in result["findings"]] == ["file.missing", "bundle.leaf", "bundle.expired"]
+    assert "/no/such.pem" in result["msg"] and "b1.example.com" in result["msg"]
+
+
+def test_policies(run: Runner, path: str) -> None:
+    kept = run(path=path, sources=[text(ONE, OLD, LEAF)], at=NOW, on_expired="keep", on_leaf="keep")
+    assert sorted(subjects(kept)) == ["CN=Old", "CN=One", "CN=b1.example.com"]
+    assert len(run(path=path, sources=[text(ONE, LEAF)], at=NOW, on_leaf="drop")["dropped"]) == 1
+
+
+def test_pinned_peer(run: Runner, path: str) -> None:
+    peer = builders.client(None, "CN=peer")
+    result = run(path=path, sources=[text(peer)], at=NOW, allow_pinned=[digest(peer).upper()])
+    assert subjects(result) == ["CN=peer"]
+    for pin in ("", "ab", digest(peer)[:-1], digest(peer) + "0", "g" * 64):
+        wrong = run(path=path, sources=[text(peer)], at=NOW, allow_pinned=[pin])
+        assert wrong["failed"] and wrong["place"] == "allow_pinned"
+
+
+# -- its own source
+
+
+def test_it_is_never_its_own_source(run: Runner, path: str, folder: Path) -> None:
+    Path(path).write_bytes(ONE.pem)
+    os.symlink(path, folder / "link.pem")
+    inside = os.path.dirname(path)
+    for source in ({"path": path}, {"path": f"{inside}/../out/trust.pem"}, {"path": str(folder / "link.pem")},
+                   {"directory": inside}, {"directory": str(folder)}):  # fmt: skip
+        result = run(path=path, sources=[text(TWO), source], at=NOW)
+        assert result["failed"] and "source" in result["msg"], source
+        assert read(path) == ONE.pem
+    new = f"{inside}/new.pem"
+    assert run(path=new, sources=[{"directory": inside}], at=NOW)["failed"] and not os.path.exists(new)
+
+
+# -- directories
+
+
+def test_a_directory_as_people_have_them(run: Runner, path: str, folder: Path) -> None:
+    (folder / "README").write_text("These are our CAs.\n")
+    (folder / "notes.pem").write_text("ask Bob\n")
+    (folder / "one.txt").write_bytes(ONE.pem)
+    (folder / "two").write_bytes(TWO.der)
+    (folder / ".hidden").write_bytes(LEAF.pem + LEAF.key_pem)
+    (folder / "empty").write_bytes(b"")
+    (folder / "old").mkdir()
+    (folder / "old" / "x.pem").write_bytes(LEAF.pem)
+    os.mkfifo(folder / "pipe")
+    os.symlink("/no/such", folder / "dangling")
+    os.symlink("loop", folder / "loop")
+    os.symlink("one.txt", folder / "1a2b3c4d.0")
+    result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
+    assert read(path) == ONE.pem + TWO.pem
+    told = {os.path.basename(one["place"]): one["reason"] for one in result["dropped"]}
+    assert told == {
+        "README": "format.unreadable", "notes.pem": "format.unreadable", "empty": "format.unreadable",
+        "old": "file.not_regular", "pipe": "file.not_regular", "dangling": "file.missing",
+        "loop": told["loop"],
+    }  # fmt: skip
+    assert told["loop"].startswith("file.")
+    assert all(set(one) == set(result["dropped"][0]) for one in result["dropped"])
+    assert all(set(one) <= set(result["dropped"][0]) for one in result["certificates"])
+
+
+@pytest.mark.parametrize("data", [TWO.pem[:-40], TWO.pem.replace(b"M", b"!", 1), TWO.der[:-10]])
+def test_a_damaged_certificate_in_a_directory_is_not_passed_over(
+    run: Runner, path: str, folder: Path, data: bytes
+) -> None:
+    (folder / "one.pem").write_bytes(ONE.pem)
+    (folder / "two.pem").write_bytes(data)
+    result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
+    assert result["failed"] and str(folder / "two.pem") in result["msg"] and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty"])
+def test_no_directory(run: Runner, path: str, folder: Path, kind: str) -> None:
+    (folder / "file").write_bytes(ONE.pem)
+    (folder / "empty").mkdir()
+    result = run(path=path, sources=[{"directory": str(folder / kind)}], at=NOW)
+    assert result["failed"] and result["remedy"] and not os.path.exists(path)
+
+
+# -- options and secrets
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "sources"),
+        ({"sources": [{}]}, "one of the following is required"),
+        ({"sources": [{"path": "/x", "content": "y"}]}, "mutually exclusive"),
+        ({"sources": [{"path": "/x", "file": "/x"}]}, "file"),
+        ({"sources": [text(ONE)], "at": "yesterday"}, "RFC 3339"),
+        ({"sources": [text(ONE)], "on_leaf": "ignore"}, "on_leaf"),
+        ({"sources": []}, "No certificate is left"),
+    ],
+)
+def test_wrong_options(run: Runner, path: str, options: dict[str, Any], words: str) -> None:
+    result = run(path=path, **options)
+    assert result["failed"] and words in result["msg"] and not os.path.exists(path)
+
+
+def test_a_short_content_garbles_nothing(run: Runner, path: str) -> None:
+    result = run(path=path, sources=[{"content": "e"}], at=NOW)
+    assert "****" not in run.text and result["code"] == "format.unreadable"
+    assert result["invocation"]["module_args"]["sources"][0]["content"] != "e"
+
+
+def test_a_key_given_by_mistake_is_nowhere(path: str) -> None:
+    secret = ONE.key_pem.decode()
+    result, printed = as_process("ca_bundle", path=path, sources=[{"content": secret}])
+    assert result["failed"] and result["code"] == "bundle.private_key"
+    assert not [part for part in secret.split("\n")[1:-2] if part in printed]
