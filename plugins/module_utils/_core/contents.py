@@ -2,16 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a file holds, whatever it is: ``recognise`` gives its form and its items, ``Contents.findings`` what
-nginx makes of that form in each place.
+nginx makes of it in each place.
 
-Pure, and never raises for what the bytes are. Not checked: whether an item can be read as what it is.
+Pure, linear in time, and never raises for what the bytes are. Not checked: whether an item can be read as
+what it is.
 """
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
+from typing import Optional
 
-from . import kinds, pem
+from . import der, form_rules, kinds, other_files, pem, pkcs7
 from .findings import Finding
 
 PEM = "pem"
@@ -22,14 +25,17 @@ UTF16 = "utf16"
 EMPTY = "empty"
 OTHER = "other"
 
-SLOTS = ("certificate", "private_key", "chain", "trust", "crl")
+SLOTS = form_rules.SLOTS
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in a file. *line* is that of its BEGIN line, 0 in a binary file; *text* is its PEM block, as
-    a library can read it; *encrypted* holds for both kinds of encrypted private keys; *aux* is the rest of a
-    TRUSTED CERTIFICATE behind the certificate's DER. No repr shows bytes: they may be a key's."""
+    """One thing in a file. *line* is that of its BEGIN line, 0 in a binary file; *label* that of its block;
+    *text* is its PEM block, as a library can read it, made anew; *encrypted* holds for both kinds of
+    encrypted private keys; *aux* is what a TRUSTED CERTIFICATE has behind the certificate's DER, *rest* what
+    any other block has there. *number* counts the file's blocks from 0; the contents of one PKCS#7 share it.
+    Not *seen*: OpenSSL takes the block for a part of the one before.
+    No repr shows bytes: they may be a key's."""
 
     kind: str
     der: bytes = field(repr=False)
@@ -38,6 +44,9 @@ class Item:
     encrypted: bool = False
     text: bytes = field(repr=False, default=b"")
     aux: bytes = field(repr=False, default=b"")
+    rest: bytes = field(repr=False, default=b"")
+    number: int = 0
+    seen: bool = True
 
     def place(self, file: str) -> str:
         """`file:line`, the file alone where there are no lines."""
@@ -46,7 +55,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Contents:
-    """*form*: one of the names above; *what*: the same for people ("a Java keystore"), with an article."""
+    """*form*: one of the names above; *what*: the same for people, with an article ("a Java keystore").
+
+    The items of a DER, PKCS#7 or UTF-16 file are there as well, though nginx reads none of them; a PKCS#12
+    store is an item itself (``_x509.pkcs12`` opens it).
+    """
 
     form: str
     items: tuple[Item, ...] = ()
@@ -66,22 +79,73 @@ class Contents:
         """Encrypted ones too; not OpenSSH's own format, which OpenSSL does not read."""
         return self.of_kind(kinds.PRIVATE_KEY, kinds.ENCRYPTED_PRIVATE_KEY)
 
+    def private_key_lines(self) -> list[int]:
+        """Lines of all private keys, also of those in a block that is damaged, indented or cut off, and in
+        OpenSSH's format; 0 stands for one in a binary file. For whoever must not pass a key on."""
+        found = [item.line for item in self.items if item.kind in form_rules.SECRET_KINDS]
+        found += [problem.line for problem in self.problems if problem.is_private_key]
+        return sorted(set(found))
+
     def findings(self, slot: str, place: str) -> list[Finding]:
-        """What is wrong with the form for *slot* (one of SLOTS): error only where nginx refuses the file or
-        loses a block of it."""
-        document = pem.Document((), self.problems)
-        found = document.findings(place)
-        if self.form == DER:
-            found.append(Finding("format.der", f"The file is {self.what}, nginx reads PEM only.", place))
-        elif self.form == PKCS7:
-            found.append(Finding("format.pkcs7", "The file is PKCS#7, nginx reads PEM only.", place))
-        elif self.form == PKCS12:
-            found.append(Finding("format.pkcs12", "The file is PKCS#12, nginx reads PEM only.", place))
-        elif self.form == UTF16:
-            found.append(Finding("format.utf16", "The file is UTF-16.", place))
-        elif self.form in (EMPTY, OTHER):
-            found.append(Finding("format.unreadable", f"The file is {self.what}.", place))
-        return found
+        """What is wrong with the form for *slot*, one of SLOTS: errors only where a release of nginx from
+        1.22 to 1.30 refuses the file or does not see a block of it; see ``form_rules``."""
+        return form_rules.findings(self, slot, place)
+
+
+def recognise(data: bytes) -> Contents:
+    """What *data* is and holds; never raises."""
+    if not data.strip():
+        return Contents(EMPTY, what="empty")
+    text = _utf16(data)
+    if text is not None:
+        inside = recognise(text)
+        problem = pem.Problem("utf16", 1)
+        return Contents(UTF16, inside.items, (problem,), "UTF-16 text")
+    kind = kinds.of_der(data) if data[:1] == b"\x30" else kinds.OTHER
+    if kind != kinds.OTHER:
+        return _of_der(data, kind)
+    document = pem.parse(data)
+    if any(problem.label.startswith("PGP ") for problem in document.problems) and not document.blocks:
+        return Contents(OTHER, what=kinds.WORDS[kinds.OPENPGP])
+    if document.blocks or any(problem.kind != "bom" for problem in document.problems):
+        return _of_pem(document)
+    what = other_files.name(data)
+    items = (Item(kinds.OPENSSH_PUBLIC_KEY, data),) if what == kinds.WORDS[kinds.OPENSSH_PUBLIC_KEY] else ()
+    return Contents(OTHER, items, what=what)
+
+
+def _utf16(data: bytes) -> Optional[bytes]:
+    """The text in UTF-8 where *data* is UTF-16 or UTF-32, with or without its byte order mark."""
+    encoding = ""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        encoding = "utf-32"
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+            if "-----BEGIN ".encode(name) in data:
+                encoding = name
+                break
+    return data.decode(encoding, "replace").encode("utf-8", "replace") if encoding else None
+
+
+def _of_der(data: bytes, kind: str) -> Contents:
+    if kind == kinds.PKCS7:
+        return Contents(PKCS7, _unpacked(data, Item(kind, data)), what="PKCS#7")
+    items: list[Item] = []
+    offset = 0
+    while offset < len(data):
+        try:
+            element, offset = der.read(data, offset)
+        except der.DerError:
+            break
+        kind = kinds.of_der(element.encoding)
+        if kind != kinds.OTHER:
+            encrypted = kind == kinds.ENCRYPTED_PRIVATE_KEY
+            items.append(Item(kind, element.encoding, encrypted=encrypted, number=len(items)))
+    if items[0].kind == kinds.PKCS12:
+        return Contents(PKCS12, tuple(items), what="PKCS#12")
+    return Contents(DER, tuple(items), what=f"{kinds.WORDS[items[0].kind]} in DER")
 
 
 _BY_LABEL = {
@@ -92,49 +156,95 @@ _BY_LABEL = {
     "PKCS7": kinds.PKCS7,
     "PKCS #7 SIGNED DATA": kinds.PKCS7,
     "CMS": kinds.PKCS7,
+    "PKCS12": kinds.PKCS12,
     "CERTIFICATE REQUEST": kinds.REQUEST,
     "NEW CERTIFICATE REQUEST": kinds.REQUEST,
     "PUBLIC KEY": kinds.PUBLIC_KEY,
     "RSA PUBLIC KEY": kinds.PUBLIC_KEY,
     "ENCRYPTED PRIVATE KEY": kinds.ENCRYPTED_PRIVATE_KEY,
     "OPENSSH PRIVATE KEY": kinds.OPENSSH_KEY,
-}
-_DER_WORDS = {
-    kinds.CERTIFICATE: "a certificate in DER",
-    kinds.CRL: "a CRL in DER",
-    kinds.PRIVATE_KEY: "a private key in DER",
-    kinds.ENCRYPTED_PRIVATE_KEY: "an encrypted private key in DER",
-    kinds.PUBLIC_KEY: "a public key in DER",
-    kinds.REQUEST: "a certificate request in DER",
-    kinds.PARAMETERS: "key parameters in DER",
+    "PKCS#11 PROVIDER URI": kinds.KEY_URI,
 }
 
 
-def recognise(data: bytes) -> Contents:
-    """What *data* is and holds; never raises."""
-    if not data.strip():
-        return Contents(EMPTY, what="empty")
-    document = pem.parse(data)
-    if any(problem.kind == "utf16" for problem in document.problems):
-        return Contents(UTF16, what="UTF-16 text")
-    if document.blocks or document.problems:
-        return Contents(PEM, tuple(_of_block(block) for block in document.blocks), document.problems, "PEM")
-    kind = kinds.of_der(data)
-    if kind == kinds.PKCS7:
-        return Contents(PKCS7, (Item(kind, data),), what="PKCS#7")
-    if kind == kinds.PKCS12:
-        return Contents(PKCS12, (Item(kind, data),), what="PKCS#12")
-    if kind in _DER_WORDS:
-        item = Item(kind, data, encrypted=kind == kinds.ENCRYPTED_PRIVATE_KEY)
-        return Contents(DER, (item,), what=_DER_WORDS[kind])
-    return Contents(OTHER, what="nothing that is known")
+def _of_pem(document: pem.Document) -> Contents:
+    items: list[Item] = []
+    for number, block in enumerate(document.blocks):
+        items += _of_block(block, number)
+    form, what = PEM, "PEM"
+    if not document.problems and document.blocks:
+        inside = {_kind(block) for block in document.blocks}
+        if inside == {kinds.PKCS7}:
+            form, what = PKCS7, "PKCS#7 in PEM"
+        elif inside == {kinds.PKCS12}:
+            form, what = PKCS12, "PKCS#12 in PEM"
+    return Contents(form, tuple(items), document.problems, what)
 
 
-def _of_block(block: pem.Block) -> Item:
+def _kind(block: pem.Block) -> str:
+    """By the label; by the shape where that says clearly that the label is wrong."""
     kind = _BY_LABEL.get(block.label, kinds.OTHER)
-    if kind == kinds.OTHER and block.is_private_key:
+    if block.is_private_key and kind == kinds.OTHER:
         kind = kinds.PRIVATE_KEY
-    if kind == kinds.OTHER and block.label.endswith("PARAMETERS"):
+    if block.label.endswith("PARAMETERS"):
         kind = kinds.PARAMETERS
+    if block.encrypted or kind in (kinds.OTHER, kinds.OPENSSH_KEY, kinds.PARAMETERS, kinds.KEY_URI):
+        # of an unknown label only a key matters: whoever must not pass one on has to see it
+        secret = kind == kinds.OTHER and kinds.of_der(block.der) in form_rules.SECRET_KINDS
+        return kinds.PRIVATE_KEY if secret else kind
+    shape = kinds.of_der(block.der)
+    return kind if shape == kinds.OTHER else shape
+
+
+def _of_block(block: pem.Block, number: int) -> tuple[Item, ...]:
+    kind = _kind(block)
     encrypted = block.encrypted or kind == kinds.ENCRYPTED_PRIVATE_KEY
-    return Item(kind, block.der, block.line, block.label, encrypted, block.text)
+    whole = Item(
+        kind, block.der, block.line, block.label, encrypted, block.text, number=number, seen=block.seen
+    )
+    if kind == kinds.PKCS7:
+        return _unpacked(block.der, whole)
+    if kind not in (kinds.CERTIFICATE, kinds.CRL):
+        return (whole,)
+    try:
+        _element, end = der.read(block.der)
+    except der.DerError:
+        return (whole,)
+    rest = block.der[end:]
+    trusted = block.label == "TRUSTED CERTIFICATE"
+    label = "CERTIFICATE" if trusted else block.label
+    own = block.der[:end]
+    return (
+        Item(
+            kind,
+            own,
+            block.line,
+            block.label,
+            text=pem.encode(label, own) if rest or trusted else block.text,
+            aux=rest if trusted else b"",
+            rest=b"" if trusted else rest,
+            number=number,
+            seen=block.seen,
+        ),
+    )
+
+
+def _unpacked(data: bytes, whole: Item) -> tuple[Item, ...]:
+    """The certificates and CRLs of PKCS#7, in its place; itself where it holds none."""
+    try:
+        certificates, crls = pkcs7.unpack(data)
+    except der.DerError:
+        return (whole,)
+    inside = [(kinds.CERTIFICATE, one) for one in certificates] + [(kinds.CRL, one) for one in crls]
+    labels = {kinds.CERTIFICATE: "CERTIFICATE", kinds.CRL: pem.CRL_LABEL}
+    return tuple(
+        Item(
+            kind,
+            one,
+            whole.line,
+            whole.label or "PKCS7",
+            text=pem.encode(labels[kind], one),
+            number=whole.number,
+        )
+        for kind, one in inside
+    ) or (whole,)

@@ -121,7 +121,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("format.indented", ERROR, "A PEM block is indented, so it is not seen",
      "Remove the white space before each line of the block."),
     ("format.line_breaks", ERROR, "A PEM block has lost its line breaks, so it is not seen",
-     "Write every line of the block on a line of its own: no \\n, blank or bare carriage return between them."),
+     "Write every line of the block on a line of its own: no \\n, blank or carriage return in its place."),
     ("format.damaged", ERROR, "A PEM block is truncated or damaged",
      "Fetch the file again from its source."),
     ("format.unreadable", ERROR, "The file holds nothing that can be read as what it should be",

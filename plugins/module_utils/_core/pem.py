@@ -22,6 +22,9 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _BEGIN_LINE = re.compile(rb"^-----BEGIN ([^\r\n]*)-----[\x00-\x20\x80-\xff]*$", re.MULTILINE)
 _BEGIN_MARK = re.compile(rb"-----BEGIN ([^-\r\n]{1,64})-----")
+# The same as people and word processors spoil it: dashes lost or made long, small letters.
+_DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
+_SPOILT_MARK = re.compile(rb"(?i)" + _DASH + rb"{1,9} ?BEGIN ([A-Z0-9 #.]{1,40}?) ?" + _DASH + rb"{1,9}")
 _ENCRYPTED = re.compile(rb"Proc-Type:[ \t]*4,[ \t]*ENCRYPTED[ \t\r]*\n")
 _BODY = re.compile(rb"[A-Za-z0-9+/]{4}[A-Za-z0-9+/=]*|[A-Za-z-]+: .*")
 _INVISIBLE = bytes(range(0x21)) + bytes(range(0x80, 0x100))
@@ -43,6 +46,7 @@ _KINDS = {
         "format.indented",
         "something stands before the BEGIN of a PEM block, so OpenSSL does not see it",
     ),
+    "misspelt": ("format.damaged", "the BEGIN line of a PEM block is misspelt, so OpenSSL does not see it"),
     "line_breaks": ("format.line_breaks", "a PEM block has lost its line breaks, so OpenSSL does not see it"),
     "nul": ("format.damaged", "a NUL octet begins the line, and OpenSSL reads no further"),
     "truncated": ("format.damaged", "a PEM block begins that has no END line of its own"),
@@ -55,6 +59,7 @@ _KINDS = {
     ),
     "headers": ("format.damaged", "a PEM block begins that has headers which OpenSSL refuses"),
     "damaged": ("format.damaged", "a PEM block begins whose text is not base64"),
+    "hyphen": ("format.damaged", "a PEM block begins that has a hyphen in its text, where OpenSSL stops"),
     "empty": ("format.damaged", "a PEM block begins that has no text"),
     "utf16": ("format.utf16", "the file begins as UTF-16"),
 }
@@ -68,19 +73,21 @@ _FAULTS = {
     armour.NO_DATA: "empty",
 }
 # What OpenSSL passes over; all else ends its reading, for nginx that of the whole file.
-_PASSED_OVER = frozenset(["bom", "indented", "prefixed", "line_breaks", "nul", "swallowed"])
+_PASSED_OVER = frozenset(["bom", "indented", "prefixed", "misspelt", "line_breaks", "nul", "swallowed"])
 
 
 @dataclass(frozen=True)
 class Block:
     """One block that OpenSSL would read. *encrypted* is the old header `Proc-Type: 4,ENCRYPTED`;
-    *text* is the armoured block, needed for just that form (its DER is cipher text)."""
+    *text* is the armoured block, needed for just that form (its DER is cipher text). Not *seen*: OpenSSL
+    takes it for a part of the block before it."""
 
     label: str
     line: int
     der: bytes
     text: bytes
     encrypted: bool = False
+    seen: bool = True
 
     @property
     def is_certificate(self) -> bool:
@@ -178,6 +185,7 @@ class _Reader:
         self.blocks: list[Block] = []
         self.problems: list[Problem] = []
         self.known = (0, 1)  # an offset and the number of its line
+        self.unseen = -1  # offset of the block that OpenSSL takes for a part of the one before
 
     def read(self) -> None:
         if self.data.startswith(_BOM):
@@ -204,9 +212,7 @@ class _Reader:
     def _take(self, reading: armour.Reading) -> int:
         """Notes the block or the problem; where to go on."""
         if reading.outcome == armour.NO_START:
-            if _BEGIN_MARK.search(self.data, reading.stop):
-                self._problem("nul", reading.offset)
-            return len(self.data)
+            return self._behind_nul(reading)
         if reading.offset and self.data.startswith(_BOM, reading.offset):
             self._problem("bom", reading.offset)
         inner = self._inner(reading) if reading.outcome != armour.BLOCK or reading.swallowed else []
@@ -214,7 +220,8 @@ class _Reader:
             # None of them has an END line but the last, which may own the one that ended the reading.
             for offset, label in [(reading.offset, reading.label), *inner[:-1]]:
                 self._problem("truncated", offset, label)
-            return inner[-1][0]
+            self.unseen = inner[-1][0]
+            return self.unseen
         for offset, label in inner:
             self._problem("swallowed", offset, label)
         if reading.outcome == armour.BLOCK:
@@ -222,6 +229,14 @@ class _Reader:
         else:
             self._fault(reading)
         return reading.stop
+
+    def _behind_nul(self, reading: armour.Reading) -> int:
+        """The end of the file, or what a NUL makes OpenSSL take for it."""
+        following = _BEGIN_LINE.search(self.data, reading.stop)
+        if following is None:
+            return len(self.data)
+        self._problem("nul", reading.offset)
+        return following.start()
 
     def _inner(self, reading: armour.Reading) -> list[tuple[int, bytes]]:
         """BEGIN lines inside the block."""
@@ -240,14 +255,18 @@ class _Reader:
         encrypted = bool(_ENCRYPTED.match(header)) and label.endswith("PRIVATE KEY")
         if header and not encrypted:
             self._problem("headers", reading.offset, reading.label)
+            return
+        if reading.swallowed and not _is_whole(reading.data):
+            self._problem("hyphen", reading.offset, reading.label)
         text = _armoured(label, reading.data, header.decode("latin-1") if encrypted else "")
-        self.blocks.append(Block(label, self._line(reading.offset), reading.data, text, encrypted))
+        seen = reading.offset != self.unseen
+        self.blocks.append(Block(label, self._line(reading.offset), reading.data, text, encrypted, seen))
 
     def _skipped(self, start: int, end: int) -> None:
         """Problems for BEGIN marks in what OpenSSL passes over, one for each line."""
         position = start
         while position < end:
-            mark = _BEGIN_MARK.search(self.data, position, end)
+            mark = _SPOILT_MARK.search(self.data, position, end)
             if mark is None:
                 return
             newline = self.data.find(b"\n", mark.end())
@@ -259,7 +278,9 @@ class _Reader:
             position = line_end + 1
 
     def _why_skipped(self, begin: int, mark: re.Match[bytes], line_end: int) -> str:
-        """Nothing where the mark is only spoken of, as in a comment."""
+        """Nothing where the mark is only spoken of, as in a comment, or is SSH's (RFC 4716, 3.2)."""
+        if mark.group(1).startswith(b"SSH2"):
+            return ""
         before, after = self.data[begin : mark.start()], self.data[mark.end() : line_end]
         if before.strip().startswith(_COMMENTS):
             return ""
@@ -271,6 +292,8 @@ class _Reader:
             next_line = next_line[len(before) :]
         if not _BODY.match(next_line.strip(_INVISIBLE)):
             return ""
+        if not _BEGIN_MARK.fullmatch(mark.group()):
+            return "misspelt"
         return "prefixed" if before.strip(_INVISIBLE) else "indented"
 
 

@@ -1,0 +1,261 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nginx makes of a file's form in each place that it has for one, as findings.
+
+Tried with `nginx -t` of 1.22, 1.26 and 1.30 on some 120 forms for each place (tests/lab/file_forms.py writes
+the table that the units compare with). The functions behind the places:
+
+    certificate      PEM_read_bio_X509_AUX, then PEM_read_bio_X509 to the end: TRUSTED only as the first
+    private_key      OSSL_DECODER over the blocks: the first key counts, other blocks' faults are passed over
+    trust, crl       before 1.27.4 PEM_X509_INFO_read_bio, which opens keys and CRLs of both files, too;
+                     since then PEM_read_bio_X509_AUX and PEM_read_bio_X509_CRL, which pass over other labels
+
+An error is said where one of them refuses the file or does not see a block of it. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import der, kinds, pem
+from .findings import Finding
+
+if TYPE_CHECKING:
+    from .contents import Contents, Item
+
+CERTIFICATE = "certificate"
+PRIVATE_KEY = "private_key"
+CHAIN = "chain"
+TRUST = "trust"
+CRL = "crl"
+SLOTS = (CERTIFICATE, PRIVATE_KEY, CHAIN, TRUST, CRL)
+
+SECRET_KINDS = frozenset([kinds.PRIVATE_KEY, kinds.ENCRYPTED_PRIVATE_KEY, kinds.OPENSSH_KEY])
+_KEYS = frozenset([kinds.PRIVATE_KEY, kinds.ENCRYPTED_PRIVATE_KEY])
+_WANTED: dict[str, frozenset[str]] = {
+    CERTIFICATE: frozenset([kinds.CERTIFICATE]),
+    PRIVATE_KEY: _KEYS | {kinds.KEY_URI},
+    CHAIN: frozenset([kinds.CERTIFICATE]),
+    TRUST: frozenset([kinds.CERTIFICATE]),
+    CRL: frozenset([kinds.CRL]),
+}
+_WANTED_WORDS = {
+    CERTIFICATE: "a certificate",
+    PRIVATE_KEY: "a private key",
+    CHAIN: "certificates of CAs",
+    TRUST: "certificates of CAs",
+    CRL: "CRLs",
+}
+_CONTAINERS = frozenset([kinds.PKCS7, kinds.PKCS12])
+_PKCS7_LABELS = frozenset(["PKCS7", "PKCS #7 SIGNED DATA", "CMS"])
+_TRUSTED = "TRUSTED CERTIFICATE"
+# pem2der's table (providers/implementations/encode_decode/decode_pem2der.c), and the forms of a key that the
+# decoder behind takes under each label.
+_KEY_LABELS = {
+    "PRIVATE KEY": (kinds.PKCS8,),
+    "RSA PRIVATE KEY": (kinds.PKCS1, kinds.PKCS8),
+    "EC PRIVATE KEY": (kinds.SEC1, kinds.PKCS8),
+    "DSA PRIVATE KEY": (kinds.DSA, kinds.PKCS8),
+    "SM2 PRIVATE KEY": (kinds.SEC1, kinds.PKCS8),
+}
+_KNOWN_LABELS = {
+    kinds.CERTIFICATE: frozenset(pem.CERTIFICATE_LABELS),
+    kinds.CRL: frozenset([pem.CRL_LABEL]),
+}
+_LABELS = {
+    CERTIFICATE: _KNOWN_LABELS[kinds.CERTIFICATE],
+    CHAIN: _KNOWN_LABELS[kinds.CERTIFICATE],
+    TRUST: _KNOWN_LABELS[kinds.CERTIFICATE],
+    CRL: _KNOWN_LABELS[kinds.CRL],
+}
+
+
+def findings(contents: Contents, slot: str, place: str) -> list[Finding]:
+    """See ``Contents.findings``; raises KeyError for another *slot*."""
+    wanted = _WANTED[slot]
+    found = _of_the_form(contents, slot, place)
+    if contents.form == "pem":
+        found = _of_problems(contents, slot, place)
+        for item in contents.items:
+            found += _of_item(contents, item, slot, place)
+        found += _of_all(contents, slot, place)
+    if not any(item.kind in wanted for item in contents.items) and not _explained(found):
+        found.append(_missing(contents, slot, place))
+    return list(dict.fromkeys(found))
+
+
+def _explained(found: Sequence[Finding]) -> bool:
+    return any(finding.severity == "error" and finding.code != "format.der" for finding in found)
+
+
+def _of_the_form(contents: Contents, slot: str, place: str) -> list[Finding]:
+    if contents.form == "utf16":
+        return pem.problem_findings(contents.problems, place)
+    if contents.form == "der" and any(item.kind in _WANTED[slot] for item in contents.items):
+        return [Finding("format.der", f"The file is {contents.what}, and nginx reads PEM only.", place)]
+    if contents.form == "pkcs7" and slot != PRIVATE_KEY:
+        where = contents.items[0].place(place) if contents.items else place
+        return [Finding("format.pkcs7", f"The file is {contents.what}, which nginx does not read.", where)]
+    if contents.form == "pkcs12" and slot != CRL:
+        where = contents.items[0].place(place) if contents.items else place
+        return [Finding("format.pkcs12", f"The file is {contents.what}, which nginx does not read.", where)]
+    return []
+
+
+def _missing(contents: Contents, slot: str, place: str) -> Finding:
+    """Nothing of what belongs there is in the file."""
+    words = _WANTED_WORDS[slot]
+    if contents.form == "empty":
+        return Finding("format.unreadable", "The file is empty.", place)
+    if not contents.items and contents.what in ("", "PEM"):
+        return Finding("format.unreadable", f"The file holds nothing that is {words} in PEM.", place)
+    if not contents.items:
+        return Finding(
+            "format.wrong_kind", f"The file is {contents.what}; {words} in PEM belongs here.", place
+        )
+    first = contents.items[0]
+    where = first.place(place)
+    if slot == CERTIFICATE and contents.of_kind(*SECRET_KINDS):
+        return Finding("pair.swapped_files", "A private key stands where the certificate should be.", where)
+    if slot == PRIVATE_KEY and contents.certificates() and contents.form in ("pem", "der", "utf16"):
+        return Finding("pair.swapped_files", "A certificate stands where the private key should be.", where)
+    holds = ", ".join(dict.fromkeys(kinds.WORDS[item.kind] for item in contents.items[:10]))
+    return Finding("format.wrong_kind", f"The file holds {holds}; {words} in PEM belongs here.", where)
+
+
+def _of_problems(contents: Contents, slot: str, place: str) -> list[Finding]:
+    found = pem.problem_findings(contents.problems, place)
+    if slot == PRIVATE_KEY:
+        return [replace(finding, harmless=_key_is_read(contents)) for finding in found]
+    return found
+
+
+def _key_is_read(contents: Contents) -> bool:
+    """Whether OpenSSL comes to a key: faulty blocks are passed over, but for one with headers."""
+    first = next(
+        (item.line for item in contents.items if item.kind in _WANTED[PRIVATE_KEY] and _is_key(item)), 0
+    )
+    return bool(first) and not any(
+        problem.kind == "headers" and problem.line < first for problem in contents.problems
+    )
+
+
+def _is_key(item: Item) -> bool:
+    """Whether the block is a private key as OpenSSL reads one in the key's place."""
+    if not item.seen:
+        return False
+    if item.kind == kinds.KEY_URI or item.encrypted:
+        return True
+    return kinds.key_form(item.der) in _KEY_LABELS.get(item.label, ())
+
+
+def _of_item(contents: Contents, item: Item, slot: str, place: str) -> Iterator[Finding]:
+    where = item.place(place)
+    if item.label in _PKCS7_LABELS and item.kind in (kinds.CERTIFICATE, kinds.CRL, kinds.PKCS7):
+        if slot != PRIVATE_KEY:
+            yield Finding("format.pkcs7", "A block is PKCS#7, which nginx does not read.", where)
+    elif slot == PRIVATE_KEY:
+        yield from _in_key_place(item, where)
+    elif item.kind in _WANTED[slot] or kinds.of_der(item.der) in _WANTED[slot]:
+        yield from _wanted_item(contents, item, slot, where)
+    else:
+        yield from _other_item(contents, item, slot, where)
+
+
+def _in_key_place(item: Item, where: str) -> Iterator[Finding]:
+    if item.kind not in _KEYS or item.encrypted or _is_key(item):
+        return
+    form = kinds.key_form(item.der)
+    if form:
+        said = (
+            f"The block is labelled {_quoted(item.label)} and holds a key of the form {form}: it is not read."
+        )
+        yield Finding("format.wrong_kind", said, where)
+
+
+def _wanted_item(contents: Contents, item: Item, slot: str, where: str) -> Iterator[Finding]:
+    """What belongs there: whether the block is seen, and as what."""
+    if item.label not in _LABELS[slot]:
+        said = f"The label {_quoted(item.label)} hides {kinds.WORDS[kinds.of_der(item.der)]}: it is not read."
+        yield Finding("format.wrong_kind", said, where)
+        return
+    if slot == CRL:
+        return
+    is_first = contents.certificates()[0] is item
+    if item.label == _TRUSTED:
+        yield from _trusted(item, slot, is_first, where)
+    elif item.rest and not _is_aux(item.rest) and (slot == TRUST or (slot == CERTIFICATE and is_first)):
+        yield Finding("format.damaged", "Bytes follow the certificate in its block.", where)
+
+
+def _other_item(contents: Contents, item: Item, slot: str, where: str) -> Iterator[Finding]:
+    """What does not belong there. OpenSSL passes over it, but for labels that it opens on its way."""
+    if item.label in _LABELS[slot]:
+        if kinds.of_der(item.der) != kinds.OTHER:
+            said = f"The block is labelled {_quoted(item.label)} and holds {kinds.WORDS[item.kind]}."
+            yield Finding("format.wrong_kind", said, where)
+    elif slot in (TRUST, CRL) and _stops_old_readers(item):
+        said = (
+            f"nginx before 1.27.4 refuses the file for its block {_quoted(item.label)}, which it cannot open."
+        )
+        yield Finding("format.wrong_kind", said, where)
+    elif slot == CRL and item.kind == kinds.CERTIFICATE and contents.crls():
+        said = "A certificate stands among the CRLs: nginx before 1.27.4 trusts it as a CA."
+        yield Finding("format.wrong_kind", said, where, harmless=True)
+
+
+def _stops_old_readers(item: Item) -> bool:
+    """Whether PEM_X509_INFO_read_bio opens the block and fails: keys by d2i_AutoPrivateKey unless they are
+    encrypted, certificates and CRLs by their labels."""
+    if "PRIVATE KEY" in item.label:
+        return not item.encrypted and not kinds.key_form(item.der)
+    for kind, labels in _KNOWN_LABELS.items():
+        if item.label in labels:
+            return kinds.of_der(item.der) != kind
+    return False
+
+
+def _quoted(label: str) -> str:
+    printable = "".join(char if char.isprintable() else "?" for char in label)
+    return f'"{printable[:60]}"'
+
+
+def _trusted(item: Item, slot: str, is_first: bool, where: str) -> Iterator[Finding]:
+    if slot == CHAIN or (slot == CERTIFICATE and not is_first):
+        said = "nginx passes over a TRUSTED CERTIFICATE block that is not the first certificate."
+        yield Finding("format.wrong_kind", said, where)
+    elif item.aux and not _is_aux(item.aux):
+        yield Finding(
+            "format.damaged", "The trust settings of a TRUSTED CERTIFICATE block are damaged.", where
+        )
+    elif item.aux:
+        said = "The certificate is a TRUSTED CERTIFICATE block with trust settings of its own."
+        yield Finding("format.trusted_certificate", said, where)
+
+
+def _of_all(contents: Contents, slot: str, place: str) -> list[Finding]:
+    certificates = contents.certificates()
+    if slot == TRUST and certificates and all(item.label == _TRUSTED for item in certificates):
+        said = (
+            "All certificates of the file are TRUSTED CERTIFICATE blocks: nginx before 1.27.4 refuses that"
+            " as ssl_client_certificate."
+        )
+        return [Finding("format.wrong_kind", said, certificates[0].place(place))]
+    return []
+
+
+def _is_aux(data: bytes) -> bool:
+    """Whether d2i_X509_CERT_AUX reads it (crypto/x509/x_x509a.c): trusted and rejected uses, an alias, a key
+    identifier, others."""
+    try:
+        element, _end = der.read(data)
+        rest = [part.tag for part in der.sequence(element)]
+    except der.DerError:
+        return False
+    for tag in (der.SEQUENCE, der.CONTEXT | 0, der.UTF8_STRING, der.OCTET_STRING, der.CONTEXT | 1):
+        if rest[:1] == [tag]:
+            del rest[0]
+    return not rest
