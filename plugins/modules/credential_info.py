@@ -428,6 +428,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.credential_
     SLOTS,
     CredentialFiles,
 )
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 
@@ -472,7 +473,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def listed(params: dict[str, Any], at: datetime, shelf: Shelf) -> Iterator[dict[str, Any]]:
     """The elements for the option ``credentials``."""
-    files = CredentialFiles(intake.read)
+    files = CredentialFiles(intake.read, intake.private_key_findings)
     for given in params["credentials"] or []:
         yield {**credential.examine(files.spec(given), at, shelf), "part": None, "served": None}
 
@@ -500,7 +501,7 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The whole call: facts and findings of everything that is named."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     _deps.require(_deps.READ_MINIMUM)
-    shelf = Shelf()
+    shelf = Shelf(Verifier())
     elements = list(listed(params, at, shelf))
     flat: list[dict[str, Any]] = []
     found = installed.look(params["base"]) if params["base"] else None

@@ -80,6 +80,12 @@ class Judgement:
 #: Question -> answer; None where there is no command, or none that answers.
 Judge = Callable[[Question], Optional[Judgement]]
 
+
+def nobody(question: Question) -> Judgement | None:
+    """The judge of a host without one."""
+    return None
+
+
 # Anchored: a subject is printed on a line of its own, which begins with the type of an attribute.
 _ERROR = re.compile(rb"^(?:\[CRL path\] ?)?error (\d{1,3}) at (\d{1,9}) depth lookup: ?([ -~]{0,200})$", re.M)
 

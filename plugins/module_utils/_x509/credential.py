@@ -11,10 +11,9 @@ from typing import Any, Optional
 
 from .._core import certificate as rules
 from .._core import chain, expiry, hostnames
-from .._core import crl as crl_rules
 from .._core.certificate import CertificateFacts
 from .._core.findings import Finding
-from . import certificate, key, slots
+from . import certificate, key, slots, verdict
 from .shelf import Shelf
 from .slots import Slots
 
@@ -26,7 +25,7 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
     Finding that says why its file cannot be read, or None; `passphrase`, `purpose` (server, client, any),
     `hostnames`, `verify_depth` (default nginx's 1), `min_days` (default: a third of the lifetime),
     `findings` that are known already. `<file>_place` may name a file in findings. *shelf* is that of the
-    call, where several credentials share files.
+    call, where several credentials share files, and has the judge of what the rules cannot decide.
     Raises nothing for what the bytes are: an unreadable file is a finding and the rest goes on.
     """
     at = expiry.utc(at)
@@ -41,12 +40,14 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
         "certificate": certificate.describe(leaf, at, files.form) if leaf else None,
         "chain": _describe_chain(files),
         "verifies": None,
+        "engines": {"matches": None, "verifies": None},
         "hostnames": {},
         "findings": findings,
     }
     if leaf is not None:
         result["matches"] = _matches(files, findings)
-        result["verifies"] = _verifies(files, purpose, spec, at, findings)
+        result["engines"]["matches"] = None if result["matches"] is None else verdict.library()
+        _verifies(files, purpose, spec, at, result)
         result["hostnames"], said = hostnames.examine(leaf.facts, spec.get("hostnames") or [])
         findings += said
         findings += _soon(leaf.facts, at, spec.get("min_days"))
@@ -126,30 +127,16 @@ def _matches(files: Slots, findings: list[Finding]) -> bool | None:
 
 
 def _verifies(
-    files: Slots, purpose: str, spec: Mapping[str, Any], at: datetime, findings: list[Finding]
-) -> bool | None:
-    leaf, sent = files.sent[0].facts, [cert.facts for cert in files.sent[1:]]
+    files: Slots, purpose: str, spec: Mapping[str, Any], at: datetime, result: dict[str, Any]
+) -> None:
+    leaf = files.sent[0].facts
     if files.trusted is None:
-        findings += chain.alone(leaf, at, purpose)
-        return None
-    depth = spec.get("verify_depth")
-    verdict = chain.verify(
-        leaf,
-        sent,
-        [cert.facts for cert in files.trusted],
-        files.signed_by,
-        at,
-        purpose,
-        chain.NGINX_DEPTH if depth is None else depth,
-    )
-    findings += verdict.findings
-    if files.crls is None or not verdict.path.complete:
-        return verdict.accepted
-    lists = [one.facts for one in files.crls]
-    refused = crl_rules.faults(verdict.path.certificates, lists, files.crl_signed_by, at)
-    findings += refused
-    findings += crl_rules.remarks(lists, [cert.facts for cert in [*files.trusted, *files.sent]])
-    return verdict.accepted and not refused
+        result["findings"] += chain.alone(leaf, at, purpose)
+        return
+    decided = verdict.decide(files, purpose, spec.get("verify_depth"), at)
+    result["verifies"] = decided.accepted
+    result["engines"]["verifies"] = decided.engine
+    result["findings"] += decided.findings
 
 
 def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Finding]:

@@ -9,7 +9,9 @@ from collections.abc import Hashable
 from typing import Callable, Generic, Optional, TypeVar
 
 from .._core import bundle as bundle_rules
+from .._core import judgement
 from .._core.findings import Finding
+from .._core.judgement import Judge
 from . import certificate, certificate_file, crl
 from .certificate import Certificate
 from .certificate_file import CertificateFile
@@ -36,9 +38,11 @@ class _Memory(Generic[T]):
 
 
 class Shelf:
-    """One for each call of a module. Nothing here raises for what the bytes are."""
+    """One for each call of a module, with the *judge* of what the rules cannot decide. Nothing here raises
+    for what the bytes are."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge = judgement.nobody) -> None:
+        self.judge = judge
         self._files: _Memory[CertificateFile] = _Memory(256)
         self._remarks: _Memory[list[tuple[str, Finding]]] = _Memory(64)
         self._crls: _Memory[tuple[list[crl.Crl], list[Finding]]] = _Memory(64)

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential, verdict
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
 
@@ -71,6 +71,7 @@ def test_whole_element() -> None:
             "sha256": digests,
         },
         "verifies": True,
+        "engines": dict.fromkeys(("matches", "verifies"), verdict.library()),
         "hostnames": {"b1.example.com": True},
         "findings": [],
     }
