@@ -96,10 +96,18 @@ def iterate(data: bytes) -> Iterator[Element]:
     """``elements`` one by one, for long lists."""
     offset, end = 0, len(data)
     while offset < end:
-        element, offset = read(data, offset)
-        if element.encoding == b"\x00\x00":
-            raise DerError("end-of-contents octets stand where a value belongs")
-        yield element
+        first = data[offset]
+        length = data[offset + 1] if offset + 1 < end else 0xFF
+        stop = offset + 2 + length
+        if length < 0x80 and stop <= end and first & _LONG_TAG != _LONG_TAG:
+            # The plain case, once more for speed.
+            if first == 0 == length:
+                raise DerError("end-of-contents octets stand where a value belongs")
+            yield Element(first & 0xDF, first & 0x20 != 0, data[offset + 2 : stop], data[offset:stop])
+            offset = stop
+        else:
+            element, offset = read(data, offset)
+            yield element
 
 
 def _header(data: bytes, offset: int, end: int) -> tuple[int, bool, int, int]:

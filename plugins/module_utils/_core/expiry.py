@@ -49,8 +49,8 @@ def days_left(not_after: datetime, at: datetime) -> int:
 
 
 def days_left_until(text: str, at: datetime) -> int | None:
-    """``days_left`` of a certificate's `not_after_text`, right in the year 0 too; None for "", which is a date
-    that cannot be read."""
+    """``days_left`` of a certificate's `not_after_text`, right in the year 0 too; None for "", which stands
+    for a date that cannot be read."""
     if not text:
         return None
     if not text.startswith("0000"):
