@@ -22,8 +22,10 @@ from .certificate_file import CertificateFile
 
 # One source: what to call it in messages (variable or file), and its bytes.
 Source = tuple[str, bytes]
-# What is written is PEM whatever the source was.
-_FORMS = frozenset(["format.der", "format.pkcs7"])
+# What is written is clean PEM, whatever nginx would make of the source.
+_FORMS = frozenset(
+    f"format.{form}" for form in ("der", "pkcs7", "utf16", "bom", "glued_blocks", "wrong_kind")
+)
 # So many offenders a message names.
 _TOLD = 20
 
@@ -99,11 +101,14 @@ def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
         if in_directory and not keys and _is_something_else(file, data):
             gathered.dropped.append(_passed_over(label, file))
             continue
-        said = [finding for finding in file.findings if finding.code not in _FORMS or not file.certificates]
+        held = [*file.certificates, *file.unseen]
+        said = [finding for finding in file.findings if finding.code not in _FORMS or not held]
+        if not held and not any(finding.severity == ERROR for finding in said):
+            said.append(Finding("format.unreadable", "The file holds no certificate.", label))
         gathered.refused += keys
         gathered.refused += [finding for finding in said if finding.severity == ERROR]
         gathered.findings += said
-        for cert in file.certificates:
+        for cert in held:
             gathered.certificates.setdefault(cert.facts.sha256, cert)
             gathered.facts.append(cert.facts)
     return gathered

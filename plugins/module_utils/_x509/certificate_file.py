@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._core import contents, kinds
+from .._core import contents
 from .._core.contents import Contents
 from .._core.errors import MtlsError
 from .._core.findings import Finding
@@ -17,11 +17,13 @@ from .certificate import Certificate
 
 @dataclass(frozen=True)
 class CertificateFile:
-    """*certificates* in the order of the file. *findings*: of its form, for its slot, and of what cannot be
-    read in it."""
+    """*certificates* in the order of the file; *unseen*: those that OpenSSL takes for a part of the block
+    before, so that nginx never gets them. *findings*: of its form, for its slot, and of what cannot be read
+    in it."""
 
     contents: Contents
     certificates: tuple[Certificate, ...]
+    unseen: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -34,25 +36,24 @@ def load(slot: str, data: bytes, place: str) -> CertificateFile:
     read is a finding and left out."""
     found = contents.recognise(data)
     findings = found.findings(slot, place)
-    certificates: list[Certificate] = []
+    certificates: dict[bool, list[Certificate]] = {True: [], False: []}
     for item in found.certificates():
         try:
-            certificates.append(certificate.from_der(item.der, item.place(place)))
+            certificates[item.seen].append(certificate.from_der(item.der, item.place(place), item.aux))
         except MtlsError as error:
             findings.append(Finding("format.unreadable", error.message, error.place))
-    if not certificates and not findings:
+    if not certificates[True] and not findings:
         findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
-    return CertificateFile(found, tuple(certificates), tuple(findings))
+    return CertificateFile(found, tuple(certificates[True]), tuple(certificates[False]), tuple(findings))
 
 
 def private_keys(found: Contents, place: str) -> list[Finding]:
-    """A finding for each private key, of whatever form, encrypted or not."""
+    """A finding for each private key, of whatever form, encrypted, damaged or neither."""
     return [
-        Finding("bundle.private_key", f"A private key stands in the trust bundle{_line(item.line)}.", where)
-        for item in found.of_kind(kinds.PRIVATE_KEY, kinds.ENCRYPTED_PRIVATE_KEY, kinds.OPENSSH_KEY)
-        for where in [item.place(place)]
+        Finding("bundle.private_key", "A private key stands in the trust bundle.", _at(place, line))
+        for line in found.private_key_lines()
     ]
 
 
-def _line(number: int) -> str:
-    return f", line {number}" if number else ""
+def _at(place: str, line: int) -> str:
+    return f"{place}:{line}" if line else place
