@@ -100,10 +100,11 @@ def test_the_order_is_that_of_the_call_and_one_never_stops_the_others(
     run: Runner, paths: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "garbage").write_bytes(os.urandom(3000))
+    garbage = str(tmp_path / "garbage")
     hostile = {
-        "garbage": {"certificate_path": str(tmp_path / "garbage"), "private_key_path": str(tmp_path / "garbage")},
+        "garbage": {"certificate_path": garbage, "private_key_path": garbage},
         "directory": {"certificate_path": str(tmp_path), "trust_path": str(tmp_path)},
-        "missing": {"certificate_path": "/no/such", "crl_path": "/no/such", "chain_path": "/no/such"},
+        "missing": {"certificate_path": "/no/cert", "crl_path": "/no/crl", "chain_path": "/no/chain"},
         "nul": {"certificate_path": "/tmp/\0", "private_key_passphrase_path": "/tmp/\0"},
         "empty": {"certificate_content": "", "private_key_content": "", "trust_content": ""},
         "text": {"certificate_content": "\ud800 -----BEGIN ", "private_key_content": "\udfff"},
