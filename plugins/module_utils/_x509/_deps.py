@@ -30,7 +30,13 @@ try:
         padding,
         rsa,
     )
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    try:  # its home since 43; in 48 it has left the other
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    except ImportError:
+        TripleDES = algorithms.TripleDES
 
     IMPORT_ERROR = ""
 except ImportError as error:
@@ -46,15 +52,19 @@ __all__ = [
     "READ_MINIMUM",
     "VERSION",
     "WRITE_MINIMUM",
+    "Cipher",
     "ExtendedKeyUsageOID",
     "InvalidSignature",
     "NameOID",
+    "TripleDES",
     "UnsupportedAlgorithm",
+    "algorithms",
     "dsa",
     "ec",
     "ed448",
     "ed25519",
     "hashes",
+    "modes",
     "padding",
     "require",
     "rsa",
