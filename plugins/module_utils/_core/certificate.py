@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import names
+from .findings import Finding
 from .general_names import GeneralName, NameConstraints
 from .names import Rdns
 
@@ -29,6 +30,9 @@ NETSCAPE_TYPES = (
 )
 _NETSCAPE_CA = frozenset(["sslCA", "smimeCA", "objectSigningCA"])
 _NETSCAPE_USE = {SERVER: "sslServer", CLIENT: "sslClient"}
+
+
+_MAX_SERIAL = 20  # octets
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class CertificateFacts:
 
     @property
     def self_issued(self) -> bool:
-        return names.canonical(self.subject) == names.canonical(self.issuer)
+        return _subject_key(self) == _issuer_key(self)
 
     @property
     def self_signed(self) -> bool:
@@ -123,10 +127,18 @@ class CertificateFacts:
         return likely_issued(self, self)
 
 
+def _subject_key(cert: CertificateFacts) -> bytes:
+    return cert.subject_key or names.key(cert.subject)
+
+
+def _issuer_key(cert: CertificateFacts) -> bytes:
+    return cert.issuer_key or names.key(cert.issuer)
+
+
 def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     """OpenSSL's test for a candidate (ossl_x509_likely_issued): names, the authority key identifier where
     both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
-    if names.canonical(issuer.subject) != names.canonical(subject.issuer):
+    if _subject_key(issuer) != _issuer_key(subject):
         return False
     return _identifiers_agree(issuer, subject) and may_sign(issuer.key_type, subject.signature_type)
 
@@ -144,9 +156,7 @@ def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> b
         or subject.authority_key_id == issuer.subject_key_id
     )
     by_serial = subject.authority_serial is None or subject.authority_serial == issuer.serial
-    by_issuer = subject.authority_issuer is None or names.canonical(
-        subject.authority_issuer
-    ) == names.canonical(issuer.issuer)
+    by_issuer = subject.authority_issuer is None or names.key(subject.authority_issuer) == _issuer_key(issuer)
     return by_key and by_serial and by_issuer
 
 
@@ -201,3 +211,17 @@ def _is_netscape_ca_only(cert: CertificateFacts) -> bool:
     if cert.basic_constraints is not None or cert.key_usage is not None:
         return False
     return cert.netscape_types is not None and not (cert.version == 1 and cert.self_signed)
+
+
+def serial_findings(cert: CertificateFacts) -> list[Finding]:
+    """RFC 5280, 4.1.2.2. OpenSSL and nginx take any number; other programs do not."""
+    fault = ""
+    if cert.serial <= 0:
+        fault = "zero" if cert.serial == 0 else "negative"
+    elif cert.serial_octets > _MAX_SERIAL:
+        fault = f"{cert.serial_octets} octets long"
+    if not fault:
+        return []
+    return [
+        Finding("serial.irregular", f'The serial number of "{cert.subject_text}" is {fault}.', cert.place)
+    ]

@@ -51,6 +51,7 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
         result["hostnames"], said = hostnames.examine(leaf.facts, spec.get("hostnames") or [])
         findings += said
         findings += _soon(leaf.facts, at, spec.get("min_days"))
+        findings += rules.serial_findings(leaf.facts)
     elif spec.get("certificate") is not None and files.trusted is not None:
         result["verifies"] = False
     result["findings"] = [finding.to_dict() for finding in _unique(findings)]
