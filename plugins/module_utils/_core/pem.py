@@ -26,7 +26,8 @@ _BEGIN_MARK = re.compile(rb"-----BEGIN ([^-\r\n]{1,64})-----")
 _DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
 _SPOILT_MARK = re.compile(rb"(?i)" + _DASH + rb"{1,9} ?BEGIN ([A-Z0-9 #.]{1,40}?) ?" + _DASH + rb"{1,9}")
 _ENCRYPTED = re.compile(rb"Proc-Type:[ \t]*4,[ \t]*ENCRYPTED[ \t\r]*\n")
-_BODY = re.compile(rb"[A-Za-z0-9+/]{4}[A-Za-z0-9+/=]*|[A-Za-z-]+: .*")
+_BODY_LINE = re.compile(rb"[A-Za-z0-9+/]{4,}={0,2}|[A-Za-z-]+: .*")
+_BODY = re.compile(rb"[A-Za-z0-9+/]{16}|Proc-Type:")
 _INVISIBLE = bytes(range(0x21)) + bytes(range(0x80, 0x100))
 _COMMENTS = (b"#", b"//", b";", b"<!--")
 
@@ -206,6 +207,8 @@ class _Reader:
         return line
 
     def _problem(self, kind: str, offset: int, label: bytes = b"") -> None:
+        if b"-----" in label:  # a short block on one line, from which OpenSSL takes all for the label
+            kind, label = "line_breaks", label.split(b"-----", 1)[0]
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(Problem(kind, self._line(offset), label.decode("latin-1")))
 
@@ -232,11 +235,10 @@ class _Reader:
 
     def _behind_nul(self, reading: armour.Reading) -> int:
         """The end of the file, or what a NUL makes OpenSSL take for it."""
+        if _BEGIN_MARK.search(self.data, reading.offset):
+            self._problem("nul", reading.offset)
         following = _BEGIN_LINE.search(self.data, reading.stop)
-        if following is None:
-            return len(self.data)
-        self._problem("nul", reading.offset)
-        return following.start()
+        return following.start() if following else len(self.data)
 
     def _inner(self, reading: armour.Reading) -> list[tuple[int, bytes]]:
         """BEGIN lines inside the block."""
@@ -290,7 +292,7 @@ class _Reader:
         next_line = self.data[line_end + 1 : line_end + 200].split(b"\n", 1)[0]
         if next_line.startswith(before):
             next_line = next_line[len(before) :]
-        if not _BODY.match(next_line.strip(_INVISIBLE)):
+        if not _BODY_LINE.fullmatch(next_line.strip(_INVISIBLE)):
             return ""
         if not _BEGIN_MARK.fullmatch(mark.group()):
             return "misspelt"

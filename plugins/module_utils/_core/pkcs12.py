@@ -374,7 +374,7 @@ def _own_derivation(derivation: Derivation, passphrase: bytes, purpose: int, len
     new = getattr(hashlib, derivation.digest)
     block = new().block_size
     filled = _filled(derivation.salt, block) + _filled(passphrase, block)
-    found = b""
+    found: bytes = b""
     while True:
         once = new(bytes([purpose]) * block + filled).digest()
         for _round in range(derivation.iterations - 1):

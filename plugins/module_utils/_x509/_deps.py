@@ -29,6 +29,8 @@ try:
         ed25519,
         padding,
         rsa,
+        x448,
+        x25519,
     )
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -36,7 +38,11 @@ try:
     try:  # its home since 43; in 48 it has left the other
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
     except ImportError:
-        TripleDES = algorithms.TripleDES
+        TripleDES = algorithms.TripleDES  # type: ignore[misc]
+    try:  # since 45
+        from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
+    except ImportError:
+        Camellia = algorithms.Camellia
 
     IMPORT_ERROR = ""
 except ImportError as error:
@@ -52,6 +58,7 @@ __all__ = [
     "READ_MINIMUM",
     "VERSION",
     "WRITE_MINIMUM",
+    "Camellia",
     "Cipher",
     "ExtendedKeyUsageOID",
     "InvalidSignature",
@@ -69,7 +76,9 @@ __all__ = [
     "require",
     "rsa",
     "serialization",
+    "x448",
     "x509",
+    "x25519",
 ]
 
 

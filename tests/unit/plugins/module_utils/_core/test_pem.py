@@ -52,6 +52,52 @@ BAD = [
         ["format.damaged"],
     ),
     ("CR only", (ONE + TWO).replace(b"\n", b"\r"), 0, [("line_breaks", 1)], ["format.line_breaks"]),
+    (
+        "long, CR only",
+        (ONE * 9).replace(b"\n", b"\r"),
+        0,
+        [("line_breaks", 1)],
+        ["format.line_breaks"],
+    ),
+    (
+        "letters instead of line breaks",
+        ONE.replace(b"\n", b"\\n"),
+        0,
+        [("line_breaks", 1)],
+        ["format.line_breaks"],
+    ),
+    ("on one line", ONE.replace(b"\n", b" ") + TWO, 0, [("line_breaks", 1)], ["format.line_breaks"]),
+    ("quoted", ONE.replace(b"\n", b"\n> ") + b"\n" + TWO, 1, [("truncated", 1)], ["format.damaged"]),
+    (
+        "quoted from the first line",
+        b"> " + ONE.replace(b"\n", b"\n> ") + b"\n" + TWO,
+        1,
+        [("prefixed", 1)],
+        ["format.indented"],
+    ),
+    ("four dashes", ONE.replace(b"-----", b"----") + TWO, 1, [("misspelt", 1)], ["format.damaged"]),
+    ("long dashes", ONE.replace(b"-----", "—".encode()) + TWO, 1, [("misspelt", 1)], ["format.damaged"]),
+    ("small letters", ONE.lower() + TWO, 1, [("misspelt", 1)], ["format.damaged"]),
+    ("NUL between", ONE + b"\0" + TWO, 1, [("nul", 6)], ["format.damaged"]),
+    ("blank line inside", ONE.replace(b"\n-----END", b"\n\n-----END"), 0, [("empty", 1)], ["format.damaged"]),
+    ("double spaced", ONE.replace(b"\n", b"\n\n") + TWO, 1, [("blank_line", 1)], ["format.damaged"]),
+    (
+        "headers",
+        ONE.replace(b"-----\n", b"-----\nX: y\n\n", 1) + TWO,
+        1,
+        [("headers", 1)],
+        ["format.damaged"],
+    ),
+    (
+        "short lines behind a blank one",
+        ONE.replace(b"-----\n", b"-----\n\nQUJD\n", 1),
+        0,
+        [("line_length", 1)],
+        ["format.damaged"],
+    ),
+    ("base64 of URLs", ONE.replace(b"MTEx", b"-TEx", 1), 1, [("hyphen", 1)], ["format.damaged"]),
+    ("second byte order mark", ONE + BOM + TWO, 2, [("bom", 6)], ["format.bom"]),
+    ("byte order mark too late", ONE + b"\n" + BOM + TWO, 1, [("indented", 7)], ["format.indented"]),
     ("no base64", ONE.replace(b"MTEx", b"M*Ex"), 0, [("damaged", 1)], ["format.damaged"]),
     (
         "empty block",
@@ -74,6 +120,49 @@ def test_told_with_its_line(data, count, problems, codes) -> None:
     told = document.findings("a.pem")
     assert [finding.code for finding in told] == codes
     assert [finding.place for finding in told] == [f"a.pem:{line}" for _kind, line in problems]
+
+
+WHOLE = pem.encode("CERTIFICATE", b"\x30\x62" + b"1" * 98)
+
+
+def test_a_block_without_end_swallows_the_next() -> None:
+    """OpenSSL takes the first hyphen for the end of the text: the first block is read, the second is lost."""
+    document = pem.parse(WHOLE.rsplit(b"-----END", 1)[0] + TWO + KEY)
+    assert [block.line for block in document.blocks] == [1, 10]
+    assert [(problem.kind, problem.line, problem.label) for problem in document.problems] == [
+        ("swallowed", 5, "CERTIFICATE")
+    ]
+
+
+def test_behind_a_block_that_is_cut_off_the_next_is_read_on() -> None:
+    document = pem.parse(WHOLE[:60] + b"\n" + TWO + KEY)
+    assert [(block.line, block.seen) for block in document.blocks] == [(3, False), (8, True)]
+    assert [(problem.kind, problem.line) for problem in document.problems] == [("truncated", 1)]
+
+
+SILENT = [
+    ("a mark in a comment", b"# -----BEGIN CERTIFICATE-----\n# MTEx\n" + ONE),
+    ("a mark in a sentence", b"Put -----BEGIN CERTIFICATE----- first.\n" + ONE),
+    ("a mark before text", b" -----BEGIN CERTIFICATE-----\n and so on\n" + ONE),
+    ("the word alone", b"--- begin of the file ---\n" + ONE),
+    ("an SSH key's mark", b"---- BEGIN SSH2 PUBLIC KEY ----\nComment: x\nAAAA\n" + ONE),
+    ("an END line alone", b"-----END CERTIFICATE-----\n" + ONE),
+    ("a NUL behind everything", ONE + b"\0\n"),
+]
+
+
+@pytest.mark.parametrize("data", [row[1] for row in SILENT], ids=[row[0] for row in SILENT])
+def test_what_only_looks_like_a_problem_is_none(data) -> None:
+    document = pem.parse(data)
+    assert (len(document.certificates()), document.problems) == (1, ())
+
+
+def test_no_flood_of_findings() -> None:
+    document = pem.parse(INDENTED * 4000)
+    told = document.findings("a.pem")
+    assert len(document.problems) == 1000
+    assert [finding.place for finding in told] == [*(f"a.pem:{line}" for line in (1, 6, 11, 16, 21)), "a.pem"]
+    assert told[-1].message.startswith("In 995 more lines ")
 
 
 def test_lines_and_bytes_of_blocks() -> None:
