@@ -3,112 +3,362 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Revocation as nginx asks OpenSSL for it: X509_V_FLAG_CRL_CHECK and _CRL_CHECK_ALL, over plain values.
 
-Every certificate of the path, the root included, needs a CRL of its issuer that is current. Not checked:
-delta and indirect CRLs, distribution points, critical extensions of CRLs.
+Every certificate of the path, the root included, needs a CRL of its issuer. Which of several is used, and
+what is wrong with it, follows check_cert and get_crl_score (crypto/x509/x509_vfy.c, 3.x) but for one thing:
+OpenSSL, not told to use delta CRLs, takes one for a complete CRL, so that whoever stands on the complete one
+passes. Here it is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
-from . import expiry, names
+from . import distribution_points, expiry, names, revoked
 from .certificate import CertificateFacts
+from .chain import Verdict
+from .distribution_points import ALL_REASONS, IssuingPoint
 from .findings import Finding
 from .names import Rdns
+from .revoked import Entries, Entry
+from .times import Moment
+
+# From 3.6 on a self-signed certificate is not looked up; before 3.5 an empty issuing distribution point was
+# no fault. Whoever does not know the version gets the stricter rules.
+SINCE_ROOTS_ARE_SKIPPED = (3, 6)
+SINCE_EMPTY_POINTS_ARE_REFUSED = (3, 5)
+STRICTEST = SINCE_EMPTY_POINTS_ARE_REFUSED
+
+# What a message lists before it stops.
+_LISTED = 8
 
 
 @dataclass(frozen=True)
 class CrlFacts:
-    """*sha256* is that of its DER; *revoked* are serial numbers; without *next_update* it never ends."""
+    """Plain values of one CRL; equal when the bytes are equal.
+
+    *issuer_key* is ``names.key`` of the issuer; without *next_update* it never ends; *base_number* is that
+    of a delta CRL; *extension_faults* are sentences on what OpenSSL cannot read and passes over.
+    """
 
     sha256: str
-    issuer: Rdns
-    last_update: datetime
-    next_update: Optional[datetime]
-    authority_key_id: Optional[bytes]
-    revoked: frozenset[int]
-    place: str = ""
+    der: bytes = field(compare=False, repr=False)
+    issuer: Rdns = field(compare=False)
+    issuer_key: bytes = field(compare=False, repr=False)
+    last_update: Moment = field(compare=False)
+    next_update: Optional[Moment] = field(compare=False)
+    entries: Entries = field(compare=False, repr=False)
+    tbs: bytes = field(compare=False, repr=False)
+    signature: bytes = field(compare=False, repr=False)
+    signature_oid: str = field(compare=False)
+    signature_parameters: bytes = field(compare=False, repr=False)
+    authority_key_id: Optional[bytes] = field(compare=False, default=None)
+    authority_issuer: Optional[Rdns] = field(compare=False, default=None)
+    authority_serial: Optional[int] = field(compare=False, default=None)
+    number: Optional[int] = field(compare=False, default=None)
+    base_number: Optional[int] = field(compare=False, default=None)
+    point: Optional[IssuingPoint] = field(compare=False, default=None)
+    unknown_critical: tuple[str, ...] = field(compare=False, default=())
+    extension_faults: tuple[str, ...] = field(compare=False, default=())
+    place: str = field(compare=False, default="")
 
-    def is_current(self, at: datetime) -> bool:
-        ended = self.next_update is not None and expiry.is_expired(self.next_update, at)
-        return not ended and not expiry.is_not_yet_valid(self.last_update, at)
+    @property
+    def is_delta(self) -> bool:
+        return self.base_number is not None
+
+    @property
+    def text(self) -> str:
+        """How a message begins that speaks of it."""
+        return f'The CRL of "{names.text(self.issuer)}"'
+
+    def entry(self, cert: CertificateFacts) -> Entry | None:
+        """The entry of *cert*, whatever it says."""
+        return self.entries.find(cert.serial, _issuer_key(cert), self.issuer_key)
 
 
-# CRL, CA -> whether the CA's key made the CRL's signature
-CrlSignedBy = Callable[[CrlFacts, CertificateFacts], bool]
+def _subject_key(cert: CertificateFacts) -> bytes:
+    return cert.subject_key or names.key(cert.subject)
 
 
-def faults(
-    path: Sequence[CertificateFacts], crls: Sequence[CrlFacts], signed_by: CrlSignedBy, at: datetime
-) -> list[Finding]:
-    """Why nginx with these CRLs refuses the *path* (leaf first); empty when it does not. Each fault of a CRL
-    is told once, with the CA that it concerns."""
-    found: list[Finding] = []
-    for cert, issuer in zip(path, [*path[1:], path[-1]]):
-        crl = _best(issuer, crls, at)
-        if crl is None:
-            found.append(
-                Finding(
-                    "crl.missing_for_ca", f'There is no CRL of the CA "{issuer.subject_text}".', issuer.place
-                )
-            )
+def _issuer_key(cert: CertificateFacts) -> bytes:
+    return cert.issuer_key or names.key(cert.issuer)
+
+
+# CRL, CA -> whether the CA's key made the CRL's signature; None: the library cannot tell
+CrlSignedBy = Callable[[CrlFacts, CertificateFacts], Optional[bool]]
+
+
+class _Score(NamedTuple):
+    """What OpenSSL weighs, heaviest first. Whose CRL it is weighs less, and by then is decided."""
+
+    no_critical: bool
+    in_scope: bool
+    in_time: bool
+    of_issuer: bool
+
+
+class _Choice(NamedTuple):
+    """A CRL that may be used; *reasons* are those that are covered with it."""
+
+    crl: CrlFacts
+    signer: CertificateFacts
+    score: _Score
+    reasons: int
+
+
+@dataclass(frozen=True)
+class _Case:
+    path: Sequence[CertificateFacts]
+    crls: Sequence[CrlFacts]
+    signed_by: CrlSignedBy
+    at: datetime
+    openssl: tuple[int, ...]
+
+    @property
+    def now(self) -> int:
+        return math.floor(expiry.utc(self.at).timestamp())
+
+
+def verify(
+    verdict: Verdict,
+    crls: Sequence[CrlFacts],
+    signed_by: CrlSignedBy,
+    at: datetime,
+    openssl: tuple[int, ...] = STRICTEST,
+) -> Verdict:
+    """*verdict* on a path, as it is with these CRLs; *openssl* is the version whose verdict is wanted.
+
+    Where there is no whole path nothing is looked up. Each fault of a CRL is told once.
+    """
+    if not verdict.path.complete:
+        return verdict
+    case = _Case(verdict.path.certificates, crls, signed_by, at, openssl)
+    faults: dict[Finding, None] = {}
+    questions: dict[str, None] = dict.fromkeys(verdict.open_questions)
+    for index in range(len(case.path)):
+        said = _Said()
+        _look_up(case, index, said)
+        faults.update(dict.fromkeys(said.faults))
+        questions.update(dict.fromkeys(said.questions))
+    if faults:
+        return replace(verdict, accepted=False, findings=(*verdict.findings, *faults), open_questions=())
+    if questions and verdict.accepted is not False:
+        return replace(verdict, accepted=None, open_questions=tuple(questions))
+    return verdict
+
+
+@dataclass
+class _Said:
+    """Of one certificate of the path: why it is refused, and what only OpenSSL can tell."""
+
+    faults: list[Finding] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+
+
+def _look_up(case: _Case, index: int, said: _Said) -> None:
+    """check_cert: CRLs until all reasons are covered."""
+    cert = case.path[index]
+    if cert.is_proxy or (cert.self_signed and case.openssl >= SINCE_ROOTS_ARE_SKIPPED):
+        return
+    covered = 0
+    while covered != ALL_REASONS and not said.faults:
+        choice = _best(case, index, covered)
+        if choice is None:
+            said.faults.append(_why_none(case, index, covered))
+            return
+        _check(case, choice, said)
+        _check_entry(choice.crl, cert, said)
+        covered = choice.reasons
+
+
+def _signers(path: Sequence[CertificateFacts], index: int) -> Sequence[CertificateFacts]:
+    """Who may have signed a CRL for this certificate: its issuer, or one of the same name above it."""
+    return path[index + 1 :] or path[-1:]
+
+
+def _best(case: _Case, index: int, covered: int) -> _Choice | None:
+    """get_crl_sk: the heaviest; of two that weigh the same the newer one, then the first."""
+    best: _Choice | None = None
+    for crl in case.crls:
+        choice = _choice(case, crl, index, covered)
+        if choice is None or (best is not None and not _is_better(choice, best)):
             continue
-        found += _faults_of(crl, issuer, signed_by, at)
-        if cert.serial in crl.revoked:
-            found.append(Finding("crl.revoked", f'"{cert.subject_text}" is revoked.', cert.place))
-    return list(dict.fromkeys(found))
+        best = choice
+    return best
 
 
-def _best(issuer: CertificateFacts, crls: Sequence[CrlFacts], at: datetime) -> Optional[CrlFacts]:
-    """A current one first, then the newest, then the first (get_crl_sk, crypto/x509/x509_vfy.c)."""
-    fitting = [crl for crl in crls if _concerns(crl, issuer)]
-    return max(fitting, key=lambda crl: (crl.is_current(at), crl.last_update), default=None)
+def _is_better(choice: _Choice, best: _Choice) -> bool:
+    if choice.score != best.score:
+        return choice.score > best.score
+    ours, theirs = choice.crl.last_update, best.crl.last_update
+    return bool(ours.text and theirs.text) and ours.seconds > theirs.seconds
 
 
-def _concerns(crl: CrlFacts, issuer: CertificateFacts) -> bool:
-    if names.canonical(crl.issuer) != names.canonical(issuer.subject):
+def _choice(case: _Case, crl: CrlFacts, index: int, covered: int) -> _Choice | None:
+    """get_crl_score; None for a CRL that is no candidate at all."""
+    cert = case.path[index]
+    if crl.issuer_key != _issuer_key(cert) or _unusable(crl, case.openssl):
+        return None
+    nearest, *above = _signers(case.path, index)
+    namesakes = (one for one in above if _subject_key(one) == crl.issuer_key)
+    signer = next((one for one in (nearest, *namesakes) if _identifies(crl, one)), None)
+    if signer is None:
+        return None
+    reasons = distribution_points.reasons_covered(cert, crl.issuer, crl.point)
+    in_scope = reasons is not None
+    if reasons is not None and not reasons & ~covered:
+        return None
+    score = _Score(not crl.unknown_critical, in_scope, _is_current(crl, case.now), signer is nearest)
+    return _Choice(crl, signer, score, covered | (reasons or 0))
+
+
+def _unusable(crl: CrlFacts, openssl: tuple[int, ...]) -> bool:
+    point = crl.point
+    if point is None:
         return False
-    identifiers = (crl.authority_key_id, issuer.subject_key_id)
-    return None in identifiers or identifiers[0] == identifiers[1]
+    empty = point.says_nothing and openssl >= SINCE_EMPTY_POINTS_ARE_REFUSED
+    return point.contradicts_itself or point.indirect or point.some_reasons or empty
 
 
-def _faults_of(
-    crl: CrlFacts, issuer: CertificateFacts, signed_by: CrlSignedBy, at: datetime
+def _identifies(crl: CrlFacts, ca: CertificateFacts) -> bool:
+    """X509_check_akid: what is absent on either side does not disagree."""
+    by_key = None in (crl.authority_key_id, ca.subject_key_id) or crl.authority_key_id == ca.subject_key_id
+    by_serial = crl.authority_serial is None or crl.authority_serial == ca.serial
+    by_issuer = crl.authority_issuer is None or names.key(crl.authority_issuer) == _issuer_key(ca)
+    return by_key and by_serial and by_issuer
+
+
+def _is_current(crl: CrlFacts, now: int) -> bool:
+    """check_crl_time: the second of the next update is too late, as for certificates (X509_cmp_time)."""
+    later = crl.next_update
+    if crl.last_update.fault or (later is not None and later.fault):
+        return False
+    return crl.last_update.seconds <= now and (later is None or now < later.seconds)
+
+
+# --- what is wrong with the one that is used ---
+
+
+def _check(case: _Case, choice: _Choice, said: _Said) -> None:
+    """check_crl, and the first half of cert_crl."""
+    crl, signer = choice.crl, choice.signer
+    if crl.is_delta:
+        said.faults.append(_delta(crl))
+    else:
+        if signer.key_usage is not None and "cRLSign" not in signer.key_usage:
+            text = f'"{signer.subject_text}" may not sign CRLs.'
+            said.faults.append(Finding("crl.not_allowed", text, signer.place))
+        if not choice.score.in_scope:
+            said.faults.append(_partial(crl, "does not speak of every certificate that needs it"))
+    if not choice.score.in_time:
+        said.faults += _date_faults(crl, case.at, case.now)
+    signed = case.signed_by(crl, signer)
+    if signed is None:
+        said.questions.append(f'who signed the CRL of "{names.text(crl.issuer)}"')
+    elif not signed:
+        text = f"{crl.text} is not signed with its key."
+        said.faults.append(Finding("crl.signature_invalid", text, crl.place))
+    if crl.unknown_critical:
+        said.faults.append(_critical(crl))
+
+
+def _check_entry(crl: CrlFacts, cert: CertificateFacts, said: _Said) -> None:
+    """The second half of cert_crl; an unknown critical extension may change what an entry means."""
+    entry = None if crl.unknown_critical else crl.entry(cert)
+    if entry is None or entry.reason == revoked.REMOVE_FROM_CRL:
+        return
+    since = f" since {entry.revoked_at.text}" if entry.revoked_at.text else ""
+    why = f" ({entry.reason_text})" if entry.reason_text else ""
+    said.faults.append(Finding("crl.revoked", f'"{cert.subject_text}" is revoked{since}{why}.', cert.place))
+
+
+def _date_faults(crl: CrlFacts, at: datetime, now: int) -> Iterator[Finding]:
+    for name, moment in (("thisUpdate", crl.last_update), ("nextUpdate", crl.next_update)):
+        if moment is not None and moment.fault:
+            text = f"{crl.text} has a date that cannot be read: {name} {moment.fault}."
+            yield Finding("crl.unreadable_date", text, crl.place)
+    if not crl.last_update.fault and crl.last_update.seconds > now:
+        text = (
+            f"{crl.text} is valid from {crl.last_update.text} on, this host's time is {expiry.rfc3339(at)}."
+        )
+        yield Finding("crl.not_yet_valid", text, crl.place)
+    later = crl.next_update
+    if later is not None and not later.fault and later.seconds <= now:
+        yield Finding("crl.expired", f"{crl.text} ended at {later.text}.", crl.place)
+
+
+# --- CRLs that are not used, or should not be ---
+
+
+def _why_none(case: _Case, index: int, covered: int) -> Finding:
+    cert = case.path[index]
+    issuer = _signers(case.path, index)[0]
+    own = [crl for crl in case.crls if crl.issuer_key == _issuer_key(cert)]
+    for crl in own:
+        if _unusable(crl, case.openssl):
+            return _unused(crl)
+    if covered:
+        text = (
+            f'The CRLs of "{issuer.subject_text}" speak of some reasons only for "{cert.subject_text}",'
+            " as its distribution points say."
+        )
+        return Finding("crl.partial", text, cert.place)
+    text = f'There is no CRL of the CA "{issuer.subject_text}".'
+    if own:
+        text = text[:-1] + ", only of another one of this name (see their key identifiers)."
+    return Finding("crl.missing_for_ca", text, issuer.place)
+
+
+def _unused(crl: CrlFacts, harmless: bool = False) -> Finding:
+    """Why OpenSSL passes over this CRL, which ``_unusable`` found."""
+    point = crl.point or IssuingPoint()
+    if point.indirect:
+        text = f"{crl.text} is an indirect one, which nginx does not use."
+        return Finding("crl.indirect", text, crl.place, harmless)
+    if point.some_reasons:
+        return _partial(crl, "speaks of some reasons only, so that nginx does not use it", harmless)
+    return _partial(crl, "has an issuing distribution point that OpenSSL cannot make sense of", harmless)
+
+
+def _partial(crl: CrlFacts, what: str, harmless: bool = False) -> Finding:
+    return Finding("crl.partial", f"{crl.text} {what}.", crl.place, harmless)
+
+
+def _delta(crl: CrlFacts, harmless: bool = False) -> Finding:
+    text = f"{crl.text} holds only what changed since its number {crl.base_number}."
+    return Finding("crl.delta", text, crl.place, harmless)
+
+
+def _critical(crl: CrlFacts, harmless: bool = False) -> Finding:
+    oids = ", ".join(crl.unknown_critical[:_LISTED])
+    text = f"{crl.text} has the critical extension {oids}, in itself or its entries."
+    return Finding("crl.unknown_critical", text, crl.place, harmless)
+
+
+def remarks(
+    crls: Sequence[CrlFacts], cas: Sequence[CertificateFacts], told: Sequence[Finding] = ()
 ) -> list[Finding]:
-    name = f'The CRL of "{issuer.subject_text}"'
-    found: list[Finding] = []
-    if crl.next_update is not None and expiry.is_expired(crl.next_update, at):
-        found.append(Finding("crl.expired", f"{name} ended at {expiry.rfc3339(crl.next_update)}.", crl.place))
-    elif not crl.is_current(at):
-        found.append(
-            Finding(
-                "crl.not_yet_valid",
-                f"{name} is valid from {expiry.rfc3339(crl.last_update)} on, this host's time is"
-                f" {expiry.rfc3339(at)}.",
-                crl.place,
-            )
-        )
-    if issuer.key_usage is not None and "cRLSign" not in issuer.key_usage:
-        found.append(Finding("crl.not_allowed", f'"{issuer.subject_text}" may not sign CRLs.', issuer.place))
-    if not signed_by(crl, issuer):
-        found.append(Finding("crl.signature_invalid", f"{name} is not signed with its key.", crl.place))
-    return found
-
-
-def remarks(crls: Sequence[CrlFacts], cas: Sequence[CertificateFacts]) -> list[Finding]:
-    """CRLs that do not say which of two CAs of one name made them."""
-    keys: dict[Rdns, set[str]] = {}
+    """What is odd about CRLs, where that refuses nobody here; *told* are the faults that do."""
+    known = {(finding.code, finding.place) for finding in told}
+    keys: dict[bytes, set[str]] = {}
     for ca in cas:
-        keys.setdefault(names.canonical(ca.subject), set()).add(ca.public_key_sha256)
-    return [
-        Finding(
-            "crl.no_key_identifier",
-            f'The CRL of "{names.text(crl.issuer)}" does not say which of the CAs of that name made it.',
-            crl.place,
-        )
-        for crl in crls
-        if crl.authority_key_id is None and len(keys.get(names.canonical(crl.issuer), ())) > 1
-    ]
+        keys.setdefault(_subject_key(ca), set()).add(ca.public_key_sha256)
+    found = [finding for crl in crls for finding in _remarks(crl, len(keys.get(crl.issuer_key, ())))]
+    return [one for one in dict.fromkeys(found) if (one.code, one.place) not in known]
+
+
+def _remarks(crl: CrlFacts, namesakes: int) -> Iterator[Finding]:
+    if crl.is_delta:
+        yield _delta(crl, harmless=True)
+    if _unusable(crl, STRICTEST):
+        yield _unused(crl, harmless=True)
+    if crl.unknown_critical:
+        yield _critical(crl, harmless=True)
+    for fault in crl.extension_faults[:_LISTED]:
+        yield Finding("crl.invalid_extension", f"{crl.text}: {fault}.", crl.place)
+    if namesakes > 1 and crl.authority_key_id is None and crl.authority_serial is None:
+        text = f"{crl.text} does not say which of the CAs of that name made it."
+        yield Finding("crl.no_key_identifier", text, crl.place)

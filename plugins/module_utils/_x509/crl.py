@@ -1,104 +1,66 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificate revocation lists: from bytes to plain facts, and who signed them."""
+"""Certificate revocation lists: from the bytes of a file to plain facts, and who signed them."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Optional
 
-from .._core import pem
+from .._core import contents, crl_reader, pem
+from .._core.certificate import CertificateFacts
 from .._core.crl import CrlFacts
+from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.findings import Finding
-from . import _deps
-from .certificate import Certificate, rdns
+from . import signature
 
 
 @dataclass(frozen=True)
 class Crl:
-    """One CRL with its facts; *parsed* is the library's object."""
+    """One CRL as it stands in the file, and its facts."""
 
-    der: bytes
     facts: CrlFacts
-    parsed: Any
+
+    @property
+    def der(self) -> bytes:
+        return self.facts.der
 
     @property
     def pem(self) -> bytes:
-        return pem.encode(pem.CRL_LABEL, self.der)
+        return pem.encode(pem.CRL_LABEL, self.facts.der)
 
 
 def load(data: bytes, place: str) -> tuple[list[Crl], list[Finding]]:
-    """All CRLs of a PEM file, or the one of a DER file, and what is wrong with the file; never raises."""
-    if pem.looks_like_der(data):
-        try:
-            crl = from_der(data, place)
-        except MtlsError as error:
-            return [], [Finding("format.unreadable", error.message, place)]
-        return [crl], [Finding("format.der", "The CRL is DER, nginx reads PEM only.", place)]
-    document = pem.parse(data)
-    findings = document.findings(place)
+    """All CRLs of a file in any form, and what is wrong with the file; never raises for the bytes."""
+    found = contents.recognise(data)
+    findings = found.findings("crl", place)
     crls: list[Crl] = []
-    for block in document.blocks:
-        if block.label == pem.CRL_LABEL:
-            try:
-                crls.append(from_der(block.der, f"{place}:{block.line}"))
-            except MtlsError as error:
-                findings.append(Finding("format.unreadable", error.message, error.place))
+    for item in found.crls():
+        try:
+            crls.append(from_der(item.der, item.place(place)))
+        except MtlsError as error:
+            findings.append(Finding("format.unreadable", error.message, error.place))
     if not crls and not findings:
-        said = "The file is empty." if not data.strip() else "The file holds no CRL."
-        findings.append(Finding("format.unreadable", said, place))
+        findings.append(Finding("format.unreadable", "The file holds no CRL.", place))
     return crls, findings
 
 
 def from_der(der: bytes, place: str = "") -> Crl:
     """Raises MtlsError when the bytes are no CRL."""
     try:
-        with _deps.untrusted():
-            parsed = _deps.x509.load_der_x509_crl(der)
-            facts = CrlFacts(
-                sha256=hashlib.sha256(der).hexdigest(),
-                issuer=rdns(parsed.issuer),
-                last_update=_moment(parsed, "last_update") or datetime.min.replace(tzinfo=timezone.utc),
-                next_update=_moment(parsed, "next_update"),
-                authority_key_id=_authority_key_id(parsed),
-                revoked=frozenset(entry.serial_number for entry in parsed),
-                place=place,
-            )
-    except _deps.UnreadableError as error:
+        return Crl(crl_reader.read(der, place))
+    except DerError as error:
         raise MtlsError(
             f"The CRL cannot be read ({error}).",
             place,
             "Fetch the file again from its source.",
             "format.unreadable",
         ) from None
-    return Crl(der, facts, parsed)
 
 
-def _moment(parsed: Any, attribute: str) -> Optional[datetime]:
-    # naive before cryptography 42, and the naive form is deprecated since
-    if hasattr(parsed, attribute + "_utc"):
-        aware: Optional[datetime] = getattr(parsed, attribute + "_utc")
-        return aware
-    naive: Optional[datetime] = getattr(parsed, attribute)
-    return None if naive is None else naive.replace(tzinfo=timezone.utc)
-
-
-def _authority_key_id(parsed: Any) -> Optional[bytes]:
-    for extension in parsed.extensions:
-        if isinstance(extension.value, _deps.x509.AuthorityKeyIdentifier):
-            identifier: Optional[bytes] = extension.value.key_identifier
-            return identifier
-    return None
-
-
-def signed_by(crl: Crl, issuer: Certificate) -> bool:
-    """Whether *issuer*'s key made the signature; False for algorithms that the library lacks."""
-    try:
-        with _deps.untrusted():
-            return bool(crl.parsed.is_signature_valid(issuer.public_key))
-    except _deps.UnreadableError:
-        return False
+def signed_by(crl: CrlFacts, issuer: CertificateFacts) -> Optional[bool]:
+    """Whether *issuer*'s key made the signature; None where the installed library cannot tell."""
+    signed = signature.Signed(crl.tbs, crl.signature, crl.signature_oid, crl.signature_parameters)
+    return signature.made_by(issuer, signed)

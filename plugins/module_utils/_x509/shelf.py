@@ -9,7 +9,10 @@ from collections.abc import Hashable
 from typing import Callable, Generic, Optional, TypeVar
 
 from .._core import bundle as bundle_rules
+from .._core import crl as crl_rules
 from .._core import judgement
+from .._core.certificate import CertificateFacts
+from .._core.crl import CrlFacts
 from .._core.findings import Finding
 from .._core.judgement import Judge
 from . import certificate, certificate_file, crl
@@ -38,11 +41,14 @@ class _Memory(Generic[T]):
 
 
 class Shelf:
-    """One for each call of a module, with the *judge* of what the rules cannot decide. Nothing here raises
-    for what the bytes are."""
+    """One for each call of a module, with the *judge* of what the rules cannot decide, and the version of
+    *openssl* that nginx is linked with. Nothing here raises for what the bytes are."""
 
-    def __init__(self, judge: Judge = judgement.nobody) -> None:
+    def __init__(
+        self, judge: Judge = judgement.nobody, openssl: tuple[int, ...] = crl_rules.STRICTEST
+    ) -> None:
         self.judge = judge
+        self.openssl = openssl
         self._files: _Memory[CertificateFile] = _Memory(256)
         self._remarks: _Memory[list[tuple[str, Finding]]] = _Memory(64)
         self._crls: _Memory[tuple[list[crl.Crl], list[Finding]]] = _Memory(64)
@@ -75,6 +81,6 @@ class Shelf:
         pair = (subject.facts.sha256, issuer.facts.sha256)
         return self._signed.ask(pair, lambda: certificate.signed_by(subject, issuer))
 
-    def crl_signed_by(self, one: crl.Crl, issuer: Certificate) -> bool:
-        pair = (one.facts.sha256, issuer.facts.sha256)
-        return bool(self._signed.ask(pair, lambda: crl.signed_by(one, issuer)))
+    def crl_signed_by(self, one: CrlFacts, issuer: CertificateFacts) -> Optional[bool]:
+        pair = (one.sha256, issuer.sha256)
+        return self._signed.ask(pair, lambda: crl.signed_by(one, issuer))

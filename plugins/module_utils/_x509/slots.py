@@ -45,9 +45,8 @@ class Slots:
     def signed_by(self, subject: CertificateFacts, issuer: CertificateFacts) -> Optional[bool]:
         return self.shelf.signed_by(self._known[subject.sha256], self._known[issuer.sha256])
 
-    def crl_signed_by(self, one: CrlFacts, issuer: CertificateFacts) -> bool:
-        found = next(known for known in self.crls or [] if known.facts.sha256 == one.sha256)
-        return self.shelf.crl_signed_by(found, self._known[issuer.sha256])
+    def crl_signed_by(self, one: CrlFacts, issuer: CertificateFacts) -> Optional[bool]:
+        return self.shelf.crl_signed_by(one, issuer)
 
     @cached_property
     def _known(self) -> dict[str, Certificate]:

@@ -52,6 +52,9 @@ def decide(files: Slots, purpose: str, depth: Optional[int], at: datetime) -> De
         purpose,
         depth,
     )
+    remarks: tuple[Finding, ...] = ()
+    if files.crls is not None and verdict.path.complete:
+        verdict, remarks = _with_crls(files, verdict, at)
     if verdict.accepted is None:
         question = Question(
             leaf=sent[0].pem,
@@ -63,18 +66,16 @@ def decide(files: Slots, purpose: str, depth: Optional[int], at: datetime) -> De
             crls=b"".join(one.pem for one in files.crls or []),
         )
         verdict, engine = judgement.settle(verdict, question, files.shelf.judge)
-        return Decided(verdict.accepted, engine or None, verdict.findings)
-    return _with_crls(files, verdict, at)
+        return Decided(verdict.accepted, engine or None, (*verdict.findings, *remarks))
+    return Decided(verdict.accepted, library(), (*verdict.findings, *remarks))
 
 
-def _with_crls(files: Slots, verdict: Verdict, at: datetime) -> Decided:
-    if files.crls is None or not verdict.path.complete:
-        return Decided(verdict.accepted, library(), verdict.findings)
-    lists = [one.facts for one in files.crls]
-    refused = crl_rules.faults(verdict.path.certificates, lists, files.crl_signed_by, at)
-    remarks = crl_rules.remarks(lists, [cert.facts for cert in [*(files.trusted or []), *files.sent]])
-    accepted = verdict.accepted and not refused
-    return Decided(accepted, library(), (*verdict.findings, *refused, *remarks))
+def _with_crls(files: Slots, verdict: Verdict, at: datetime) -> tuple[Verdict, tuple[Finding, ...]]:
+    """The verdict with the CRLs, and what else is to be said of them."""
+    lists = [one.facts for one in files.crls or []]
+    cas = [cert.facts for cert in [*(files.trusted or []), *files.sent]]
+    decided = crl_rules.verify(verdict, lists, files.crl_signed_by, at, files.shelf.openssl)
+    return decided, tuple(crl_rules.remarks(lists, cas, decided.findings))
 
 
 def _joined(certificates: Iterable[Certificate]) -> bytes:

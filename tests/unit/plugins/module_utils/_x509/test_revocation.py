@@ -90,10 +90,13 @@ def test_der_is_told() -> None:
     assert verdict(crl) == (False, ["format.der", "crl.missing_for_ca"])
 
 
-@pytest.mark.parametrize("data", [b"", b"text", LEAF.pem])
-def test_no_crl_in_the_file(data) -> None:
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"", "format.unreadable"), (b"text", "format.unreadable"), (LEAF.pem, "format.wrong_kind")],
+)
+def test_no_crl_in_the_file(data, code) -> None:
     accepted, codes = verdict(data)
-    assert (accepted, codes[0]) == (False, "format.unreadable")
+    assert (accepted, codes[0]) == (False, code)
 
 
 def test_ca_that_may_not_sign_crls() -> None:
