@@ -298,6 +298,34 @@ credentials:
       type: dict
       returned: always
       sample: {orders.example.com: true}
+    trust:
+      description:
+        - The certificates that an installed credential accepts from the other side.
+        - Null for an element of O(credentials).
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        subject:
+          description: The subject.
+          type: str
+          returned: always
+        sha256:
+          description: SHA-256 of the certificate.
+          type: str
+          returned: always
+        not_after:
+          description: The end of its validity.
+          type: str
+          returned: always
+        is_ca:
+          description: Whether OpenSSL would use it as an issuer.
+          type: bool
+          returned: always
+        path_length:
+          description: How many CAs may stand below it, null where it does not say.
+          type: int
+          returned: always
     served:
       description:
         - What nginx serves for an installed credential, one element for each listen address and site.
@@ -429,7 +457,12 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.credential_
     CredentialFiles,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, credential
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
+    _deps,
+    certificate,
+    credential,
+    peers,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 
 SECRET = {"type": "str", "no_log": True}
@@ -471,11 +504,14 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
+NOT_INSTALLED = {"part": None, "trust": None, "served": None}
+
+
 def listed(params: dict[str, Any], at: datetime, shelf: Shelf) -> Iterator[dict[str, Any]]:
     """The elements for the option ``credentials``."""
     files = CredentialFiles(intake.read, intake.private_key_findings)
     for given in params["credentials"] or []:
-        yield {**credential.examine(files.spec(given), at, shelf), "part": None, "served": None}
+        yield {**credential.examine(files.spec(given), at, shelf), **NOT_INSTALLED}
 
 
 def on_disk(found: installed.Installed, at: datetime, shelf: Shelf) -> Iterator[dict[str, Any]]:
@@ -483,10 +519,11 @@ def on_disk(found: installed.Installed, at: datetime, shelf: Shelf) -> Iterator[
     served = installed.Served(found, described)
     for part, spec in installed.specs(found):
         element = credential.examine(spec, at, shelf)
+        trust, about_peers = peers.examine(spec, at, shelf)
         sha256 = (element["certificate"] or {}).get("sha256", "")
         rows, said = served.of(part, spec["name"], sha256)
-        element["findings"] += [finding.to_dict() for finding in said]
-        yield {**element, "part": part, "served": rows}
+        element["findings"] += [*about_peers, *(finding.to_dict() for finding in said)]
+        yield {**element, "part": part, "trust": trust, "served": rows}
 
 
 def described(der: bytes) -> dict[str, Any]:

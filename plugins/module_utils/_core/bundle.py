@@ -66,7 +66,8 @@ def _finding(code: str, cert: CertificateFacts) -> Finding:
     said = {
         "bundle.leaf": "is the certificate of a peer, not of a CA",
         "bundle.not_a_ca": "is not usable as an issuer",
-        "bundle.expired": f"expired at {expiry.rfc3339(cert.not_after)}",
+        "bundle.expired": f"expired at {cert.not_after_text or expiry.rfc3339(cert.not_after)}",
+        "expiry.unreadable": f"has a date that cannot be read ({'; '.join(cert.date_faults)})",
     }[code]
     return Finding(code, f'"{cert.subject_text}" {said}.', cert.place)
 
@@ -86,7 +87,9 @@ def sort(certificates: Sequence[CertificateFacts], at: datetime, policy: Policy)
         actions: list[tuple[str, str]] = []
         if fault:
             actions.append((fault, policy.on_leaf if fault == "bundle.leaf" else policy.on_non_ca))
-        if expiry.is_expired(cert.not_after, at):
+        if cert.date_faults:  # OpenSSL accepts no path with it (check_cert_time)
+            actions.append(("expiry.unreadable", policy.on_expired))
+        elif expiry.is_expired(cert.not_after, at):
             actions.append(("bundle.expired", policy.on_expired))
         findings += [_finding(code, cert) for code, _action in actions]
         refused += [_finding(code, cert) for code, action in actions if action == REFUSE]

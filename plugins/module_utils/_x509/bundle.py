@@ -76,16 +76,17 @@ def build(
     faults = [*refused, *gathered.refused, *result.refused]
     if faults:
         raise _refusal(faults, [*gathered.findings, *result.findings])
-    dropped = [{**_described(cert), "reason": code} for cert, code in result.dropped] + gathered.dropped
+    dropped = [{**described(cert), "place": cert.place, "reason": code} for cert, code in result.dropped]
+    dropped += gathered.dropped
     if not result.kept:
         raise _empty(dropped)
     return Bundle(
         pem=b"".join(gathered.certificates[cert.sha256].pem for cert in result.kept),
-        certificates=[_described(cert, place=False) for cert in result.kept],
+        certificates=[described(cert) for cert in result.kept],
         dropped=dropped,
         findings=gathered.findings + list(result.findings),
         verify_depth=rules.verify_depth(result.kept),
-        earliest_expiry=min(cert.not_after for cert in result.kept),
+        earliest_expiry=min((cert.not_after for cert in result.kept if not cert.date_faults), default=None),
     )
 
 
@@ -182,14 +183,14 @@ def _refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsErr
     return SeveralError(message, first.place, first.remedy, first.code, [one.to_dict() for one in every])
 
 
-def _described(cert: CertificateFacts, place: bool = True) -> dict[str, Any]:
+def described(cert: CertificateFacts) -> dict[str, Any]:
+    """A certificate of a bundle as plain values."""
     return {
         "subject": cert.subject_text,
         "sha256": cert.sha256,
-        "not_after": expiry.rfc3339(cert.not_after),
+        "not_after": cert.not_after_text or None,
         "is_ca": certificate_rules.is_ca(cert),
         "path_length": certificate_rules.path_length(cert),
-        **({"place": cert.place} if place else {}),
     }
 
 
