@@ -1,26 +1,33 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`verifies` of examine: the expected answer, its explanation, and the answer of `openssl verify`."""
+"""`verifies` of examine: the expected answer and its reasons, who gave it, and what `openssl verify` says."""
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import chains
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential, verdict
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
+    chains,
+    constrained_chains,
+    odd_chains,
+    openssl,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import needs_openssl
 
 AREAS = ("chain", "purpose", "expiry", "key", "signature")
+ALL = [*chains.ALL, *odd_chains.ALL, *constrained_chains.ALL]
+JUDGE = Verifier()
 
 
 def pem_of(certificates) -> bytes:
     return b"".join(one.pem for one in certificates)
 
 
-def examined(chain: chains.Chain) -> dict:
+def examined(chain: chains.Chain, shelf: Shelf) -> dict:
     return credential.examine(
         {
             "name": "x",
@@ -32,32 +39,51 @@ def examined(chain: chains.Chain) -> dict:
             "min_days": 0,
         },
         chain.at,
+        shelf,
     )
 
 
-@pytest.mark.parametrize("build", chains.ALL, ids=lambda build: build.__name__)
+def told(result: dict) -> dict:
+    return {found["code"]: found for found in result["findings"] if found["code"].split(".")[0] in AREAS}
+
+
+@pytest.mark.parametrize("build", ALL, ids=lambda build: build.__name__)
 def test_verdict_and_explanation(build) -> None:
     chain = build()
-    result = examined(chain)
-    told = {found["code"]: found for found in result["findings"] if found["code"].split(".")[0] in AREAS}
-    assert (result["verifies"], set(told)) == (chain.accepted, chain.codes)
-    assert result["matches"] is True
+    if chain.by == "openssl" and not JUDGE.engine:
+        pytest.skip("OpenSSL alone can tell, and there is none of version 3")
+    result = examined(chain, Shelf(JUDGE))
+    found = told(result)
+    assert (result["verifies"], set(found)) == (chain.accepted, set(chain.codes)), result["findings"]
     # what does not stop the path is no error, and what stops it is one
-    assert {found["severity"] for found in told.values()} <= {"warning" if chain.accepted else "error"}
+    assert {one["severity"] for one in found.values()} <= {"warning" if chain.accepted else "error"}
+    by = result["engines"]["verifies"]
+    assert by in {"rules": {verdict.library()}, "openssl": {JUDGE.engine}}.get(chain.by, {by})
+    if chain.leaf.key_pem:
+        assert result["matches"] is True
+
+
+@pytest.mark.parametrize("build", ALL, ids=lambda build: build.__name__)
+def test_without_a_judge(build) -> None:
+    chain = build()
+    result = examined(chain, Shelf())
+    if chain.by == "openssl":
+        assert (result["verifies"], result["engines"]["verifies"]) == (None, None)
+        assert told(result)["chain.undecided"]["severity"] == "warning"
+    elif chain.by == "rules":
+        assert result["verifies"] is chain.accepted
+        assert "chain.undecided" not in told(result)
 
 
 @needs_openssl
-@pytest.mark.parametrize("build", chains.ALL, ids=lambda build: build.__name__)
-def test_openssl_says_the_same(build, tmp_path) -> None:
+@pytest.mark.parametrize("build", ALL, ids=lambda build: build.__name__)
+def test_openssl_says_the_same(build) -> None:
     chain = build()
-    files = {"leaf": [chain.leaf], "sent": chain.sent, "trusted": chain.trusted}
-    for name, certificates in files.items():
-        (tmp_path / name).write_bytes(pem_of(certificates))
-    command = [
-        "openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "trusted",
-        "-purpose", f"ssl{chain.purpose}", "-verify_depth", str(chain.depth), "-auth_level", "2",
-        "-attime", str(int(chain.at.timestamp())),
-        *(["-untrusted", "sent"] if chain.sent else []), "leaf",
-    ]  # fmt: skip
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (answer.returncode == 0) == chain.accepted, answer.stdout + answer.stderr
+    files = {"leaf": chain.leaf.pem, "sent": pem_of(chain.sent), "trusted": pem_of(chain.trusted)}
+    purpose = "any" if chain.purpose == "any" else f"ssl{chain.purpose}"
+    answer = openssl.ask(
+        "verify", "-no-CApath", "-no-CAstore", "-CAfile", "trusted", "-purpose", purpose,
+        "-verify_depth", str(chain.depth), "-auth_level", "2", "-attime", str(int(chain.at.timestamp())),
+        *(["-untrusted", "sent"] if chain.sent else []), "leaf", files=files,
+    )  # fmt: skip
+    openssl.compare("chains", chain.accepted, answer.ok, build.__name__)
