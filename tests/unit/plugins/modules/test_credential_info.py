@@ -9,6 +9,7 @@ import base64
 import copy
 import json
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps
 from ansible_collections.mutual_tls.nginx.plugins.modules import credential_info
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.installations import (
+    credential,
+    install,
+    site,
+)
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.tls_servers import tls_server
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.modules.running import Runner, as_process
 
 ROOT = builders.root()
@@ -379,3 +386,60 @@ def test_what_many_share_is_read_once(run: Runner, tmp_path: Path, monkeypatch: 
     result = run(at=NOW, credentials=copy.deepcopy(given))
     assert {one["verifies"] for one in result["credentials"]} == {True}
     assert len(reads) == len(leaves) + 21 + 1
+
+
+# -- installed
+
+
+def installation(base: Path, port: int, server: builders.Issued) -> str:
+    return install(
+        str(base),
+        credential(
+            "server", "server", fullchain=server.pem, privkey=server.key_pem, trust=ROOT.pem + LEAF.pem
+        ),
+        site("orders", port, "orders.example.com"),
+    )
+
+
+def test_a_bare_host_is_no_fault(run: Runner, tmp_path: Path) -> None:
+    result = run(base=str(tmp_path / "mtls"))
+    assert (result["credentials"], result["findings"], result["installed"]["exists"]) == ([], [], False)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_installed_and_served(run: Runner, tmp_path: Path) -> None:
+    """A real TLS server on the loopback serves the leaf on disk first, and another one after that."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (tmp_path / "served.pem").write_bytes(OTHER.pem + OTHER.key_pem)
+    context.load_cert_chain(str(tmp_path / "served.pem"))
+    with tls_server(context) as served:
+        installation(tmp_path / "same", served.port, OTHER)
+        same = run(at=NOW, base=str(tmp_path / "same"), credentials=[{"name": "listed"}])
+        live = installation(tmp_path / "other", served.port, LEAF)
+        other = run(at=NOW, base=str(tmp_path / "other"), fail_on="warning")
+    listed, element = same["credentials"]
+    assert (listed["name"], listed["part"], listed["trust"], listed["served"]) == ("listed", None, None, None)
+    assert (element["name"], element["part"], element["matches"]) == ("server", "server", True)
+    assert [one["subject"] for one in element["trust"]] == ["CN=Root", "CN=orders.example.com"]
+    (row,) = element["served"]
+    assert (row["address"], row["sha256"]) == (f"127.0.0.1:{served.port}", element["certificate"]["sha256"])
+    assert (row["subject"], row["error"]) == ("CN=other", "")
+    assert codes(element) == ["bundle.leaf"]
+    assert other["failed"] and other["installed"]["release"] == live
+    (element,) = other["credentials"]
+    assert codes(element) == ["bundle.leaf", "endpoint.served_differs_from_file"]
+    assert "CN=other" in other["findings"][-1]["message"] and other["findings"][-1]["credential"] == "server"
+
+
+def test_nothing_documented_is_missing_from_the_installed(run: Runner, tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml", reason="not in the images of managed hosts")
+    documented = yaml.safe_load(credential_info.RETURN)
+    installation(tmp_path / "mtls", 1, LEAF)
+    result = run(at=NOW, base=str(tmp_path / "mtls"))
+    assert set(result["installed"]) == set(documented["installed"]["contains"])
+    (element,) = result["credentials"]
+    described = documented["credentials"]["contains"]
+    assert set(element) == set(described)
+    for name in ("served", "trust"):
+        assert set(element[name][0]) == set(described[name]["contains"])
+    assert element["served"][0]["error"] == "Connection refused"
