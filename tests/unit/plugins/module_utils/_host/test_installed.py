@@ -74,6 +74,10 @@ def served(found: installed.Installed, ask: Any) -> installed.Served:
     return installed.Served(found, lambda der: {"subject": f"CN={len(der)}", "not_after": "soon"}, ask)
 
 
+def break_a_text(store: Store, live: str) -> None:
+    Path(f"{store.directory(live)}/server/sites/a.conf.in").write_bytes(b"server {")
+
+
 # -- on the disk
 
 
