@@ -42,7 +42,7 @@ try:
     try:  # since 45
         from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
     except ImportError:
-        Camellia = algorithms.Camellia
+        Camellia = algorithms.Camellia  # type: ignore[misc]
 
     IMPORT_ERROR = ""
 except ImportError as error:

@@ -5,40 +5,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Union
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Callable, Optional, Union
 
-from .._core import pem
+from .._core import contents, der, key_cipher, kinds, private_key, public_key
+from .._core.contents import Contents, Item
 from .._core.errors import MtlsError
-from .._core.findings import CATALOGUE
-from . import _deps
-from .certificate import key_kind, spki_sha256
+from .._core.findings import CATALOGUE, Finding
+from .._core.private_key import Answer, ClearKey
+from .._core.public_key import PublicKey
+from . import _deps, unlock
+from .certificate import key_kind
 
 KEY_TYPES = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 _CURVES = {"secp256r1": "p256", "secp384r1": "p384"}
 
-_SEQUENCE, _OBJECT_IDENTIFIER = 0x30, 0x06
-
 Passphrase = Union[None, str, bytes]
+
+# Asks the host's OpenSSL for the public half of a key: (the block or the DER, the passphrase or None).
+# ``_host.openssl_key.ask`` is one.
+Ask = Callable[[bytes, Optional[bytes]], Answer]
 
 
 @dataclass(frozen=True, repr=False)
 class PrivateKey:
-    """*encrypted* tells of the file, the key itself is open. It has no repr, so that no log shows it."""
+    """*encrypted* tells of the file, the key itself is open; *place* is its file and line. *clear* is its
+    DER, b"" where only the host's OpenSSL could open it: then *engine* is that OpenSSL's name and version. It
+    has no repr, so that no log shows it."""
 
-    key: Any
+    clear: bytes
+    public: PublicKey
     encrypted: bool
+    place: str = "private_key"
+    engine: str = ""
+    consistent: bool = field(default=True)
+
+    @cached_property
+    def key(self) -> Any:
+        """The library's key object; raises MtlsError for a key that the library does not load."""
+        loaded = _load(self.clear)
+        if loaded is None:
+            raise _error(
+                "format.unreadable", "The private key is of no kind that can be used here.", self.place
+            )
+        return loaded
 
     @property
     def kind(self) -> tuple[str, int]:
-        return key_kind(self.key)
+        """(rsa, rsa-pss, ec, ed25519, ed448, dsa, x25519, x448, sm2 or unknown; bits, 0 for unknown)."""
+        return self.public.kind, self.public.bits
 
     @property
     def public_key_sha256(self) -> str:
-        return spki_sha256(self.key.public_key())
+        """Comparable with a certificate's; ``pair.matches`` knows the rest of what makes two keys one."""
+        return self.public.sha256
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with a key that nginx loads."""
+        if self.consistent:
+            return []
+        said = "The numbers of the private key do not belong together."
+        return [Finding("key.inconsistent", said, self.place)]
 
     def to_pem(self) -> bytes:
-        """Unencrypted PKCS#8."""
+        """Unencrypted PKCS#8; raises MtlsError as ``key``."""
         serialization = _deps.serialization
         text: bytes = self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -46,68 +78,197 @@ class PrivateKey:
         return text
 
 
-def read(data: bytes, passphrase: Passphrase = None, place: str = "private_key") -> PrivateKey:
-    """The first private key of PEM (also beside certificates or EC PARAMETERS) or DER.
+def read(
+    data: bytes, passphrase: Passphrase = None, place: str = "private_key", ask: Optional[Ask] = None
+) -> PrivateKey:
+    """The private key that nginx would take: the first of PEM (also beside certificates or EC PARAMETERS)
+    that can be opened, or the one of DER. Without *ask* nothing but this library opens one.
 
-    Raises MtlsError with code pair.key_encrypted (no passphrase, or a wrong one), pair.swapped_files (a
-    certificate is there instead) or format.unreadable. Not checked: that the key is sound or strong.
+    Raises MtlsError with code pair.key_encrypted (no passphrase, or a wrong one), pair.legacy_cipher,
+    pair.costly_derivation, pair.swapped_files (a certificate is there instead), or one of area format. Not
+    checked: that the key is sound or strong.
     """
-    secret = passphrase.encode("utf-8") if isinstance(passphrase, str) else passphrase
-    if pem.looks_like_der(data):
-        first, second = _first_tags(data)
-        if first == _SEQUENCE and second != _OBJECT_IDENTIFIER:
-            raise _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
-        return _open(data, secret, place, encrypted=first == _SEQUENCE, is_pem=False)
-    document = pem.parse(data)
-    blocks = document.private_keys()
-    if blocks:
-        block = blocks[0]
-        encrypted = block.encrypted or block.label.startswith("ENCRYPTED")
-        return _open(block.text, secret, f"{place}:{block.line}", encrypted, is_pem=True)
-    if document.certificates():
-        raise _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
-    findings = document.findings(place)
-    if findings:
-        raise _error(findings[0].code, findings[0].message, findings[0].place)
-    raise _error(
-        "format.unreadable",
-        "The file is empty." if not data.strip() else "The file holds no private key.",
-        place,
+    return of(contents.recognise(data), passphrase, place, ask)
+
+
+def of(
+    found: Contents, passphrase: Passphrase = None, place: str = "private_key", ask: Optional[Ask] = None
+) -> PrivateKey:
+    """``read`` of a file that is recognised already."""
+    secret = passphrase.encode("utf-8", "surrogateescape") if isinstance(passphrase, str) else passphrase
+    first: Optional[MtlsError] = None
+    for item in found.private_keys():
+        try:
+            return _open(item, secret, item.place(place), ask)
+        except MtlsError as error:
+            first = first or error
+            # OpenSSL tries the next block after one that it cannot read, but not after a wrong passphrase.
+            if error.code == "pair.key_encrypted":
+                break
+    raise first or _nothing(found, place)
+
+
+def _nothing(found: Contents, place: str) -> MtlsError:
+    """Why there is no key in the file."""
+    if found.certificates():
+        return _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
+    for finding in found.findings("private_key", place):
+        if finding.severity == "error":
+            return _error(finding.code, finding.message, finding.place)
+    said = f"The file is {found.what}." if found.form == contents.OTHER else "The file holds no private key."
+    return _error("format.unreadable", said, place)
+
+
+def _open(item: Item, secret: Optional[bytes], place: str, ask: Optional[Ask]) -> PrivateKey:
+    if not item.encrypted:
+        try:
+            return _of_clear(item.der, item.label, False, place, lambda: _asked(ask, item, None))
+        except der.DerError as error:
+            raise _unreadable(error, place) from None
+    try:
+        if item.kind == kinds.ENCRYPTED_PRIVATE_KEY:
+            protection = key_cipher.of_pkcs8(item.der)
+        else:
+            protection = key_cipher.of_pem(item.text, item.der)
+    except der.DerError as error:
+        raise _unreadable(error, place) from None
+    return _open_encrypted(item, protection, secret, place, ask)
+
+
+def _open_encrypted(
+    item: Item, protection: key_cipher.Protection, secret: Optional[bytes], place: str, ask: Optional[Ask]
+) -> PrivateKey:
+    if not secret:
+        if protection.legacy:
+            raise _legacy(protection.legacy, place)
+        raise _error("pair.key_encrypted", "The private key is encrypted and no passphrase is given.", place)
+    if protection.costly:
+        said = f"Opening the private key takes {protection.costly}, more than is tried here."
+        raise _error("pair.costly_derivation", said, place)
+    try:
+        clear = unlock.unlock(protection, secret)
+    except unlock.WrongPassphraseError:
+        raise _wrong_passphrase(place) from None
+    except unlock.UnsupportedError:
+        return _opened_by_host(item, protection, secret, place, ask)
+    # What is behind a wrong passphrase may begin like DER by chance.
+    try:
+        return _of_clear(clear, item.label, True, place, lambda: _asked(ask, item, secret))
+    except der.DerError:
+        raise _wrong_passphrase(place) from None
+
+
+def _opened_by_host(
+    item: Item, protection: key_cipher.Protection, secret: bytes, place: str, ask: Optional[Ask]
+) -> PrivateKey:
+    answer = _asked(ask, item, secret)
+    if answer.spki:
+        return PrivateKey(b"", _public(answer.spki), True, place, answer.engine)
+    if protection.legacy:
+        raise _legacy(protection.legacy, place)
+    if answer.fault == private_key.PASSPHRASE:
+        raise _wrong_passphrase(place)
+    if answer.fault == private_key.UNSUPPORTED:
+        raise _legacy("a cipher or digest of which it knows nothing", place)
+    said = "The private key is encrypted in a way that nothing on this host opens."
+    raise _error("pair.key_encrypted", said, place)
+
+
+def _of_clear(
+    clear: bytes, label: str, encrypted: bool, place: str, asked: Callable[[], Answer]
+) -> PrivateKey:
+    """Raises DerError for what OpenSSL does not read as a key."""
+    found = private_key.read(clear, label)
+    public = found.public or _derived(found)
+    engine = ""
+    if public is None or found.doubtful:
+        answer = asked()
+        if answer.spki:
+            public, engine = _public(answer.spki), answer.engine
+        elif answer.fault != private_key.SILENT:
+            raise der.DerError("OpenSSL reads no key there")
+    if public is None:
+        public = public_key.of(found.oid, found.parameters, b"")
+    return PrivateKey(clear, public, encrypted, place, engine, found.consistent and _agrees(found, public))
+
+
+def _public(spki: bytes) -> PublicKey:
+    return public_key.read(der.only(spki))
+
+
+def _asked(ask: Optional[Ask], item: Item, secret: Optional[bytes]) -> Answer:
+    if ask is None:
+        return Answer(b"", private_key.SILENT)
+    return ask(item.text or item.der, secret)
+
+
+def _derived(found: ClearKey) -> Optional[PublicKey]:
+    """The public half by the library's arithmetic; None for what it has not got."""
+    try:
+        with _deps.untrusted():
+            return _derived_ec(found) if found.oid == public_key.EC_PUBLIC_KEY else _derived_octets(found)
+    except _deps.UnreadableError:
+        return None
+
+
+def _derived_ec(found: ClearKey) -> PublicKey:
+    curve = der.oid(der.only(found.parameters, der.OBJECT_IDENTIFIER))
+    ec = _deps.ec
+    group = ec.get_curve_for_oid(_deps.x509.ObjectIdentifier(curve))()
+    key = ec.derive_private_key(int.from_bytes(found.secret, "big"), group)
+    return _of_library(key.public_key())
+
+
+def _derived_octets(found: ClearKey) -> PublicKey:
+    kinds_of: dict[str, Any] = {
+        "1.3.101.110": _deps.x25519.X25519PrivateKey,
+        "1.3.101.111": _deps.x448.X448PrivateKey,
+        "1.3.101.112": _deps.ed25519.Ed25519PrivateKey,
+        "1.3.101.113": _deps.ed448.Ed448PrivateKey,
+    }
+    return _of_library(kinds_of[found.oid].from_private_bytes(found.secret).public_key())
+
+
+def _of_library(key: Any) -> PublicKey:
+    serialization = _deps.serialization
+    return _public(
+        key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
 
 
-def _open(data: bytes, secret: bytes | None, place: str, encrypted: bool, is_pem: bool) -> PrivateKey:
-    serialization = _deps.serialization
-    load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
-    if encrypted and not secret:
-        raise _error("pair.key_encrypted", "The private key is encrypted and no passphrase is given.", place)
-    # A passphrase beside a clear key is not a fault of the key; the library would refuse it.
-    try:
-        with _deps.untrusted():
-            key = load(data, secret if encrypted else None)
-    except _deps.UnreadableError:
-        if encrypted:
-            raise _error(
-                "pair.key_encrypted",
-                "The private key cannot be opened with the passphrase given (or it is damaged).",
-                place,
-            ) from None
-        raise _error("format.unreadable", "The private key cannot be read.", place) from None
-    return PrivateKey(key, encrypted)
+def _agrees(found: ClearKey, public: PublicKey) -> bool:
+    """Whether an EC key's private half fits its public one; True where the library cannot tell."""
+    if found.public is None or found.oid != public_key.EC_PUBLIC_KEY or public.kind != "ec":
+        return True
+    derived = _derived(found)
+    return derived is None or derived.normal == public.normal
 
 
-def _first_tags(data: bytes) -> tuple[int, int]:
-    """Tags of the first element of the outer SEQUENCE and of the first one within that.
+def _load(clear: bytes) -> Any:
+    """The library's object, None for what it does not load. The numbers of an RSA key are checked by
+    ``private_key`` already; where the library can be told so, its tests for primes are left out."""
+    load = _deps.serialization.load_der_private_key
+    for more in ({"unsafe_skip_rsa_key_validation": True}, {}):
+        try:
+            with _deps.untrusted():
+                return load(clear, None, **more)
+        except _deps.UnreadableError:
+            continue
+    return None
 
-    They tell what a DER file is: a clear key begins with an INTEGER, an encrypted one (RFC 5958, 3) with a
-    SEQUENCE that begins with an OBJECT IDENTIFIER, a certificate with any other SEQUENCE.
-    """
-    tags: list[int] = []
-    at = 0
-    for _level in range(2):
-        at += 2 + (data[at + 1] & 0x7F if at + 1 < len(data) and data[at + 1] & 0x80 else 0)
-        tags.append(data[at] if at < len(data) else 0)
-    return tags[0], tags[1]
+
+def _legacy(what: str, place: str) -> MtlsError:
+    said = f"The private key is encrypted with {what}, which OpenSSL 3 does not read."
+    return _error("pair.legacy_cipher", said, place)
+
+
+def _wrong_passphrase(place: str) -> MtlsError:
+    said = "The private key cannot be opened with the passphrase given (or it is damaged)."
+    return _error("pair.key_encrypted", said, place)
+
+
+def _unreadable(error: der.DerError, place: str) -> MtlsError:
+    return _error("format.unreadable", f"The private key cannot be read: {error}.", place)
 
 
 def _error(code: str, message: str, place: str) -> MtlsError:
@@ -137,13 +298,17 @@ def generate(key_type: str) -> PrivateKey:
     """A new key of one of KEY_TYPES; raises ValueError for others."""
     if key_type not in KEY_TYPES:
         raise ValueError(key_type)
-    key: Any
+    made: Any
     if key_type.startswith("rsa"):
-        key = _deps.rsa.generate_private_key(65537, int(key_type[len("rsa") :]))
+        made = _deps.rsa.generate_private_key(65537, int(key_type[len("rsa") :]))
     elif key_type == "ed25519":
-        key = _deps.ed25519.Ed25519PrivateKey.generate()
+        made = _deps.ed25519.Ed25519PrivateKey.generate()
     else:
-        key = _deps.ec.generate_private_key(
+        made = _deps.ec.generate_private_key(
             _deps.ec.SECP256R1() if key_type == "p256" else _deps.ec.SECP384R1()
         )
-    return PrivateKey(key, False)
+    serialization = _deps.serialization
+    clear = made.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return PrivateKey(clear, _of_library(made.public_key()), False)
