@@ -64,8 +64,6 @@ def made_by(issuer: CertificateFacts, signed: Signed) -> Optional[bool]:
 
 
 def _verified(issuer: CertificateFacts, kind: str, digest: str, signed: Signed) -> bool:
-    if kind.startswith("ed") and signed.parameters:
-        return False  # RFC 8410, 3, and OpenSSL insists
     arguments: list[Any]
     if kind == "rsa":
         arguments = [_deps.padding.PKCS1v15(), _hash(digest)]

@@ -15,11 +15,12 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
     constrained_chains,
     odd_chains,
     openssl,
+    signed_chains,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import needs_openssl
 
 AREAS = ("chain", "purpose", "expiry", "key", "signature")
-ALL = [*chains.ALL, *odd_chains.ALL, *constrained_chains.ALL]
+ALL = [*chains.ALL, *odd_chains.ALL, *constrained_chains.ALL, *signed_chains.ALL]
 JUDGE = Verifier()
 
 
