@@ -95,7 +95,7 @@ def _read_value(element: Element) -> Text:
         return Text(octets.decode("latin-1"), tag, octets)
     if tag == der.BIT_STRING:
         bits, unused = der.bit_string(element)
-        octets = bytes([unused]) + bits
+        octets = bytes([unused if bits else 0]) + bits
     return Text("#" + der.encode(tag, octets).hex().upper(), tag, octets)
 
 
