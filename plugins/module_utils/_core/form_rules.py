@@ -43,11 +43,11 @@ _WANTED: dict[str, frozenset[str]] = {
     CRL: frozenset([kinds.CRL]),
 }
 _WANTED_WORDS = {
-    CERTIFICATE: "a certificate",
-    PRIVATE_KEY: "a private key",
-    CHAIN: "certificates of CAs",
-    TRUST: "certificates of CAs",
-    CRL: "CRLs",
+    CERTIFICATE: "a certificate in PEM belongs",
+    PRIVATE_KEY: "a private key in PEM belongs",
+    CHAIN: "certificates of CAs in PEM belong",
+    TRUST: "certificates of CAs in PEM belong",
+    CRL: "CRLs in PEM belong",
 }
 _CONTAINERS = frozenset([kinds.PKCS7, kinds.PKCS12])
 _PKCS7_LABELS = frozenset(["PKCS7", "PKCS #7 SIGNED DATA", "CMS"])
@@ -111,11 +111,9 @@ def _missing(contents: Contents, slot: str, place: str) -> Finding:
     if contents.form == "empty":
         return Finding("format.unreadable", "The file is empty.", place)
     if not contents.items and contents.what in ("", "PEM"):
-        return Finding("format.unreadable", f"The file holds nothing that is {words} in PEM.", place)
+        return Finding("format.unreadable", f"The file holds nothing that is known; {words} here.", place)
     if not contents.items:
-        return Finding(
-            "format.wrong_kind", f"The file is {contents.what}; {words} in PEM belongs here.", place
-        )
+        return Finding("format.wrong_kind", f"The file is {contents.what}; {words} here.", place)
     first = contents.items[0]
     where = first.place(place)
     if slot == CERTIFICATE and contents.of_kind(*SECRET_KINDS):
@@ -123,7 +121,7 @@ def _missing(contents: Contents, slot: str, place: str) -> Finding:
     if slot == PRIVATE_KEY and contents.certificates() and contents.form in ("pem", "der", "utf16"):
         return Finding("pair.swapped_files", "A certificate stands where the private key should be.", where)
     holds = ", ".join(dict.fromkeys(kinds.WORDS[item.kind] for item in contents.items[:10]))
-    return Finding("format.wrong_kind", f"The file holds {holds}; {words} in PEM belongs here.", where)
+    return Finding("format.wrong_kind", f"The file holds {holds}; {words} here.", where)
 
 
 def _of_problems(contents: Contents, slot: str, place: str) -> list[Finding]:

@@ -290,6 +290,7 @@ def _keys() -> dict[str, bytes]:
     }
 
 
+@cache
 def of(slot: str) -> dict[str, bytes]:
     """All forms for one of SLOTS."""
     w = world()

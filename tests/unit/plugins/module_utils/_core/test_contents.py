@@ -1,0 +1,401 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each form of a file is named for what it is, and an error is said just where nginx refuses the file or does
+not see a block of it: by the verdicts of three releases (nginx_verdicts.json, made by
+tests/lab/file_forms.py), by the functions of OpenSSL that nginx calls, and by Python's ssl."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import contents, kinds, pem
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto, raw
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
+
+VERDICTS = json.loads((Path(__file__).parents[1] / "nginx_verdicts.json").read_text(encoding="utf-8"))
+RELEASES = ["1.22", "1.26", "1.30"]
+CASES = [(slot, form) for slot in VERDICTS for form in VERDICTS[slot]]
+
+# Every release loads the file, and a block of it is lost.
+_IN_EVERY_PLACE = [
+    "second indented",
+    "END indented",
+    "first without END",
+    "NUL between",
+    "PKCS#7 behind",
+]
+LOST = {
+    "certificate": [*_IN_EVERY_PLACE, "plain, then trusted", "trusted certificate behind"],
+    "trust": [*_IN_EVERY_PLACE, "byte order mark after text", "lower case"],
+    "crl": [*_IN_EVERY_PLACE, "byte order mark after text", "lower case"],
+    "private_key": [],
+}
+# Refused by what no look at the form can tell: said where the block is read as what it is.
+_DAMAGED = "its DER cannot be read"
+NOT_OF_THE_FORM = {
+    ("certificate", "damaged DER"): _DAMAGED,
+    ("certificate", "second damaged DER"): _DAMAGED,
+    ("certificate", "commented out"): "on purpose; the key does not fit the next certificate",
+    ("trust", "damaged DER"): _DAMAGED,
+    ("trust", "second damaged DER"): _DAMAGED,
+    ("crl", "damaged DER"): _DAMAGED,
+    ("crl", "second damaged DER"): _DAMAGED,
+    ("crl", "damaged CRL behind"): _DAMAGED,
+    ("private_key", "another key first"): "it is not the certificate's",
+    ("private_key", "encrypted before"): "the first key needs a passphrase",
+    ("private_key", "URI of a key"): "a provider has to be configured for it",
+}
+
+
+def said(slot: str, form: str) -> list:
+    return contents.recognise(forms.of(slot)[form]).findings(slot, "f")
+
+
+def test_the_table_is_of_these_forms() -> None:
+    assert {slot: list(forms.of(slot)) for slot in forms.SLOTS} == {
+        slot: list(VERDICTS[slot]) for slot in VERDICTS
+    }
+
+
+@pytest.mark.parametrize(("slot", "form"), CASES, ids=[f"{slot}: {form}" for slot, form in CASES])
+def test_an_error_is_said_where_nginx_refuses_or_loses_a_block(slot, form) -> None:
+    refused = VERDICTS[slot][form] != RELEASES
+    told = any(finding.severity == "error" for finding in said(slot, form))
+    if (slot, form) in NOT_OF_THE_FORM:
+        assert (refused, told) == (True, False)
+    else:
+        assert told == (refused or form in LOST[slot])
+
+
+def loaded(slot: str, data: bytes) -> list[bytes] | None:
+    read = {"certificate": libcrypto.certificates, "trust": libcrypto.trust, "crl": libcrypto.crls}
+    return read[slot](data)
+
+
+@libcrypto.needs_libcrypto
+@pytest.mark.parametrize(("slot", "form"), [case for case in CASES if case[0] != "private_key"], ids=str)
+def test_where_no_error_is_said_openssl_loads_just_these_blocks(slot, form) -> None:
+    data = forms.of(slot)[form]
+    found = contents.recognise(data)
+    ours = [item.der for item in (found.crls() if slot == "crl" else found.certificates())]
+    if form in LOST[slot]:
+        assert loaded(slot, data) and loaded(slot, data) != _meant(slot)
+    elif not any(finding.severity == "error" for finding in said(slot, form)):
+        if NOT_OF_THE_FORM.get((slot, form)) == _DAMAGED:
+            assert loaded(slot, data) is None
+        else:
+            compare("files", ours=ours, theirs=loaded(slot, data), case=f"{slot}: {form}")
+
+
+def _meant(slot: str) -> list[bytes]:
+    """What a careful person would find in the files of LOST."""
+    world = forms.world()
+    return {
+        "certificate": [world.leaf, world.issuing],
+        "trust": [world.issuing, world.root],
+        "crl": [world.root_crl, world.issuing_crl],
+    }[slot]
+
+
+def _ssl_loads(slot: str, path: Path, good: Path) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        if slot == "certificate":
+            context.load_cert_chain(path, good / "key", password=lambda: "")
+        elif slot == "private_key":
+            context.load_cert_chain(good / "certificate", path, password=lambda: "")
+        else:
+            context.load_verify_locations(path)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+# ssl_client_certificate of old releases reads the file once more, for the names that are sent.
+READ_TWICE = [("trust", form) for form in ("trusted", "CRL only")]
+
+
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO < (3, 0), reason="nginx of the table has OpenSSL 3")
+@pytest.mark.parametrize(("slot", "form"), [case for case in CASES if case not in READ_TWICE], ids=str)
+def test_ssl_of_python_judges_as_nginx_before_1_27_4(slot, form, tmp_path) -> None:
+    """It calls the same functions, so the table is true of the OpenSSL at hand as well."""
+    world = forms.world()
+    (tmp_path / "certificate").write_bytes(forms.block("CERTIFICATE", world.leaf))
+    (tmp_path / "key").write_bytes(forms.block("PRIVATE KEY", forms.private(world.key)))
+    (tmp_path / "form").write_bytes(forms.of(slot)[form])
+    loads = _ssl_loads(slot, tmp_path / "form", tmp_path)
+    compare("files", ours="1.22" in VERDICTS[slot][form], theirs=loads, case=f"ssl, {slot}: {form}")
+
+
+NAMES = [
+    ("empty", contents.EMPTY, "empty"),
+    ("blank", contents.EMPTY, "empty"),
+    ("comment", contents.OTHER, ""),
+    ("noise", contents.OTHER, ""),
+    ("HTML", contents.OTHER, "an HTML page"),
+    ("JSON", contents.OTHER, "a JSON Web Key"),
+    ("vault", contents.OTHER, "an encrypted Ansible vault"),
+    ("gzip", contents.OTHER, "compressed by gzip"),
+    ("zip", contents.OTHER, "a ZIP archive"),
+    ("Java keystore", contents.OTHER, "a Java keystore (JKS)"),
+    ("PuTTY", contents.OTHER, "a private key in PuTTY's own format"),
+    ("OpenSSH public key", contents.OTHER, "an OpenSSH public key"),
+    ("OpenPGP", contents.OTHER, "an OpenPGP block"),
+    ("base64 of PEM", contents.OTHER, "base64 of PEM text"),
+    ("base64 without marks", contents.OTHER, "base64 without BEGIN and END lines"),
+    ("UTF-16", contents.UTF16, "UTF-16 text"),
+    ("UTF-16 LE", contents.UTF16, "UTF-16 text"),
+    ("UTF-16 BE", contents.UTF16, "UTF-16 text"),
+    ("UTF-32", contents.UTF16, "UTF-16 text"),
+    ("DER", contents.DER, "a certificate in DER"),
+    ("DER in BER", contents.DER, "a certificate in DER"),
+    ("PKCS#7 in PEM", contents.PKCS7, "PKCS#7 in PEM"),
+    ("PKCS#7 in DER", contents.PKCS7, "PKCS#7"),
+    ("PKCS#12", contents.PKCS12, "PKCS#12"),
+    ("PKCS#12 in PEM", contents.PKCS12, "PKCS#12 in PEM"),
+    ("plain", contents.PEM, "PEM"),
+    ("indented", contents.PEM, "PEM"),
+    ("key only", contents.PEM, "PEM"),
+]
+
+
+@pytest.mark.parametrize(("form", "expected", "what"), NAMES, ids=[row[0] for row in NAMES])
+def test_each_form_has_its_name(form, expected, what) -> None:
+    found = contents.recognise(forms.of("certificate")[form])
+    assert (found.form, found.what) == (expected, what)
+
+
+MESSAGES = [
+    (
+        "certificate",
+        "Java keystore",
+        "format.wrong_kind",
+        "The file is a Java keystore (JKS); a certificate in PEM belongs here.",
+    ),
+    ("certificate", "empty", "format.unreadable", "The file is empty."),
+    (
+        "certificate",
+        "comment",
+        "format.unreadable",
+        "The file holds nothing that is known; a certificate in PEM belongs here.",
+    ),
+    (
+        "certificate",
+        "key only",
+        "pair.swapped_files",
+        "A private key stands where the certificate should be.",
+    ),
+    (
+        "private_key",
+        "certificate only",
+        "pair.swapped_files",
+        "A certificate stands where the private key should be.",
+    ),
+    (
+        "private_key",
+        "request",
+        "format.wrong_kind",
+        "The file holds a certificate request; a private key in PEM belongs here.",
+    ),
+    (
+        "private_key",
+        "OpenSSH key",
+        "format.wrong_kind",
+        "The file holds a private key in OpenSSH's own format; a private key in PEM belongs here.",
+    ),
+    (
+        "private_key",
+        "parameters",
+        "format.wrong_kind",
+        "The file holds key parameters; a private key in PEM belongs here.",
+    ),
+    (
+        "private_key",
+        "SEC1 under RSA's label",
+        "format.wrong_kind",
+        'The block is labelled "RSA PRIVATE KEY" and holds a key of the form SEC1: it is not read.',
+    ),
+    ("trust", "DER", "format.der", "The file is a certificate in DER, and nginx reads PEM only."),
+    ("trust", "PKCS#7 in PEM", "format.pkcs7", "The file is PKCS#7 in PEM, which nginx does not read."),
+    (
+        "trust",
+        "trusted",
+        "format.wrong_kind",
+        (
+            "All certificates of the file are TRUSTED CERTIFICATE blocks: nginx before 1.27.4 refuses that as"
+            " ssl_client_certificate."
+        ),
+    ),
+    (
+        "trust",
+        "OpenSSH key behind",
+        "format.wrong_kind",
+        'nginx before 1.27.4 refuses the file for its block "OPENSSH PRIVATE KEY", which it cannot open.',
+    ),
+    ("trust", "UTF-16", "format.utf16", "In line 1 the file begins as UTF-16."),
+    (
+        "crl",
+        "certificate only",
+        "format.wrong_kind",
+        "The file holds a certificate; CRLs in PEM belong here.",
+    ),
+    (
+        "crl",
+        "certificate behind",
+        "format.wrong_kind",
+        "A certificate stands among the CRLs: nginx before 1.27.4 trusts it as a CA.",
+    ),
+    (
+        "certificate",
+        "plain, then trusted",
+        "format.wrong_kind",
+        "nginx passes over a TRUSTED CERTIFICATE block that is not the first certificate.",
+    ),
+    (
+        "certificate",
+        "key as a certificate",
+        "format.wrong_kind",
+        'The block is labelled "CERTIFICATE" and holds a private key.',
+    ),
+    ("certificate", "PKCS#12", "format.pkcs12", "The file is PKCS#12, which nginx does not read."),
+]
+
+
+@pytest.mark.parametrize(
+    ("slot", "form", "code", "message"), MESSAGES, ids=[f"{r[0]}: {r[1]}" for r in MESSAGES]
+)
+def test_messages(slot, form, code, message) -> None:
+    told = [(finding.code, finding.message) for finding in said(slot, form) if finding.code == code]
+    assert told == [(code, message)]
+
+
+QUIET = [
+    "plain",
+    "single",
+    "CRLF",
+    "text around",
+    "commented out",
+    "repeated",
+    "lines of 76",
+    "text indented",
+]
+
+
+@pytest.mark.parametrize("slot", forms.SLOTS)
+def test_nothing_is_said_of_what_is_in_order(slot) -> None:
+    assert {form: said(slot, form) for form in QUIET} == {form: [] for form in QUIET}
+
+
+def test_trust_settings_are_told_and_kept() -> None:
+    world = forms.world()
+    (item, _plain) = contents.recognise(forms.of("trust")["trusted, then plain"]).items
+    assert (item.kind, item.label, item.der) == (kinds.CERTIFICATE, "TRUSTED CERTIFICATE", world.issuing)
+    assert item.aux == forms.aux()
+    assert item.text == forms.block("CERTIFICATE", world.issuing)
+    assert [finding.code for finding in said("trust", "trusted, then plain")] == [
+        "format.trusted_certificate"
+    ]
+    assert said("trust", "trusted without settings") == []
+
+
+@pytest.mark.parametrize("form", ["PKCS#7 in PEM", "PKCS#7 in DER"])
+def test_a_pkcs7_file_holds_its_certificates_and_crls(form) -> None:
+    world = forms.world()
+    found = contents.recognise(forms.of("certificate")[form])
+    assert [item.der for item in found.certificates()] == [world.leaf, world.issuing]
+    assert [item.der for item in found.crls()] == [world.root_crl]
+    assert {item.number for item in found.items} == {0}
+
+
+def test_utf16_holds_what_its_text_holds() -> None:
+    found = contents.recognise(forms.of("trust")["UTF-16"])
+    assert [item.der for item in found.certificates()] == [forms.world().issuing, forms.world().root]
+
+
+def test_several_values_in_one_der_file() -> None:
+    world = forms.world()
+    found = contents.recognise(world.leaf + world.root_crl + b"rest")
+    assert [(item.kind, item.der) for item in found.items] == [
+        (kinds.CERTIFICATE, world.leaf),
+        (kinds.CRL, world.root_crl),
+    ]
+
+
+HIDING = [
+    ("PKCS#8", forms.block("PRIVATE KEY", b"\x30\x03\x02\x01"), [1]),
+    ("under a certificate's label", forms.of("certificate")["key as a certificate"], [1]),
+    ("under an unknown label", forms.block("STRANGE", forms.private(forms.world().key)), [1]),
+    ("OpenSSH's", forms.openssh(forms.world().key), [1]),
+    ("in DER", forms.private(forms.world().key), [0]),
+    ("encrypted in DER", forms.private(forms.world().key, passphrase=b"a"), [0]),
+    ("cut off", forms.block("PRIVATE KEY", bytes(99))[:90], [1]),
+    ("indented", b"\n " + forms.block("PRIVATE KEY", bytes(99)).replace(b"\n", b"\n "), [2]),
+    ("without line breaks", forms.block("PRIVATE KEY", bytes(99)).replace(b"\n", b"\\n"), [1]),
+    ("not base64", forms.block("PRIVATE KEY", bytes(99)).replace(b"AAA", b"***"), [1]),
+    ("swallowed", forms.block("X", b"\x30\x00")[:-16] + forms.block("EC PRIVATE KEY", bytes(99)), [3]),
+    ("in UTF-16", forms.block("PRIVATE KEY", bytes(99)).decode().encode("utf-16"), [1]),
+    ("a certificate", forms.block("CERTIFICATE", forms.world().leaf), []),
+    ("a public key", forms.block("PUBLIC KEY", raw.spki(forms.world().key)), []),
+]
+
+
+@pytest.mark.parametrize(("data", "lines"), [row[1:] for row in HIDING], ids=[row[0] for row in HIDING])
+def test_a_private_key_is_found_however_it_is_hidden(data, lines) -> None:
+    assert contents.recognise(data).private_key_lines() == lines
+
+
+def test_no_repr_shows_a_key() -> None:
+    key = forms.private(forms.world().key)
+    found = contents.recognise(forms.block("PRIVATE KEY", key))
+    assert repr(key)[2:-1] not in repr(found)
+    assert "MIG" not in repr(found)
+
+
+def test_places() -> None:
+    item = contents.recognise(b"x\n" + forms.block("CERTIFICATE", forms.world().leaf)).items[0]
+    assert item.place("a.pem") == "a.pem:2"
+    assert contents.recognise(forms.world().leaf).items[0].place("a.der") == "a.der"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"-----BEGIN A-----\n" * 30_000,
+        b"-----BEGIN A-----x-----\n" * 30_000,
+        b" -----BEGIN CERTIFICATE-----\nAAAA\n" * 20_000,
+        b"-----BEGIN " * 60_000,
+        b"-----BEGIN A-----\n:\n" + b"\n" * 300_000,
+        b"-----BEGIN A-----\n-----END B-----\n" * 20_000,
+        b"\0\n-----BEGIN A-----\n" * 30_000,
+        b"\0" * 500_000,
+        b"\x30\x80" * 250_000,
+        b"\x30" * 500_000,
+        b"\x30\x02\x30\x00" * 100_000,
+    ],
+    ids=lambda data: repr(data[:24]),
+)
+def test_hostile_files_are_read_in_linear_time(data) -> None:
+    """No clock: quadratic time would be minutes here, and the run's own limit ends it."""
+    found = contents.recognise(data)
+    assert len(found.problems) <= 1000
+    for slot in contents.SLOTS:
+        assert found.findings(slot, "f")
+
+
+def test_problems_of_a_key_file_are_harmless_where_a_key_is_read() -> None:
+    key = forms.block("PRIVATE KEY", forms.private(forms.world().key))
+    damaged = forms.block("X", bytes(9)).replace(b"A", b"*", 1)
+    told = contents.recognise(damaged + key).findings("private_key", "f")
+    assert [(finding.code, finding.severity) for finding in told] == [("format.damaged", "warning")]
+    told = contents.recognise(damaged).findings("private_key", "f")
+    assert [(finding.code, finding.severity) for finding in told] == [("format.damaged", "error")]
+
+
+def test_encoded_blocks_are_recognised() -> None:
+    data = pem.encode("X509 CRL", forms.world().root_crl)
+    assert [item.kind for item in contents.recognise(data).items] == [kinds.CRL]
