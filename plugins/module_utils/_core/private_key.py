@@ -32,6 +32,8 @@ _RSA_OIDS = (public_key.RSA_ENCRYPTION, algorithms.RSASSA_PSS, "2.5.8.1.1")
 _OCTETS = {"1.3.101.110": 32, "1.3.101.111": 56, "1.3.101.112": 32, "1.3.101.113": 57}
 # OPENSSL_DSA_MAX_MODULUS_BITS; the exponent bounds the time of the one power below.
 _MAX_DSA_BITS, _MAX_DSA_EXPONENT_BITS = 10_000, 1024
+# Beyond OPENSSL_RSA_MAX_MODULUS_BITS no key is used; a power of the second size takes a tenth of a second.
+_MAX_RSA_BITS, _MAX_POWER_BITS = 16_384, 4096
 
 
 class Answer(NamedTuple):
@@ -54,7 +56,7 @@ SILENT = "silent"  # it could not be asked
 class ClearKey:
     """*public* is None where it takes arithmetic to find (no public half in the file): then *secret* holds
     the private octets. *doubtful*: some versions of OpenSSL read it and some do not. *consistent* is False
-    where the numbers of an RSA key do not belong together."""
+    where no signature can be made with the numbers of an RSA key."""
 
     form: str
     oid: str
@@ -85,6 +87,12 @@ def read(data: bytes, label: str = "") -> ClearKey:
         raise DerError("it is no private key")
     _check_label(label, form, found)
     return found
+
+
+def check_encrypted_label(label: str) -> None:
+    """Raises DerError where OpenSSL does not look for an EncryptedPrivateKeyInfo below this label."""
+    if label and label not in _PKCS8_LABELS:
+        raise DerError("it is encrypted in another form than the label of the block says")
 
 
 def _check_label(label: str, form: str, found: ClearKey) -> None:
@@ -153,24 +161,21 @@ def _rsa(element: Element, oid: str, parameters: bytes, form: str) -> ClearKey:
         public = public_key.of(oid, parameters, octets)
         if public.kind == "unknown":
             raise DerError("its parameters are none of RSA-PSS")
-    consistent = others is not None or _fits(*numbers)
+    consistent = others is not None or _signs(*numbers)
     return ClearKey(form, oid, parameters, public, consistent=consistent)
 
 
-def _fits(n: int, e: int, d: int, p: int, q: int, dp: int, dq: int, inverse: int) -> bool:
-    """The congruences of RSA_check_key (crypto/rsa/rsa_chk.c) without its test for primes. A key may leave
-    all but the first three numbers out; then there is nothing to compare cheaply."""
-    if not (p or q):
-        return d > 0 and e > 0
-    if p < 2 or q < 2 or p * q != n:
-        return False
-    return (
-        e * d % (p - 1) == 1 % (p - 1)
-        and e * d % (q - 1) == 1 % (q - 1)
-        and dp == d % (p - 1)
-        and dq == d % (q - 1)
-        and inverse * q % p == 1
-    )
+def _signs(n: int, e: int, d: int, p: int, q: int, dp: int, dq: int, inverse: int) -> bool:
+    """Whether what OpenSSL computes with these numbers is a signature (rsa_ossl_mod_exp in
+    crypto/rsa/rsa_ossl.c): by the two primes, and where that comes out wrong, or there are none, by *d*.
+    True where the numbers are too big to find out soon; whether the primes are prime is not looked at."""
+    if max(map(int.bit_length, (n, e, d, p, q, dp, dq, inverse))) > _MAX_RSA_BITS:
+        return True
+    if p > 1 and q > 1 and p * q == n:
+        by_primes = dp * e % (p - 1) == 1 % (p - 1) and dq * e % (q - 1) == 1 % (q - 1)
+        by_exponent = d * e % (p - 1) == 1 % (p - 1) and d * e % (q - 1) == 1 % (q - 1)
+        return by_exponent or (by_primes and inverse * q % p == 1)
+    return n.bit_length() > _MAX_POWER_BITS or pow(pow(2, e, n), d, n) == 2 % n
 
 
 def _ec(element: Element, parameters: bytes, form: str) -> ClearKey:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable, Optional, Union
 
-from .._core import contents, der, key_cipher, kinds, private_key, public_key
+from .._core import contents, der, key_cipher, kinds, pair, private_key, public_key
 from .._core.contents import Contents, Item
 from .._core.errors import MtlsError
 from .._core.findings import CATALOGUE, Finding
@@ -102,8 +102,9 @@ def of(
             return _open(item, secret, item.place(place), ask)
         except MtlsError as error:
             first = first or error
-            # OpenSSL tries the next block after one that it cannot read, but not after a wrong passphrase.
-            if error.code == "pair.key_encrypted":
+            # OpenSSL goes on to the next block behind one that it cannot read or has no cipher for, but not
+            # behind one that it cannot open.
+            if item.encrypted and error.code != "pair.legacy_cipher":
                 break
     raise first or _nothing(found, place)
 
@@ -127,6 +128,7 @@ def _open(item: Item, secret: Optional[bytes], place: str, ask: Optional[Ask]) -
             raise _unreadable(error, place) from None
     try:
         if item.kind == kinds.ENCRYPTED_PRIVATE_KEY:
+            private_key.check_encrypted_label(item.label)
             protection = key_cipher.of_pkcs8(item.der)
         else:
             protection = key_cipher.of_pem(item.text, item.der)
@@ -238,7 +240,7 @@ def _of_library(key: Any) -> PublicKey:
 
 def _agrees(found: ClearKey, public: PublicKey) -> bool:
     """Whether an EC key's private half fits its public one; True where the library cannot tell."""
-    if found.public is None or found.oid != public_key.EC_PUBLIC_KEY or public.kind != "ec":
+    if found.public is None or found.oid != public_key.EC_PUBLIC_KEY or not pair.decided(public):
         return True
     derived = _derived(found)
     return derived is None or derived.normal == public.normal
