@@ -5,8 +5,8 @@
 
 Every certificate of the path, the root included, needs a CRL of its issuer. Which of several is used, and
 what is wrong with it, follows check_cert and get_crl_score (crypto/x509/x509_vfy.c, 3.x) but for one thing:
-OpenSSL, not told to use delta CRLs, takes one for a complete CRL, so that whoever stands on the complete one
-passes. Here it is refused.
+before July 2026 OpenSSL took a delta CRL for a complete one, and let those pass who stood on the complete one.
+Where it would still do so, here everybody is refused.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from .names import Rdns
 from .revoked import Entries, Entry
 from .times import Moment
 
-# From 3.6 on a self-signed certificate is not looked up; before 3.5 an empty issuing distribution point was
-# no fault. Whoever does not know the version gets the stricter rules.
+# From 3.6 on a self-signed certificate is not looked up, and from 3.6.4 on a delta CRL is passed over; before
+# 3.5 an empty issuing distribution point was no fault. Whoever does not know the version gets the strictest.
 SINCE_ROOTS_ARE_SKIPPED = (3, 6)
+SINCE_DELTAS_ARE_PASSED_OVER = (3, 6, 4)
 SINCE_EMPTY_POINTS_ARE_REFUSED = (3, 5)
 STRICTEST = SINCE_EMPTY_POINTS_ARE_REFUSED
 
@@ -217,6 +218,8 @@ def _choice(case: _Case, crl: CrlFacts, index: int, covered: int) -> _Choice | N
 
 def _unusable(crl: CrlFacts, openssl: tuple[int, ...]) -> bool:
     point = crl.point
+    if crl.is_delta and openssl >= SINCE_DELTAS_ARE_PASSED_OVER:
+        return True
     if point is None:
         return False
     empty = point.says_nothing and openssl >= SINCE_EMPTY_POINTS_ARE_REFUSED
@@ -247,12 +250,12 @@ def _check(case: _Case, choice: _Choice, said: _Said) -> None:
     crl, signer = choice.crl, choice.signer
     if crl.is_delta:
         said.faults.append(_delta(crl))
-    else:
-        if signer.key_usage is not None and "cRLSign" not in signer.key_usage:
-            text = f'"{signer.subject_text}" may not sign CRLs.'
-            said.faults.append(Finding("crl.not_allowed", text, signer.place))
-        if not choice.score.in_scope:
-            said.faults.append(_partial(crl, "does not speak of every certificate that needs it"))
+        return
+    if signer.key_usage is not None and "cRLSign" not in signer.key_usage:
+        text = f'"{signer.subject_text}" may not sign CRLs.'
+        said.faults.append(Finding("crl.not_allowed", text, signer.place))
+    if not choice.score.in_scope:
+        said.faults.append(_partial(crl, "does not speak of every certificate that needs it"))
     if not choice.score.in_time:
         said.faults += _date_faults(crl, case.at, case.now)
     signed = case.signed_by(crl, signer)
@@ -314,6 +317,8 @@ def _why_none(case: _Case, index: int, covered: int) -> Finding:
 
 def _unused(crl: CrlFacts, harmless: bool = False) -> Finding:
     """Why OpenSSL passes over this CRL, which ``_unusable`` found."""
+    if crl.is_delta:
+        return _delta(crl, harmless)
     point = crl.point or IssuingPoint()
     if point.indirect:
         text = f"{crl.text} is an indirect one, which nginx does not use."
@@ -351,9 +356,7 @@ def remarks(
 
 
 def _remarks(crl: CrlFacts, namesakes: int) -> Iterator[Finding]:
-    if crl.is_delta:
-        yield _delta(crl, harmless=True)
-    if _unusable(crl, STRICTEST):
+    if crl.is_delta or _unusable(crl, STRICTEST):
         yield _unused(crl, harmless=True)
     if crl.unknown_critical:
         yield _critical(crl, harmless=True)

@@ -65,8 +65,9 @@ class Entries:
     _content: bytes = field(repr=False, default=b"")
     _first: dict[bytes, int] = field(repr=False, default_factory=dict)
     _more: dict[bytes, list[int]] = field(repr=False, default_factory=dict)
-    # Where the issuer of the entries changes: offset, keys of its names.
-    _issuers: list[tuple[int, tuple[bytes, ...]]] = field(repr=False, default_factory=list)
+    # Where the issuer of the entries changes, and the keys of its names from there on.
+    _changes: list[int] = field(repr=False, default_factory=list)
+    _issuers: list[tuple[bytes, ...] | None] = field(repr=False, default_factory=list)
     _given_up_at: int | None = None
     count: int = 0
     critical: tuple[str, ...] = ()
@@ -96,10 +97,12 @@ class Entries:
         )
 
     def _issuers_at(self, offset: int) -> tuple[bytes, ...] | None:
-        if not self._issuers or (self._given_up_at is not None and offset > self._given_up_at):
-            return None
-        position = bisect_right([start for start, _issuers in self._issuers], offset)
-        return self._issuers[position - 1][1] if position else None
+        position = bisect_right(self._changes, offset)
+        return self._issuers[position - 1] if position else None
+
+    def _change_issuers(self, offset: int, issuers: tuple[bytes, ...] | None) -> None:
+        self._changes.append(offset)
+        self._issuers.append(issuers)
 
 
 def serial_octets(serial: int) -> bytes:
@@ -173,13 +176,16 @@ def _note(
     entries: Entries, found: list[Extension], offset: int, critical: dict[str, None], faults: list[str]
 ) -> None:
     """What the extensions of one entry mean for the CRL and the entries behind it."""
+    lost_from = offset  # from where on the issuer is lost, when something cannot be read
     try:
         issuers = _certificate_issuer(found)
         if issuers is not None:
-            entries._issuers.append((offset, issuers))
+            entries._change_issuers(offset, issuers)
+        lost_from = offset + 1
         _reason(found, strict=True)
     except DerError as error:
         entries._given_up_at = offset
+        entries._change_issuers(lost_from, None)
         faults.append(f"an entry has an extension that cannot be read ({error})")
         return
     critical.update((one.oid, None) for one in found if one.critical and one.oid != CERTIFICATE_ISSUER)
