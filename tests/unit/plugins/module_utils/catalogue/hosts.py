@@ -1,0 +1,113 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows of what is wrong with a host: its nginx, its configuration, what it serves."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import refuse_older_trust
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import installed, processes
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
+    test_default_server as defaults,
+)
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import test_intent as intents
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import test_host as hosts
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import (
+    test_processes as tables,
+)
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import caught, row
+
+
+@row("server.default_governs")
+def default_governs():
+    """a user's default server that keeps sessions | that keeps none"""
+
+    def beside(cache: str):
+        http = f"server {{ listen 443 ssl default_server; ssl_session_cache {cache}; }} ENTRY;"
+        return caught(lambda: defaults.plan(defaults.site(), http=http))
+
+    return beside("shared:x:1m"), beside("off")
+
+
+@row("include.absolute")
+def include_absolute():
+    """an absolute path | a relative one"""
+    return _judged("include {root}/mtls/current/mtls.conf;"), _judged("include mtls/current/mtls.conf;")
+
+
+def _judged(text: str):
+    with tempfile.TemporaryDirectory() as folder:
+        etc = hosts.Etc(Path(folder))
+        dump = f"# configuration file {etc.root}/nginx.conf:\n{text.format(root=etc.root)}\n"
+        return caught(lambda: etc.host().judge_dump(hosts.read_dump(dump), []))
+
+
+@row("include.missing")
+def include_missing():
+    """an nginx without conf.d | with it"""
+    told = []
+    for there in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            etc = hosts.Etc(Path(folder))
+            if not there:
+                (etc.root / "conf.d").rmdir()
+            told.append(caught(lambda etc=etc: etc.host().write_include()))
+    return told[0], told[1]
+
+
+@row("rollback.trust_older")
+def trust_older():
+    """the target trusts a CA that the live release does not | the other way round"""
+    one, two = intents.source(b"1"), intents.source(b"1", b"2")
+    return caught(lambda: refuse_older_trust(one, two)), caught(lambda: refuse_older_trust(two, one))
+
+
+def _looked(change):
+    """A master with one worker, after *change*."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.multiple(processes, _SETTLE_S=0.02, _LOOK_AGAIN_S=0.001),
+    ):
+        world = tables.World(Path(folder))
+        world.add(10, tables.MASTER, 1)
+        world.add(11, tables.WORKER, 10)
+        world.pid_file.write_text("10\n")
+        change(world)
+        return caught(lambda: world.processes().master(str(world.pid_file)))
+
+
+@row("nginx.upgrade_in_flight")
+def upgrade_in_flight():
+    """a second master below the first | a second worker"""
+    return (
+        _looked(lambda world: world.add(20, tables.MASTER, 10)),
+        _looked(lambda world: world.add(20, tables.WORKER, 10)),
+    )
+
+
+@row("nginx.orphan_workers")
+def orphan_workers():
+    """the master has gone and its worker has not | both have"""
+
+    def both(world) -> None:
+        world.drop(10)
+        world.drop(11)
+
+    return _looked(lambda world: world.drop(10)), _looked(both)
+
+
+@row("endpoint.served_differs_from_file")
+def served_differs():
+    """another certificate is served | the one on disk"""
+    found = installed.Installed({"release": "0" * 16})
+    served = installed.Served(found, lambda der: {"subject": "CN=x"})
+    answer = {
+        "address": "192.0.2.1:443", "server_name": "orders.example.com", "release": None, "sha256": "a" * 64,
+        "subject": "CN=x",
+    }  # fmt: skip
+    told = [list(served._differences("server", on_disk * 64, answer)) for on_disk in ("b", "a")]
+    return told[0], told[1]
