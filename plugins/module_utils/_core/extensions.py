@@ -131,8 +131,6 @@ def _inconsistent(values: dict[str, Any], counts: Counter[str]) -> list[str]:
     if length is not None and length < 0:
         faults.append(f"the path length of basicConstraints is {length}")
         values["basic_constraints"] = (is_ca, None)
-    if values.get("key_usage") == frozenset():
-        faults.append("the extension keyUsage allows nothing")
     alternative = counts[SUBJECT_ALTERNATIVE_NAME] or counts[ISSUER_ALTERNATIVE_NAME]
     if values.get("is_proxy") and (is_ca or alternative):
         faults.append("a proxy certificate is a CA or has alternative names")
@@ -153,7 +151,10 @@ def _basic_constraints(element: Element) -> dict[str, Any]:
 
 
 def _key_usage(element: Element) -> dict[str, Any]:
-    return {"key_usage": der.named_bits(der.expect(element, der.BIT_STRING), KEY_USES)}
+    octets, _unused = der.bit_string(der.expect(element, der.BIT_STRING))
+    if not any(octets[:2]):
+        raise DerError("it allows nothing")
+    return {"key_usage": der.named_bits(element, KEY_USES)}
 
 
 def _extended_key_usage(element: Element) -> dict[str, Any]:
