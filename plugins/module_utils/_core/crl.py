@@ -5,8 +5,8 @@
 
 Every certificate of the path, the root included, needs a CRL of its issuer. Which of several is used, and
 what is wrong with it, follows check_cert and get_crl_score (crypto/x509/x509_vfy.c, 3.x) but for one thing:
-before July 2026 OpenSSL took a delta CRL for a complete one, and let those pass who stood on the complete one.
-Where it would still do so, here everybody is refused.
+before July 2026 OpenSSL took a delta CRL for a complete one, so that those passed who stood on the complete
+one. Where it would still do so, here everybody is refused.
 """
 
 from __future__ import annotations

@@ -88,19 +88,21 @@ def _name(element: Element, issuer: Rdns) -> PointName:
     return PointName(general_names.read_all(element, CONTEXT))
 
 
-@lru_cache(maxsize=512)
 def of_certificate(cert: CertificateFacts) -> tuple[DistributionPoint, ...]:
     """Its distribution points; none where they cannot be read (no path has such a certificate)."""
-    if _EXTENSION_OID not in cert.tbs:
-        return ()
+    return _read(cert.tbs, cert.issuer) if _EXTENSION_OID in cert.tbs else ()
+
+
+@lru_cache(maxsize=512)
+def _read(tbs: bytes, issuer: Rdns) -> tuple[DistributionPoint, ...]:
     try:
-        wrapped = [part for part in der.only(cert.tbs).children() if part.tag == _EXTENSIONS]
+        wrapped = [part for part in der.only(tbs).children() if part.tag == _EXTENSIONS]
         found = extensions.split(der.explicit(wrapped[-1])) if wrapped else []
         values = [one.value for one in found if one.oid == extensions.CRL_DISTRIBUTION_POINTS]
         if len(values) != 1:
             return ()
         points = der.expect(der.read(values[0])[0], der.SEQUENCE).children()
-        return tuple(_point(point, cert.issuer) for point in points)
+        return tuple(_point(point, issuer) for point in points)
     except DerError:
         return ()
 
