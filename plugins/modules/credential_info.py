@@ -443,6 +443,7 @@ installed:
       returned: always
 """
 
+import ssl
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -456,6 +457,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.credential_
     SLOTS,
     CredentialFiles,
 )
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     _deps,
@@ -538,7 +540,7 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The whole call: facts and findings of everything that is named."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     _deps.require(_deps.READ_MINIMUM)
-    shelf = Shelf(Verifier())
+    shelf = Shelf(Verifier(), ssl.OPENSSL_VERSION_INFO[:3], HostKeys())
     elements = list(listed(params, at, shelf))
     flat: list[dict[str, Any]] = []
     found = installed.look(params["base"]) if params["base"] else None

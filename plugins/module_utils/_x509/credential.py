@@ -13,7 +13,7 @@ from .._core import certificate as rules
 from .._core import chain, expiry, hostnames
 from .._core.certificate import CertificateFacts
 from .._core.findings import Finding
-from . import certificate, key, slots, verdict
+from . import certificate, key, pair, slots, verdict
 from .shelf import Shelf
 from .slots import Slots
 
@@ -45,8 +45,7 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
         "findings": findings,
     }
     if leaf is not None:
-        result["matches"] = _matches(files, findings)
-        result["engines"]["matches"] = None if result["matches"] is None else verdict.library()
+        _matches(files, result)
         _verifies(files, purpose, spec, at, result)
         result["hostnames"], said = hostnames.examine(leaf.facts, spec.get("hostnames") or [])
         findings += said
@@ -103,28 +102,24 @@ def _describe_chain(files: Slots) -> dict[str, Any] | None:
     }
 
 
-def _matches(files: Slots, findings: list[Finding]) -> bool | None:
-    """Compared by public key. nginx loads the first certificate, so a later one that fits does not count."""
-    if files.private_key is None or not files.sent[0].facts.public_key_sha256:
-        return None
-    wanted = files.private_key.public_key_sha256
+def _matches(files: Slots, result: dict[str, Any]) -> None:
+    """nginx loads the first certificate, so a later one that fits the key does not count."""
+    if files.private_key is None:
+        return
+    findings = result["findings"]
+    findings += pair.findings(files.private_key)
     leaf = files.sent[0].facts
-    if leaf.public_key_sha256 == wanted:
-        return True
+    verdict_of_pair = pair.matches(leaf, files.private_key, files.shelf.ask_public)
+    result["matches"], result["engines"]["matches"] = verdict_of_pair
+    if result["matches"] is not False:
+        return
     for position, cert in enumerate(files.sent[1:], start=2):
-        if cert.facts.public_key_sha256 == wanted:
-            findings.append(
-                Finding(
-                    "chain.wrong_order",
-                    f"The private key's certificate is number {position} in the file, it must be the first.",
-                    cert.facts.place,
-                )
-            )
-            return False
-    findings.append(
-        Finding("pair.key_mismatch", f'The private key is not that of "{leaf.subject_text}".', leaf.place)
-    )
-    return False
+        if pair.matches(cert.facts, files.private_key)[0]:
+            said = f"The private key's certificate is number {position} in the file, it must be the first."
+            findings.append(Finding("chain.wrong_order", said, cert.facts.place))
+            return
+    said = f'The private key is not that of "{leaf.subject_text}".'
+    findings.append(Finding("pair.key_mismatch", said, leaf.place))
 
 
 def _verifies(

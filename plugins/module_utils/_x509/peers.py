@@ -5,15 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
 from .._core import bundle as rules
+from .._core import certificate as certificate_rules
+from .._core import crl as crl_rules
 from .._core import expiry
+from .._core.certificate import CertificateFacts
+from .._core.chain import Verdict
 from .._core.findings import Finding
+from .._core.path import Path, order
 from . import bundle
+from .crl import Crl
 from .shelf import Shelf
+
+# No CRL has it: RFC 5280, 5.1.2.6 asks for at most 20 octets.
+_NOBODYS_SERIAL = -(1 << 200)
 
 
 def examine(
@@ -21,21 +31,63 @@ def examine(
 ) -> tuple[Optional[list[dict[str, Any]]], list[dict[str, Any]]]:
     """The certificates of `peers_trust` of *spec*, None without it, and the findings of it and `peers_crl`.
 
-    There is no certificate to verify, so nothing is said of paths. A self-signed leaf is taken for one that
-    is pinned on purpose: ``release`` has let it in.
+    A self-signed leaf is taken for one that is pinned on purpose: ``release`` has let it in.
     """
     at = expiry.utc(at)
     findings: list[Finding] = []
-    trusted = None
-    if spec.get("peers_trust") is not None:
-        place = spec.get("peers_trust_place") or "trust"
-        file = shelf.certificates("trust", spec["peers_trust"], place)
+    facts: list[CertificateFacts] = []
+    given = spec.get("peers_trust")
+    if given is not None:
+        file = shelf.certificates("trust", given, spec.get("peers_trust_place") or "trust")
         facts = [cert.facts for cert in file.certificates]
         pinned = frozenset(cert.sha256 for cert in facts if cert.self_signed)
         found = rules.sort(facts, at, rules.Policy(rules.KEEP, rules.KEEP, rules.KEEP, pinned))
         findings += [*file.findings, *found.findings]
-        trusted = [bundle.described(cert) for cert in facts]
     if spec.get("peers_crl") is not None:
-        _lists, said = shelf.crls(spec["peers_crl"], spec.get("peers_crl_place") or "crl")
-        findings += said
+        lists, said = shelf.crls(spec["peers_crl"], spec.get("peers_crl_place") or "crl")
+        findings += [*said, *_revocation(facts, lists, at, shelf)]
+    trusted = None if given is None else [bundle.described(cert) for cert in facts]
     return trusted, [finding.to_dict() for finding in dict.fromkeys(findings)]
+
+
+def _revocation(
+    trusted: Sequence[CertificateFacts], lists: Sequence[Crl], at: datetime, shelf: Shelf
+) -> Iterator[Finding]:
+    """What these CRLs would make of any certificate that one of the CAs has issued."""
+    crls = [one.facts for one in lists]
+    told: list[Finding] = []
+    for ca in trusted:
+        if certificate_rules.is_ca(ca) and not expiry.is_expired(ca.not_after, at):
+            above = _upwards(ca, trusted)
+            verdict = Verdict(True, Path((_issued_by(ca), *above), len(above), bool(above)), ())
+            told += crl_rules.verify(verdict, crls, shelf.crl_signed_by, at, shelf.openssl).findings
+    yield from told
+    yield from crl_rules.remarks(crls, trusted, told)
+
+
+def _issued_by(ca: CertificateFacts) -> CertificateFacts:
+    """Some certificate of which only the issuer is known."""
+    return replace(
+        ca,
+        sha256="",
+        subject=(),
+        subject_key=b"",
+        issuer=ca.subject,
+        issuer_key=ca.subject_key,
+        serial=_NOBODYS_SERIAL,
+        authority_key_id=ca.subject_key_id,
+        authority_issuer=None,
+        authority_serial=None,
+        basic_constraints=(False, None),
+        tbs=b"",
+    )
+
+
+def _upwards(ca: CertificateFacts, trusted: Sequence[CertificateFacts]) -> list[CertificateFacts]:
+    """*ca* and its issuers in the bundle, up to the root; empty where that is not there."""
+    path: list[CertificateFacts] = []
+    for cert in order(ca, trusted):
+        if path and (path[-1].self_signed or not certificate_rules.likely_issued(cert, path[-1])):
+            break
+        path.append(cert)
+    return path if path[-1].self_signed else []

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Callable, Generic, Optional, TypeVar
+from typing import Callable, Generic, Optional, Protocol, TypeVar
 
 from .._core import bundle as bundle_rules
 from .._core import crl as crl_rules
@@ -15,9 +15,11 @@ from .._core.certificate import CertificateFacts
 from .._core.crl import CrlFacts
 from .._core.findings import Finding
 from .._core.judgement import Judge
-from . import certificate, certificate_file, crl
+from .._core.private_key import Answer
+from . import certificate, certificate_file, crl, pkcs12
 from .certificate import Certificate
 from .certificate_file import CertificateFile
+from .pkcs12 import Opened
 
 T = TypeVar("T")
 
@@ -40,15 +42,30 @@ class _Memory(Generic[T]):
         return found
 
 
+class HostKeys(Protocol):
+    """The host's OpenSSL for keys, as ``_host.openssl_key.HostKeys`` has it."""
+
+    def ask(self, key: bytes, passphrase: Optional[bytes] = None) -> Answer: ...
+
+    def ask_public(self, spki: bytes) -> Answer: ...
+
+
 class Shelf:
-    """One for each call of a module, with the *judge* of what the rules cannot decide, and the version of
-    *openssl* that nginx is linked with. Nothing here raises for what the bytes are."""
+    """One for each call of a module. *judge* and *keys* are asked what the rules and the library cannot
+    decide of chains and keys; *openssl* is the version that nginx is linked with. Nothing here raises for
+    what the bytes are."""
 
     def __init__(
-        self, judge: Judge = judgement.nobody, openssl: tuple[int, ...] = crl_rules.STRICTEST
+        self,
+        judge: Judge = judgement.nobody,
+        openssl: tuple[int, ...] = crl_rules.STRICTEST,
+        keys: Optional[HostKeys] = None,
     ) -> None:
         self.judge = judge
         self.openssl = openssl
+        self.ask_key = keys.ask if keys else None
+        self.ask_public = keys.ask_public if keys else None
+        self._stores: _Memory[Opened] = _Memory(64)
         self._files: _Memory[CertificateFile] = _Memory(256)
         self._remarks: _Memory[list[tuple[str, Finding]]] = _Memory(64)
         self._crls: _Memory[tuple[list[crl.Crl], list[Finding]]] = _Memory(64)
@@ -57,6 +74,11 @@ class Shelf:
     def certificates(self, slot: str, data: bytes, place: str) -> CertificateFile:
         """*slot* is one of ``contents.SLOTS``."""
         return self._files.ask((slot, data, place), lambda: certificate_file.load(slot, data, place))
+
+    def store(self, der: bytes, passphrase: Optional[bytes], place: str) -> Opened:
+        """A PKCS#12 store; to open one may take a second."""
+        question = (der, passphrase, place)
+        return self._stores.ask(question, lambda: pkcs12.open_store(der, passphrase, place))
 
     def trust_remarks(self, data: bytes, place: str, pinned: str) -> list[Finding]:
         """What is in a trust bundle that should not be; *pinned*: the SHA-256 of a self-signed leaf that is

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Optional, Union
 
-from .._core import contents
+from .._core import contents, kinds
 from .._core.certificate import CertificateFacts
+from .._core.contents import Contents
 from .._core.crl import CrlFacts
 from .._core.errors import MtlsError
 from .._core.findings import Finding
-from . import crl, key
+from . import certificate, crl, key
 from .certificate import Certificate
 from .certificate_file import CertificateFile
+from .pkcs12 import Opened
 from .shelf import Shelf
 
 #: A slot's bytes, or why the file could not be read; None where nothing was given.
@@ -87,7 +89,41 @@ def _certificates(slots: Slots, slot: str, spec: Mapping[str, Any]) -> list[Cert
     if found is None:
         return []
     slots.findings += found.findings
-    return list(found.certificates)
+    return [*found.certificates, *_stored_certificates(slots, found.contents, slot, spec)]
+
+
+def _stores(slots: Slots, found: Contents, slot: str, spec: Mapping[str, Any]) -> list[Opened]:
+    """The PKCS#12 stores of a file, opened as far as the passphrase goes."""
+    stores = []
+    for item in found.of_kind(kinds.PKCS12):
+        opened = slots.shelf.store(item.der, spec.get("passphrase"), item.place(_place(spec, slot)))
+        slots.findings += opened.findings
+        stores.append(opened)
+    return stores
+
+
+def _stored_certificates(
+    slots: Slots, found: Contents, slot: str, spec: Mapping[str, Any]
+) -> list[Certificate]:
+    certificates: list[Certificate] = []
+    for store in _stores(slots, found, slot, spec):
+        for der in store.certificates:
+            try:
+                certificates.append(certificate.from_der(der, _place(spec, slot)))
+            except MtlsError as error:
+                slots.findings.append(Finding(error.code, error.message, error.place))
+        if slot == "certificate" and store.keys and spec.get("private_key") is None:
+            _keep_key(slots, store, _place(spec, slot))
+    return certificates
+
+
+def _keep_key(slots: Slots, store: Opened, place: str) -> None:
+    """The first key of a store as the private key."""
+    try:
+        found = key.read(store.keys[0], None, place, slots.shelf.ask_key)
+        slots.private_key = replace(found, encrypted=True)
+    except MtlsError as error:
+        slots.findings.append(Finding(error.code, error.message, error.place))
 
 
 def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
@@ -95,23 +131,32 @@ def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
     if found is None:
         return
     slots.form = found.form
-    slots.sent = list(found.certificates)
-    if not slots.sent and found.contents.private_keys():
+    if not found.certificates and found.contents.private_keys():
         place = _place(spec, "certificate")
         said = "A private key stands where the certificate should be."
         slots.findings.append(Finding("pair.swapped_files", said, place))
-    else:
-        slots.findings += found.findings
+        return
+    slots.sent = _certificates(slots, "certificate", spec)
 
 
 def _read_key(slots: Slots, spec: Mapping[str, Any]) -> None:
     data = _bytes(slots, "private_key", spec)
     if data is None:
         return
-    try:
-        slots.private_key = key.read(data, spec.get("passphrase"), _place(spec, "private_key"))
-    except MtlsError as error:
-        slots.findings.append(Finding(error.code, error.message, error.place))
+    place = _place(spec, "private_key")
+    found = contents.recognise(data)
+    stores = _stores(slots, found, "private_key", spec)
+    stored = next((store for store in stores if store.keys), None)
+    if stored is not None:
+        _keep_key(slots, stored, place)
+    elif not stores:
+        try:
+            slots.private_key = key.of(found, spec.get("passphrase"), place, slots.shelf.ask_key)
+        except MtlsError as error:
+            slots.findings.append(Finding(error.code, error.message, error.place))
+            if error.code == "pair.swapped_files":
+                return
+    slots.findings += found.findings("private_key", place)
 
 
 def _read_trust(slots: Slots, spec: Mapping[str, Any]) -> None:

@@ -114,7 +114,7 @@ def test_the_order_is_that_of_the_call_and_one_never_stops_the_others(
         "missing": {"certificate_path": "/no/cert", "crl_path": "/no/crl", "chain_path": "/no/chain"},
         "nul": {"certificate_path": "/tmp/\0", "private_key_passphrase_path": "/tmp/\0"},
         "empty": {"certificate_content": "", "private_key_content": "", "trust_content": ""},
-        "text": {"certificate_content": "\ud800 -----BEGIN ", "private_key_content": "\udfff"},
+        "text": {"certificate_content": "\u2028 -----BEGIN ", "private_key_content": "\0\u200b"},
         "nothing": {},
     }  # fmt: skip
     given = [{"name": name, **options} for name, options in hostile.items()]
