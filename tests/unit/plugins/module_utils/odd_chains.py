@@ -34,7 +34,8 @@ def _key(_owner: str):
 
 @dataclass(frozen=True)
 class Made:
-    """A certificate with its key; *aux* makes a TRUSTED CERTIFICATE of it."""
+    """A certificate with its key, or the SubjectPublicKeyInfo of one that nobody has; *aux* makes a TRUSTED
+    CERTIFICATE of it."""
 
     der: bytes
     key: object
@@ -47,8 +48,9 @@ class Made:
         return raw.pem(self.der + self.aux, "TRUSTED CERTIFICATE" if self.aux else "CERTIFICATE")
 
     @property
-    def key_pem(self) -> bytes:
-        return builders.key_pem(self.key)
+    def key_pem(self) -> bytes | None:
+        """None where nobody has the key."""
+        return None if isinstance(self.key, bytes) else builders.key_pem(self.key)
 
     def trusting(self, trusted: list[str] | None = None, rejected: list[str] | None = None) -> Made:
         """Itself with trust settings for these object identifiers."""
@@ -426,8 +428,7 @@ def private_extension_twice() -> Chain:
 def empty_key_usage() -> Chain:
     """(root) ──> [leaf with a key usage that allows nothing]"""
     root = ca("Root")
-    codes = ["chain.invalid_extension", "purpose.client_auth_missing"]
-    return chain(make("leaf", root, raw.key_usage(0)), [], [root], *codes)
+    return chain(make("leaf", root, raw.key_usage(0)), [], [root], "chain.invalid_extension")
 
 
 def distribution_point_of_nothing() -> Chain:

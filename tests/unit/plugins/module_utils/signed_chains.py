@@ -65,16 +65,7 @@ def dsa_spki(bits: int, order: int) -> bytes:
 def _leaf_with(spki: bytes, *codes: str, **more) -> Chain:
     """(root) ──> [leaf with this key]"""
     root = ca("Root")
-    bare = leaf(root, own=spki)
-    return chain(Keyless(bare.der, None, bare.name), [], [root], *codes, accepted=not codes, **more)
-
-
-class Keyless(Made):
-    """Nobody has its private key."""
-
-    @property
-    def key_pem(self) -> bytes | None:  # type: ignore[override]
-        return None
+    return chain(leaf(root, own=spki), [], [root], *codes, accepted=not codes, **more)
 
 
 def _signed(root_key, digest: str = "sha256", *codes: str, by: str = "rules") -> Chain:
@@ -167,8 +158,8 @@ def expired_and_of_an_unknown_kind() -> Chain:
     """(root) ──> [leaf, expired, with a key of a private OID]: that is enough to refuse it"""
     root = ca("Root")
     spki = raw.seq(raw.seq(raw.oid("1.3.6.1.4.1.55555.2")), raw.bit_string(b"abc"))
-    bare = leaf(root, own=spki, not_after=raw.utc_time("260531120000Z"))
-    return chain(Keyless(bare.der, None, bare.name), [], [root], "expiry.expired")
+    late = leaf(root, own=spki, not_after=raw.utc_time("260531120000Z"))
+    return chain(late, [], [root], "expiry.expired")
 
 
 def curve_written_out() -> Chain:
