@@ -540,7 +540,8 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The whole call: facts and findings of everything that is named."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     _deps.require(_deps.READ_MINIMUM)
-    shelf = Shelf(Verifier(), ssl.OPENSSL_VERSION_INFO[:3], HostKeys())
+    major, minor, _fix, patch, _status = ssl.OPENSSL_VERSION_INFO  # (3, 5, 0, 7, 0) is 3.5.7
+    shelf = Shelf(Verifier(), (major, minor, patch), HostKeys())
     elements = list(listed(params, at, shelf))
     flat: list[dict[str, Any]] = []
     found = installed.look(params["base"]) if params["base"] else None
