@@ -11,7 +11,7 @@ look at first (``Protection.costly``).
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Optional
 
 from .._core import der, key_cipher
 from .._core.key_cipher import Protection
@@ -28,9 +28,12 @@ class UnsupportedError(Exception):
     """The cipher or the digest is not to be had in this interpreter."""
 
 
-def unlock(protection: Protection, passphrase: bytes) -> bytes:
-    """DER of the clear key. Raises WrongPassphraseError, and UnsupportedError for what this host's Python or
-    library lacks. Not checked: that it is a key, only that it begins as one value of DER."""
+def unlock(protection: Protection, passphrase: Optional[bytes]) -> bytes:
+    """DER of the clear key, or of another SEQUENCE that is encrypted like one. None is no passphrase at all,
+    which RFC 7292's derivation tells from an empty one.
+
+    Raises WrongPassphraseError, and UnsupportedError for what this host's Python or library lacks. Not
+    checked: that it is a key, only that it begins as one value of DER."""
     if not protection.known:
         raise UnsupportedError
     try:
@@ -46,8 +49,9 @@ def unlock(protection: Protection, passphrase: bytes) -> bytes:
     return clear
 
 
-def _derive(protection: Protection, passphrase: bytes) -> tuple[bytes, bytes]:
+def _derive(protection: Protection, secret: Optional[bytes]) -> tuple[bytes, bytes]:
     size = protection.key_size
+    passphrase = secret or b""
     if protection.derivation == key_cipher.PBKDF2:
         key = hashlib.pbkdf2_hmac(protection.digest, passphrase, protection.salt, protection.rounds, size)
         return key, protection.iv
@@ -64,7 +68,7 @@ def _derive(protection: Protection, passphrase: bytes) -> tuple[bytes, bytes]:
         return key, protection.iv
     if protection.derivation == key_cipher.PEM:
         return _bytes_to_key(passphrase, protection.salt, size), protection.iv
-    password = bmp_passphrase(passphrase)
+    password = b"" if secret is None else bmp_passphrase(secret)
     key = pkcs12_bytes(1, password, protection.salt, protection.rounds, size)
     return key, pkcs12_bytes(2, password, protection.salt, protection.rounds, 8)
 
