@@ -264,7 +264,7 @@ def test_a_wrong_example_is_found(example: str, found: int) -> None:
 
 
 def test_generated_pages_are_current() -> None:
-    """docs/findings.md and docs/variables.md; `python docs/generate.py` writes them anew."""
+    """findings.md, openssl.md and variables.md of docs/; `python docs/generate.py` writes them anew."""
     run = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
         capture_output=True,
