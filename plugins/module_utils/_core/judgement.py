@@ -30,8 +30,8 @@ _MAX_DEPTH = 1 << 20
 
 @dataclass(frozen=True)
 class Question:
-    """PEM of the files, made by us from DER; *trusted* with the trust settings of its blocks, *crls* empty
-    where none are checked."""
+    """PEM of the files, made by us from DER; *trusted* with the trust settings of its blocks; *crls* is None
+    where none are checked, and empty where they are and there is none."""
 
     leaf: bytes = field(repr=False)
     sent: bytes = field(repr=False)
@@ -39,7 +39,7 @@ class Question:
     at: datetime
     purpose: str = rules.ANY
     depth: int = 1
-    crls: bytes = field(repr=False, default=b"")
+    crls: bytes | None = field(repr=False, default=None)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -54,7 +54,8 @@ class Question:
             "verify", "-no-CApath", "-no-CAstore",
             *(["-CAfile", TRUSTED] if self.trusted else ["-no-CAfile"]),
             *(["-untrusted", SENT] if self.sent else []),
-            *(["-CRLfile", LISTS, "-crl_check", "-crl_check_all"] if self.crls else []),
+            *(["-CRLfile", LISTS] if self.crls else []),
+            *(["-crl_check", "-crl_check_all"] if self.crls is not None else []),
             "-purpose", _PURPOSES.get(self.purpose, "any"), "-auth_level", "2",
             "-verify_depth", str(max(0, min(self.depth, _MAX_DEPTH))), "-attime", str(seconds), LEAF,
         ]  # fmt: skip

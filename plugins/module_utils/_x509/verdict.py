@@ -63,7 +63,7 @@ def decide(files: Slots, purpose: str, depth: Optional[int], at: datetime) -> De
             at=at,
             purpose=purpose,
             depth=depth,
-            crls=b"".join(one.pem for one in files.crls or []),
+            crls=None if files.crls is None else b"".join(one.pem for one in files.crls),
         )
         verdict, engine = judgement.settle(verdict, question, files.shelf.judge)
         return Decided(verdict.accepted, engine or None, (*verdict.findings, *remarks))
