@@ -48,6 +48,14 @@ class Difference:
 
 
 DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        "dates",
+        "short: *",
+        "a certificate with a date that cannot be read: `expiry.unreadable`, an error",
+        "no certificate: the whole file is refused",
+        "older versions read it, and no version compares such a date; the rules do not know the version",
+        since=(3, 5),
+    ),
     *(
         Difference(
             "hosts",
