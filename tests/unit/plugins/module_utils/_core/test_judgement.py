@@ -34,7 +34,10 @@ PATH = Path(
     True,
 )
 OPEN = chain.Verdict(None, PATH, (), ("whether the one", "whether the other"))
-SAID = b"CN = leaf\nerror 47 at 0 depth lookup: permitted subtree violation\nerror leaf.pem: verification failed\n"
+SAID = (
+    b"CN = leaf\nerror 47 at 0 depth lookup: permitted subtree violation\n"
+    b"error leaf.pem: verification failed\n"
+)
 
 
 def question(**more) -> Question:
