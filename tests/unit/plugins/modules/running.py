@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -52,9 +51,8 @@ class Runner:
 
 def as_process(module: str, **options: Any) -> tuple[dict[str, Any], str]:
     """The result of a real process, and everything that it printed."""
-    root = str(Path(__file__).resolve().parents[6])
     name = f"ansible_collections.mutual_tls.nginx.plugins.modules.{module}"
-    paths = os.pathsep.join([root, *sys.path])
+    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
     done = subprocess.run(
         [sys.executable, "-m", name],
         input=arguments(options, False),
