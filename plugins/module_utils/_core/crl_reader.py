@@ -26,8 +26,8 @@ _DATES = (der.UTC_TIME, der.GENERALIZED_TIME)
 def read(data: bytes, place: str = "") -> CrlFacts:
     """The facts of the CRL that begins *data*.
 
-    Raises DerError where d2i_X509_CRL refuses, but for dates that are too short, see ``times.read``. Not
-    checked: the signature, and what any value means.
+    Raises DerError where d2i_X509_CRL of OpenSSL 3.5 refuses. Not checked: the signature, and what any value
+    means.
     """
     outer = der.read(data)[0]
     fields = Fields(outer)
@@ -55,7 +55,7 @@ def _body(tbs: Element) -> dict[str, Any]:
         der.integer(version)
     algorithms.read(fields.need())
     issuer = names.read(fields.need())
-    last_update = times.read(fields.need())
+    last_update = times.read(revoked.check_date(fields.need()))
     later = next((date for tag in _DATES for date in [fields.maybe(tag)] if date is not None), None)
     listed = fields.maybe(der.SEQUENCE)
     wrapped = fields.maybe(CONTEXT)
@@ -66,7 +66,7 @@ def _body(tbs: Element) -> dict[str, Any]:
         "issuer": issuer,
         "issuer_key": names.key(issuer),
         "last_update": last_update,
-        "next_update": None if later is None else times.read(later),
+        "next_update": None if later is None else times.read(revoked.check_date(later)),
         "entries": entries,
         **_extension_values(found, issuer, entries),
     }

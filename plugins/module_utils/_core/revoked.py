@@ -33,7 +33,8 @@ REASONS = {
     10: "aACompromise",
 }
 REMOVE_FROM_CRL = 8
-_DATES = (der.UTC_TIME, der.GENERALIZED_TIME)
+# OpenSSL 3.5 refuses the whole CRL for a shorter date, 3.0 only where it compares it.
+_SHORTEST_DATES = {der.UTC_TIME: 13, der.GENERALIZED_TIME: 15}
 
 # How nearly all entries look: one of at most 127 octets with a UTCTime, and nothing or a reason behind it.
 _UTC_TIME_LENGTH = 13
@@ -114,8 +115,6 @@ def serial_octets(serial: int) -> bytes:
 def read(element: Element) -> Entries:
     """The revokedCertificates that *element* is; raises DerError where OpenSSL refuses the whole CRL."""
     content = der.expect(element, der.SEQUENCE).content
-    if not element.constructed:
-        raise DerError("a sequence is not constructed")
     entries = Entries(content)
     first, critical, faults = entries._first, dict[str, None](), list[str]()
     offset, end = 0, len(content)
@@ -158,17 +157,24 @@ def _usual_end(content: bytes, offset: int) -> int:
     return stop if usual and width and head[1] < 0x80 and stop <= len(content) else 0
 
 
+def check_date(element: Element) -> Element:
+    """*element*; raises DerError when it is no date, or is too short for one."""
+    if element.tag not in _SHORTEST_DATES:
+        raise DerError(f"{der.tag_name(element.tag)} stands where a date belongs")
+    if len(der.string(element)) < _SHORTEST_DATES[element.tag]:
+        raise DerError("a date is too short")
+    return element
+
+
 def _take_apart(element: Element) -> tuple[Element, Element, list[Extension]]:
     """(serial, date, extensions) of a revokedCertificate; raises DerError."""
     fields = Fields(element)
     serial = fields.need(der.INTEGER)
     date = fields.need()
-    if date.tag not in _DATES:
-        raise DerError(f"{der.tag_name(date.tag)} stands where a date belongs")
+    check_date(date)
     given = fields.maybe(der.SEQUENCE)
     fields.end()
     der.integer(serial)
-    der.string(date)
     return serial, date, [] if given is None else extensions.split(given)
 
 
