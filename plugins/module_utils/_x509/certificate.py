@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates: from bytes to plain facts, and the one question that needs a key (who signed it).
 
-The facts come from the reader in ``_core``, the same with every version of the library; the library does what
-needs arithmetic, and only when it is asked.
+The facts come from the reader in ``_core``, the same with every version of the library.
 """
 
 from __future__ import annotations
@@ -12,17 +11,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Union
 
 from .._core import certificate as rules
-from .._core import certificate_reader, expiry, names, pem, public_key
-from .._core import der as reader
+from .._core import certificate_reader, expiry, pem
 from .._core.certificate import CertificateFacts
 from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.findings import Finding
-from .._core.names import Rdns
 from . import _deps, signature
 
 
@@ -36,18 +32,6 @@ class Certificate:
     @property
     def pem(self) -> bytes:
         return pem.encode("CERTIFICATE", self.der)
-
-    @cached_property
-    def public_key(self) -> Any:
-        """The library's public key; None when it is of no kind that this version of the library knows."""
-        return _public_key(self.facts.spki)
-
-    @cached_property
-    def parsed(self) -> Any:
-        """The library's certificate; raises ``_deps.UnreadableError`` where the library is stricter than
-        OpenSSL. For its methods only: values are in the facts."""
-        with _deps.untrusted():
-            return _deps.x509.load_der_x509_certificate(self.der)
 
 
 def load(data: bytes, place: str) -> tuple[list[Certificate], list[Finding]]:
@@ -97,28 +81,6 @@ def from_der(der: bytes, place: str = "", aux: bytes = b"") -> Certificate:
             "format.unreadable",
         ) from None
     return Certificate(written, facts)
-
-
-def _public_key(spki: bytes) -> Any:
-    try:
-        with _deps.untrusted():
-            return _deps.serialization.load_der_public_key(spki)
-    except _deps.UnreadableError:
-        return None  # an unknown curve or algorithm: still a certificate
-
-
-def rdns(name: Any) -> Rdns:
-    """A name of the library's."""
-    return names.read(reader.only(name.public_bytes()))
-
-
-def spki_sha256(key: Any) -> str:
-    """The fingerprint of the library's public key: SHA-256 of its SubjectPublicKeyInfo in the form in which
-    keys are compared (``_core.public_key``), so equal keys are equal texts."""
-    spki = key.public_bytes(
-        _deps.serialization.Encoding.DER, _deps.serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return public_key.read(reader.only(spki)).sha256
 
 
 def key_kind(key: Any) -> tuple[str, int]:

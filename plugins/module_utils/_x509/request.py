@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from .._core import certificate_reader, expiry, hostnames, names
+from .._core import certificate_reader, hostnames, names
 from .._core.certificate import CertificateFacts
 from .._core.der import DerError
 from .._core.errors import MtlsError
@@ -54,7 +54,7 @@ def describe_live(live: Optional[Live]) -> Optional[dict[str, Any]]:
         "subject": facts.subject_text,
         "issuer": facts.issuer_text,
         "serial": certificate.serial_text(facts.serial),
-        "not_after": expiry.rfc3339(facts.not_after),
+        "not_after": facts.not_after_text,
         "sha256": facts.sha256,
         "trust": [_named(cert) for cert in live.trust],
     }

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, x448, x255
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import curves, der, public_key
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate_reader import read
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,
@@ -82,7 +81,6 @@ def test_one_key_in_all_its_forms(same) -> None:
 def test_the_fingerprint_is_that_of_the_usual_form() -> None:
     for key, same in ((RSA, SAME_RSA), (P256, SAME_EC)):
         assert of(same[-1]).sha256 == hashlib.sha256(raw.spki(key)).hexdigest()
-        assert certificate.spki_sha256(key.public_key()) == of(same[-1]).sha256
 
 
 def test_rsa_and_rsa_pss_of_one_modulus_are_two_keys() -> None:
