@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle, credential_info
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
+README = Path(__file__).resolve().parents[4] / "README.md"
 COLLECTIONS = Path(next(iter(ansible_collections.__path__))).parent
 PASSPHRASE = "a"
 ROOT = builders.root(start=builders.AT - 9000 * builders.DAY, end=builders.AT + 9000 * builders.DAY)
@@ -88,8 +90,16 @@ def fragments(*texts: bytes) -> list[str]:
     return [line for text in texts for line in text.decode().splitlines() if line and "-----" not in line]
 
 
+def readme_tasks() -> list[dict[str, Any]]:
+    """The tasks in README.md that use one of the two modules."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = [yaml.safe_load(block) for block in blocks if "  mutual_tls.nginx.c" in block]
+    assert found, "README.md shows them"
+    return [task for tasks in found for task in tasks]
+
+
 def test_the_examples_run(project: Path) -> None:
-    tasks = yaml.safe_load(ca_bundle.EXAMPLES) + yaml.safe_load(credential_info.EXAMPLES)
+    tasks = yaml.safe_load(ca_bundle.EXAMPLES) + yaml.safe_load(credential_info.EXAMPLES) + readme_tasks()
     if os.geteuid() != 0:  # only root gives files away
         for task in tasks:
             for option in ("owner", "group"):
@@ -97,8 +107,9 @@ def test_the_examples_run(project: Path) -> None:
     code, printed = play(project, tasks)
     assert code == 0, printed
     assert "ssl_verify_depth 1; the first CA expires at" in printed
-    assert (project / "etc/nginx/clients-ca.pem").read_bytes().count(b"BEGIN CERTIFICATE") == 2
-    assert "changed=2 " in printed and "failed=0" in printed
+    # README's bundle has one CA less, and replaces that of the examples.
+    assert (project / "etc/nginx/clients-ca.pem").read_bytes() == ROOT.pem
+    assert "changed=3 " in printed and "failed=0" in printed
 
 
 def test_no_secret_is_printed_at_any_verbosity(project: Path) -> None:
