@@ -186,6 +186,11 @@ def ders(draw, der: bytes | None = None) -> bytes:
     return encode(root)
 
 
+def ders_of(name: str) -> st.SearchStrategy[bytes]:
+    """``ders`` of one sound object, by its name."""
+    return ders(next(seed.der for seed in corpus.seeds() if seed.name == name))
+
+
 @st.composite
 def scratched(draw, sources: st.SearchStrategy[bytes]) -> bytes:
     """Bytes flipped, cut out, doubled, put in; or the beginning of one file and the end of another."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
+import tempfile
 from datetime import datetime, timezone
 
 import pytest
@@ -24,6 +26,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings im
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     bundle,
     certificate,
+    certificate_file,
     credential,
     crl,
     key,
@@ -35,6 +38,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
     raw,
     watchdog,
 )
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.tally import COUNTS
 
 MANY = int(os.environ.get("MTLS_FUZZ_EXAMPLES", "0"))
@@ -198,6 +202,55 @@ def test_recognise_takes_anything(data) -> None:
     assert found.what.isprintable()
     assert all(0 <= item.line <= lines for item in found.items)
     assert all(finding.message.isprintable() for finding in said)
+
+
+# -- against the library that nginx calls, which Python's ssl calls in the same way
+
+new_enough = pytest.mark.skipif(
+    ssl.OPENSSL_VERSION_INFO < (3, 0), reason="Debian 11's OpenSSL 1.1.1 reads otherwise, and is no judge"
+)
+
+
+def openssl_store(**given) -> dict[str, int] | None:
+    """How many certificates and CRLs OpenSSL takes as trust; None where it refuses the whole."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(**given)
+    except (ssl.SSLError, ValueError):
+        return None
+    return context.cert_store_stats()
+
+
+@new_enough
+@hostile
+@given(st.sampled_from(["leaf", "every extension", "leaf of RSA"]).flatmap(mutations.ders_of))
+def test_a_certificate_is_readable_where_openssl_reads_it(data) -> None:
+    COUNTS["example", "readable as OpenSSL's"] += 1
+    try:
+        facts = certificate.from_der(data).facts
+    except MtlsError:
+        facts = None
+    if data[:1] != b"0" or (facts and facts.date_faults):
+        return  # ssl takes for PEM what is no SEQUENCE; dates: see differences.py
+    compare("files", facts is not None, openssl_store(cadata=data) is not None, f"mutated {data.hex()}")
+
+
+@new_enough
+@hostile
+@given(st.one_of(mutations.texts(), mutations.armoured(), mutations.scratched(mutations.sound())))
+def test_a_bundle_without_error_is_read_as_openssl_reads_it(data) -> None:
+    COUNTS["example", "bundle as OpenSSL's"] += 1
+    file = certificate_file.load("trust", data, "file")
+    if any(finding.severity == "error" for finding in file.findings):
+        return
+    if any(cert.facts.date_faults for cert in file.certificates):
+        return
+    with tempfile.NamedTemporaryFile() as written:
+        written.write(data)
+        written.flush()
+        store = openssl_store(cafile=written.name)
+    ours = len({cert.facts.sha256 for cert in file.certificates})
+    compare("files", ours, (store or {}).get("x509"), f"mutated text {data!r}")
 
 
 def _reading(read, data: bytes) -> None:
