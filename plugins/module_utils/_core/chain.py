@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Callable, Optional
+from itertools import islice
+from typing import Callable, NamedTuple, Optional
 
 from . import certificate as rules
 from . import expiry, name_constraints, names, strength, trust
@@ -45,6 +46,14 @@ class Verdict:
     open_questions: tuple[str, ...] = ()
 
 
+class _Constrained(NamedTuple):
+    """What the name constraints of *issuer* say of *cert*."""
+
+    cert: CertificateFacts
+    issuer: CertificateFacts
+    outcome: name_constraints.Outcome
+
+
 @dataclass(frozen=True)
 class _Case:
     """What every check looks at."""
@@ -53,7 +62,7 @@ class _Case:
     known: Pool
     signed_by: SignedBy
     at: datetime
-    purpose: str
+    constrained: tuple[_Constrained, ...]
 
     @property
     def pairs(self) -> Iterator[tuple[CertificateFacts, CertificateFacts]]:
@@ -74,8 +83,8 @@ def verify(
     """Would nginx, with *trusted* as its bundle and *depth* intermediates allowed, accept this *leaf* with
     these certificates *sent* along?"""
     bundle = paths.pool(trusted)
-    path = paths.build_path(leaf, sent, bundle, at, purpose)
-    case = _Case(path, Pool([*bundle, leaf, *sent]), signed_by, at, purpose)
+    path = paths.build_path(leaf, sent, bundle, at, purpose, depth)
+    case = _Case(path, Pool([*bundle, leaf, *sent]), signed_by, at, tuple(_constrained(path)))
     faults: list[Finding] = []
     if path.rejected:
         faults.append(_rejected(path, purpose))
@@ -87,7 +96,7 @@ def verify(
     faults += _path_purpose_faults(path, purpose)
     faults += _issuer_faults(case)
     faults += _extension_faults(path)
-    faults += _constraint_faults(path)
+    faults += _constraint_faults(case)
     faults += strength_faults(path)
     questions = tuple(dict.fromkeys(_open_questions(case)))
     if _leaf_faults(case) if _path_is_open(path) else faults:
@@ -292,9 +301,13 @@ def _signature_fault(subject: CertificateFacts, issuer: CertificateFacts, case: 
     return [Finding("chain.signature_invalid", said, subject.place)]
 
 
+_MOST_TWINS = 16  # enough for any explanation; each costs the check of a signature
+
+
 def _untold(subject: CertificateFacts, issuer: CertificateFacts, known: Pool) -> list[CertificateFacts]:
-    """Others of the issuer's name, with other keys, that no identifier tells apart from it."""
-    return [cert for cert in known.issuers(subject) if cert.public_key_sha256 != issuer.public_key_sha256]
+    """Others of the issuer's name, with other keys, that no identifier tells from it; the first ones."""
+    others = (cert for cert in known.issuers(subject) if cert.public_key_sha256 != issuer.public_key_sha256)
+    return list(islice(others, _MOST_TWINS))
 
 
 def _extension_faults(path: Path) -> list[Finding]:
@@ -323,27 +336,39 @@ def _invalid(cert: CertificateFacts) -> Finding:
     )
 
 
-def _constrained(path: Path) -> Iterator[tuple[CertificateFacts, CertificateFacts, name_constraints.Outcome]]:
-    """(certificate, CA above it that has name constraints, what they say): check_name_constraints.
+def _constrained(path: Path) -> Iterator[_Constrained]:
+    """Every certificate under the constraints of each CA above it (check_name_constraints).
 
-    Self-issued certificates are exempt, but not the leaf; the trust anchor's own constraints count.
+    Self-issued certificates are exempt, but not the leaf; the trust anchor's own constraints count. OpenSSL
+    bounds the work for each pair, here it is bounded for the path.
     """
+    left = name_constraints.MAX_COMPARISONS
     for index, cert in enumerate(path.certificates):
         if index and cert.self_issued:
             continue
         for issuer in path.certificates[index + 1 :]:
-            if issuer.name_constraints is not None:
-                yield cert, issuer, name_constraints.check(cert, issuer.name_constraints, index == 0)
+            if issuer.name_constraints is None:
+                continue
+            number = name_constraints.comparisons(cert, issuer.name_constraints)
+            if left < number <= name_constraints.MAX_COMPARISONS:
+                yield _Constrained(cert, issuer, _TOO_MANY)
+                continue
+            left -= number
+            outcome = name_constraints.check(cert, issuer.name_constraints, index == 0)
+            yield _Constrained(cert, issuer, outcome)
 
 
-def _constraint_faults(path: Path) -> list[Finding]:
+_TOO_MANY = name_constraints.Outcome(name_constraints.UNSURE, "is one of very many names and constraints")
+
+
+def _constraint_faults(case: _Case) -> list[Finding]:
     return [
         Finding(
             "chain.name_constraints",
-            f"{_quoted(cert)} {outcome.said} by the name constraints of {_quoted(issuer)}.",
+            f"{_quoted(cert)} {outcome.said} (name constraints of {_quoted(issuer)}).",
             cert.place,
         )
-        for cert, issuer, outcome in _constrained(path)
+        for cert, issuer, outcome in case.constrained
         if outcome.verdict == name_constraints.VIOLATED
     ]
 
@@ -405,7 +430,7 @@ def _open_questions(case: _Case) -> Iterator[str]:
     # The path's own resources are checked from the leaf up (crypto/x509/v3_addr.c, v3_asid.c).
     if path.certificates[0].has_rfc3779:
         yield f"whether its issuers have the RFC 3779 resources of {_quoted(path.certificates[0])}"
-    for cert, issuer, outcome in _constrained(path):
+    for cert, issuer, outcome in case.constrained:
         if outcome.verdict == name_constraints.UNSURE:
             said = f"(it {outcome.said})"
             yield f"whether {_quoted(cert)} obeys the name constraints of {_quoted(issuer)} {said}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Callable, NamedTuple, Optional
 
@@ -26,6 +26,7 @@ from .path import Path
 LEAF, SENT, TRUSTED, LISTS = "leaf.pem", "sent.pem", "trusted.pem", "crls.pem"
 _PURPOSES = {rules.SERVER: "sslserver", rules.CLIENT: "sslclient", rules.ANY: "any"}
 _MAX_DEPTH = 1 << 20
+_MOST_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,13 @@ def settle(verdict: Verdict, question: Question, judge: Judge) -> tuple[Verdict,
     judgement = judge(question)
     leaf = verdict.path.certificates[0]
     if judgement is None:
-        asked = "; ".join(verdict.open_questions)
+        asked = "; ".join(verdict.open_questions[:_MOST_TOLD])
+        more = len(verdict.open_questions) - _MOST_TOLD
+        asked += f"; and {more} more" if more > 0 else ""
         open_end = Finding("chain.undecided", f"Only OpenSSL can tell {asked}.", leaf.place)
-        return Verdict(None, verdict.path, (*verdict.findings, open_end), verdict.open_questions), ""
+        # What might refuse it, and does not for certain.
+        maybe = [replace(found, harmless=True) for found in verdict.findings]
+        return Verdict(None, verdict.path, (*maybe, open_end), verdict.open_questions), ""
     if judgement.accepted:
         return Verdict(True, verdict.path, ()), judgement.engine
     found = tuple(findings(judgement, verdict.path, question.purpose))

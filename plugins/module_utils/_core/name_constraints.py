@@ -34,7 +34,7 @@ UNSURE = "unsure"
 
 _EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 _SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
-_MAX_COMPARISONS = 1 << 20  # NAME_CHECK_MAX
+MAX_COMPARISONS = 1 << 20  # NAME_CHECK_MAX
 # What every version takes apart in one way: scheme, host, port, a path without any mark of another part.
 _PLAIN_URI = re.compile(
     rb"[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9.-]+)(?::[1-9][0-9]{0,3})?(?:/[A-Za-z0-9._~/-]*)?", re.DOTALL
@@ -50,8 +50,8 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """*verdict*: OBEYED, VIOLATED or UNSURE; *said* is what about which name, the end of a sentence that
-    begins with the certificate."""
+    """*verdict*: OBEYED, VIOLATED or UNSURE; *said* is what about which name, as what follows the
+    certificate in a sentence."""
 
     verdict: str
     said: str = ""
@@ -60,11 +60,15 @@ class Outcome:
 _OBEYED = Outcome(OBEYED)
 
 
+def comparisons(cert: CertificateFacts, constraints: NameConstraints) -> int:
+    """How many there may be: names times subtrees."""
+    entries = sum(len(rdn) for rdn in cert.subject) + len(cert.general_names)
+    return entries * (len(constraints.permitted) + len(constraints.excluded))
+
+
 def check(cert: CertificateFacts, constraints: NameConstraints, is_leaf: bool) -> Outcome:
     """NAME_CONSTRAINTS_check, and for the leaf NAME_CONSTRAINTS_check_CN as X509_verify_cert calls it."""
-    entries = sum(len(rdn) for rdn in cert.subject) + len(cert.general_names)
-    subtrees = len(constraints.permitted) + len(constraints.excluded)
-    if entries and subtrees > _MAX_COMPARISONS // entries:
+    if comparisons(cert, constraints) > MAX_COMPARISONS:
         return Outcome(VIOLATED, "has more names than OpenSSL compares with so many name constraints")
     unsure = _OBEYED
     for name in _named(cert, is_leaf):

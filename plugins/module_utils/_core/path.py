@@ -18,7 +18,9 @@ from typing import Union
 from . import expiry, names, trust
 from .certificate import ANY, CertificateFacts, likely_issued
 
-_MAX_PATH = 102  # OpenSSL's default depth of 100 intermediates, with leaf and root
+# OpenSSL's default depth, with one to spare to tell too deep from endless. Cross certificates in a circle go
+# on for ever, so there is a limit to what anyone may allow.
+_DEPTH, _MAX_DEPTH = 100, 1000
 
 
 class Pool:
@@ -102,14 +104,16 @@ def build_path(
     trusted: Certificates,
     at: datetime,
     purpose: str = ANY,
+    depth: int = _DEPTH,
 ) -> Path:
-    """The path that OpenSSL would build with depth to spare."""
+    """The path that OpenSSL would build with depth to spare: it may be longer than *depth* intermediates."""
+    longest = max(_DEPTH, min(depth, _MAX_DEPTH)) + 3
     bundle = pool(trusted)
     unused = Pool(cert for cert in sent if cert != leaf)
     used: set[CertificateFacts] = {leaf}
     path = [leaf]
     from_bundle = 0
-    while len(path) < _MAX_PATH:
+    while len(path) < longest:
         top = path[-1]
         issuer = _best(bundle.issuers(top), at)
         if issuer is not None and top.self_signed and not from_bundle:

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 _SEARCHED = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin"
 # Without OPENSSL_CONF, SSL_CERT_FILE and their like: the caller's environment shall change no verdict.
 _ENVIRONMENT = {"PATH": _SEARCHED, "LC_ALL": "C", "HOME": "/"}
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0  # it takes some hundredths; a call of ours on hostile files shall end within 10
 NO_ANSWER = -1
 
 

@@ -186,6 +186,20 @@ def test_nobody_answers() -> None:
     assert found.message == "Only OpenSSL can tell whether the one; whether the other."
 
 
+def test_of_many_questions_some_are_told() -> None:
+    many = chain.Verdict(None, PATH, (), tuple(f"whether {number}" for number in range(9)))
+    verdict, _engine = judgement.settle(many, question(), judgement.nobody)
+    assert verdict.findings[0].message.endswith("whether 1; whether 2; and 6 more.")
+
+
+def test_what_might_refuse_it_is_a_warning_while_nobody_can_tell() -> None:
+    fault = Finding("chain.missing_intermediate", "x", "leaf.pem:1")
+    verdict, _engine = judgement.settle(
+        chain.Verdict(None, PATH, (fault,), ("whether",)), question(), judgement.nobody
+    )
+    assert (fault.severity, verdict.findings[0].severity) == ("error", "warning")
+
+
 @pytest.mark.parametrize(
     ("error", "purpose", "code", "place"),
     [
