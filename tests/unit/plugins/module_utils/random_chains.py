@@ -30,10 +30,11 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.odd_ch
     Made,
     key,
 )
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.signed_chains import rsa_spki
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.signed_chains import made, rsa_spki
 
 _NAMES = ("Alpha", "Beta", "Gamma")
 _KEYS = ("one", "two", "three")
+_KINDS = {"two": "ed25519", "three": "rsa"}
 _STRINGS = (raw.utf8, raw.printable, raw.bmp, raw.t61, raw.universal)
 _USES = (CLIENT_AUTH, SERVER_AUTH, ANY_USE)
 _SUBTREES = (
@@ -55,6 +56,11 @@ class _Maker:
         # Most of them are mostly in order, or nearly nothing would verify.
         self.oddity = self.random.choice((0.0, 0.02, 0.05, 0.15))
         self.serial = 0
+        self.kinds = self.random.choice((_KINDS, {}))
+
+    def key(self, name: str):
+        """The same kind of key for the same name: a signature of one kind has issuers of that kind only."""
+        return made(self.kinds[name]) if name in self.kinds else key(name)
 
     def odd(self, weight: float = 1.0) -> bool:
         return self.random.random() < self.oddity * weight
@@ -119,7 +125,7 @@ class _Maker:
             permitted = self.random.sample(_SUBTREES, self.random.randint(0, 3))
             excluded = self.random.sample(_SUBTREES, self.random.randint(0, 1))
             extensions.append(constraints(permitted, excluded))
-        return self.make(self.name(self.random.choice(_NAMES)), own, issuer, extensions, key(own))
+        return self.make(self.name(self.random.choice(_NAMES)), own, issuer, extensions, self.key(own))
 
     def leaf(self, issuer: Made) -> Made:
         extensions = [] if self.odd(2) else [raw.key_usage(self.random.choice((0x80, 0x08, 0x20, 0xA0)))]
@@ -131,8 +137,8 @@ class _Maker:
         return self.make(subject, "leaf", issuer, extensions, own)
 
     def make(self, subject: bytes, own_name: str, issuer: Made | None, extensions: list[bytes], own) -> Made:
-        issuer_key = next((name for name in _KEYS if issuer and key(name) is issuer.key), own_name)
-        signer = key(issuer_key) if not self.odd(0.5) else key(self.random.choice(_KEYS))
+        issuer_key = next((name for name in _KEYS if issuer and self.key(name) is issuer.key), own_name)
+        signer = self.key(issuer_key) if not self.odd(0.5) else self.key(self.random.choice(_KEYS))
         extensions += self.common_extensions(own_name, issuer, issuer_key)
         self.serial += 1
         more = self.dates()
@@ -172,6 +178,10 @@ def chain(seed: int) -> Chain:
     sent = [one for one in authorities if random.random() < 0.6]
     random.shuffle(sent)
     trusted = [maker.settled(one) for one in authorities if random.random() < 0.7] or authorities[:1]
+    if maker.odd(2):
+        trusted.append(random.choice([*trusted, leaf, maker.settled(random.choice(trusted))]))
+    if maker.odd(2) and sent:
+        sent.append(random.choice([*sent, leaf]))
     random.shuffle(trusted)
     purpose = random.choice(("client", "client", "server", "any"))
     return Chain(
