@@ -170,7 +170,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize(
-    ("data", "name"), STRANGERS, ids=[f"{name} {data[:9]!r}" for data, name in STRANGERS]
+    ("data", "name"), STRANGERS, ids=[f"{number} {name}" for number, (_data, name) in enumerate(STRANGERS)]
 )
 def test_files_of_other_programs_have_names(data, name) -> None:
     assert other_files.name(data) == name
