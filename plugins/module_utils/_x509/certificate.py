@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Any, Union
 
 from .._core import certificate as rules
-from .._core import certificate_reader, expiry, pem
+from .._core import certificate_reader, contents, expiry, pem
 from .._core.certificate import CertificateFacts
+from .._core.contents import Contents
 from .._core.der import DerError
 from .._core.errors import MtlsError
-from .._core.findings import Finding
+from .._core.findings import CATALOGUE, ERROR, Finding
 from . import _deps, signature
 
 
@@ -34,37 +35,46 @@ class Certificate:
         return pem.encode("CERTIFICATE", self.der)
 
 
-def load(data: bytes, place: str) -> tuple[list[Certificate], list[Finding]]:
-    """All certificates of a PEM file, or the one of a DER file, and what is wrong with the file.
+def load(data: bytes, place: str, slot: str = "certificate") -> tuple[list[Certificate], list[Finding]]:
+    """All certificates of a file, whatever its form, and what is wrong with it in that *slot*.
 
-    Never raises for what the bytes are. A block that cannot be read is a finding and is left out.
+    Never raises for what the bytes are. What cannot be read is a finding and is left out, and so is a block
+    that OpenSSL takes for a part of the one before.
     """
-    if pem.looks_like_der(data):
+    found = contents.recognise(data)
+    certificates, _unseen, unreadable = of_contents(found, place)
+    findings = [*found.findings(slot, place), *unreadable]
+    if not certificates and not findings:
+        findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
+    return certificates, findings
+
+
+def of_contents(found: Contents, place: str) -> tuple[list[Certificate], list[Certificate], list[Finding]]:
+    """The certificates of a file that is recognised already: those that OpenSSL sees, those that it takes for
+    a part of the block before, and a finding for each that cannot be read."""
+    certificates: dict[bool, list[Certificate]] = {True: [], False: []}
+    findings: list[Finding] = []
+    for item in found.certificates():
         try:
-            cert = from_der(data, place)
-        except MtlsError as error:
-            return [], [Finding("format.unreadable", error.message, place)]
-        return [cert], [Finding("format.der", "The certificate is DER, nginx reads PEM only.", place)]
-    document = pem.parse(data)
-    findings = document.findings(place)
-    certificates: list[Certificate] = []
-    for block in document.certificates():
-        try:
-            certificates.append(from_der(block.der, f"{place}:{block.line}"))
+            certificates[item.seen].append(from_der(item.der, item.place(place), item.aux))
         except MtlsError as error:
             findings.append(Finding("format.unreadable", error.message, error.place))
-    if not certificates and not findings:
-        said = "The file is empty." if not data.strip() else "The file holds no certificate."
-        findings.append(Finding("format.unreadable", said, place))
-    return certificates, findings
+    return certificates[True], certificates[False], findings
+
+
+# Forms that nginx does not read, and that hold whole certificates all the same.
+_WHOLE = frozenset(["format.der", "format.pkcs7"])
 
 
 def split(data: bytes, place: str = "certificate") -> list[Certificate]:
     """The certificates of *data* in order; raises MtlsError when one cannot be read or none is there."""
     certificates, findings = load(data, place)
     for finding in findings:
-        if finding.severity == "error" and finding.code != "format.der":
+        if finding.severity == ERROR and (finding.code not in _WHOLE or not certificates):
             raise MtlsError(finding.message, finding.place, finding.remedy, finding.code)
+    if not certificates:
+        code = "format.unreadable"
+        raise MtlsError("The file holds no certificate.", place, CATALOGUE[code].remedy, code)
     return certificates
 
 

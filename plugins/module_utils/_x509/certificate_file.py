@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from .._core import contents
 from .._core.contents import Contents
-from .._core.errors import MtlsError
 from .._core.findings import Finding
 from . import certificate
 from .certificate import Certificate
@@ -35,16 +34,11 @@ def load(slot: str, data: bytes, place: str) -> CertificateFile:
     """*slot* is one of ``contents.SLOTS``. Never raises for what the bytes are: a certificate that cannot be
     read is a finding and left out."""
     found = contents.recognise(data)
-    findings = found.findings(slot, place)
-    certificates: dict[bool, list[Certificate]] = {True: [], False: []}
-    for item in found.certificates():
-        try:
-            certificates[item.seen].append(certificate.from_der(item.der, item.place(place), item.aux))
-        except MtlsError as error:
-            findings.append(Finding("format.unreadable", error.message, error.place))
-    if not certificates[True] and not findings:
+    certificates, unseen, unreadable = certificate.of_contents(found, place)
+    findings = [*found.findings(slot, place), *unreadable]
+    if not certificates and not findings:
         findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
-    return CertificateFile(found, tuple(certificates[True]), tuple(certificates[False]), tuple(findings))
+    return CertificateFile(found, tuple(certificates), tuple(unseen), tuple(findings))
 
 
 def private_keys(found: Contents, place: str) -> list[Finding]:

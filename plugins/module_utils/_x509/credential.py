@@ -137,12 +137,12 @@ def _verifies(
 
 def _soon(leaf: CertificateFacts, at: datetime, min_days: int | None) -> list[Finding]:
     soon = expiry.is_soon(leaf.not_before, leaf.not_after, at, min_days)
-    if not soon or expiry.is_expired(leaf.not_after, at):
+    if not soon or leaf.date_faults or expiry.is_expired(leaf.not_after, at):
         return []
     return [
         Finding(
             "expiry.soon",
-            f'"{leaf.subject_text}" expires at {expiry.rfc3339(leaf.not_after)}'
+            f'"{leaf.subject_text}" expires at {leaf.not_after_text}'
             f" ({expiry.days_left(leaf.not_after, at)} days left).",
             leaf.place,
         )

@@ -128,15 +128,9 @@ def _keep_key(slots: Slots, store: Opened, place: str) -> None:
 
 def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
     found = _file(slots, "certificate", spec)
-    if found is None:
-        return
-    slots.form = found.form
-    if not found.certificates and found.contents.private_keys():
-        place = _place(spec, "certificate")
-        said = "A private key stands where the certificate should be."
-        slots.findings.append(Finding("pair.swapped_files", said, place))
-        return
-    slots.sent = _certificates(slots, "certificate", spec)
+    if found is not None:
+        slots.form = found.form
+        slots.sent = _certificates(slots, "certificate", spec)
 
 
 def _read_key(slots: Slots, spec: Mapping[str, Any]) -> None:
