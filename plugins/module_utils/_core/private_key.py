@@ -171,6 +171,8 @@ def _signs(n: int, e: int, d: int, p: int, q: int, dp: int, dq: int, inverse: in
     True where the numbers are too big to find out soon; whether the primes are prime is not looked at."""
     if max(map(int.bit_length, (n, e, d, p, q, dp, dq, inverse))) > _MAX_RSA_BITS:
         return True
+    if not (p and q):
+        return False
     if p > 1 and q > 1 and p * q == n:
         by_primes = dp * e % (p - 1) == 1 % (p - 1) and dq * e % (q - 1) == 1 % (q - 1)
         by_exponent = d * e % (p - 1) == 1 % (p - 1) and d * e % (q - 1) == 1 % (q - 1)

@@ -66,7 +66,7 @@ class PrivateKey:
         """What is wrong with a key that nginx loads."""
         if self.consistent:
             return []
-        said = "The numbers of the private key do not belong together."
+        said = "The numbers of the private key do not belong together: what it signs cannot be verified."
         return [Finding("key.inconsistent", said, self.place)]
 
     def to_pem(self) -> bytes:
@@ -243,7 +243,7 @@ def _agrees(found: ClearKey, public: PublicKey) -> bool:
     if found.public is None or found.oid != public_key.EC_PUBLIC_KEY or not pair.decided(public):
         return True
     derived = _derived(found)
-    return derived is None or derived.normal == public.normal
+    return any(found.secret) and (derived is None or derived.normal == public.normal)
 
 
 def _load(clear: bytes) -> Any:
