@@ -28,8 +28,6 @@ notes:
     source, and a CA could never leave it.
   - A link at O(path) is refused, not followed and not replaced. A file there that holds a private key is
     neither replaced nor removed.
-requirements:
-  - cryptography >= 3.3 (Debian package C(python3-cryptography)); not for O(state=absent)
 extends_documentation_fragment:
   - mutual_tls.nginx.attributes
 attributes:
@@ -222,7 +220,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expi
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target, Wish
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trust_sources import SourceReader
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, bundle
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle
 
 POLICY: dict[str, Any] = {"type": "str", "choices": ["refuse", "drop", "keep"]}
 ONE_SOURCE = [["path", "content", "directory"]]
@@ -273,7 +271,6 @@ def keep(
     told: dict[str, Any] = {}
     planned = None
     if params["state"] == "present":
-        _deps.require(_deps.READ_MINIMUM)
         made = build(params, target, now)
         wish = Wish(made.pem, params["mode"], params["owner"] or "", params["group"] or "")
         planned = target.plan(wish, there)

@@ -49,10 +49,11 @@ class Runner:
         return json.loads(self.text)
 
 
-def as_process(module: str, **options: Any) -> tuple[dict[str, Any], str]:
-    """The result of a real process, and everything that it printed."""
+def as_process(module: str, first_of_path: Any = "", **options: Any) -> tuple[dict[str, Any], str]:
+    """The result of a real process, and everything that it printed. What lies in *first_of_path* is imported
+    before anything else."""
     name = f"ansible_collections.mutual_tls.nginx.plugins.modules.{module}"
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    paths = os.pathsep.join(str(path or os.getcwd()) for path in [first_of_path, *sys.path])
     done = subprocess.run(
         [sys.executable, "-m", name],
         input=arguments(options, False),

@@ -476,3 +476,11 @@ def test_a_key_given_by_mistake_is_nowhere(path: str) -> None:
     result, printed = as_process("ca_bundle", path=path, sources=[{"content": secret}])
     assert result["failed"] and result["code"] == "bundle.private_key"
     assert not [part for part in secret.split("\n")[1:-2] if part in printed]
+
+
+def test_it_needs_no_library(path: str, tmp_path: Path) -> None:
+    """A bundle is certificates read and sorted: nothing to compute."""
+    (tmp_path / "cryptography.py").write_text("raise ImportError('none here')\n")
+    result, printed = as_process("ca_bundle", tmp_path, path=path, sources=[text(TWO, ONE)], at=NOW)
+    assert subjects(result) == ["CN=One", "CN=Two"], printed
+    assert read(path) == ONE.pem + TWO.pem
