@@ -10,6 +10,7 @@ argument, the environment or a file.
 from __future__ import annotations
 
 import os
+import re
 from typing import Optional
 
 from .._core import der, private_key, public_key
@@ -23,8 +24,11 @@ _ONE_FORM = ["-ec_conv_form", "uncompressed", "-ec_param_enc", "named_curve"]
 _EC_PUBLIC_KEY = der.encode_oid(public_key.EC_PUBLIC_KEY)
 # The command reads a line of at most APP_PASS_LEN - 1 octets (apps/lib/app_passwd.c).
 _MAX_PASSPHRASE = 1023
-_UNSUPPORTED = (b":unsupported", b":unknown cipher", b":unknown digest", b":unsupported prf")
-_WRONG = (b":bad decrypt", b"cipherfinal error", b":bad password read", b"unable to get passphrase")
+# Of its many words at one fault; those for a cipher that is missing are followed by "bad decrypt".
+_UNSUPPORTED = re.compile(
+    rb"digital envelope routines:\w*:(unsupported|unknown)|PEM routines:\w*:unsupported encryption"
+)
+_WRONG = re.compile(rb":bad decrypt|cipherfinal error|:bad password read|unable to get passphrase")
 
 
 class HostKeys:
@@ -89,8 +93,8 @@ def _answer(ended: openssl.Ended, engine: str) -> Answer:
         return Answer(b"", private_key.SILENT, engine)
     if ended.code == 0 and ended.out:
         return Answer(ended.out, "", engine)
-    if any(word in ended.err for word in _WRONG):
-        return Answer(b"", private_key.PASSPHRASE, engine)
-    if any(word in ended.err for word in _UNSUPPORTED):
+    if _UNSUPPORTED.search(ended.err):
         return Answer(b"", private_key.UNSUPPORTED, engine)
+    if _WRONG.search(ended.err):
+        return Answer(b"", private_key.PASSPHRASE, engine)
     return Answer(b"", private_key.REFUSED, engine)
