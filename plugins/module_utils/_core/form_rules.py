@@ -17,10 +17,9 @@ An error is said where one of them refuses the file or does not see a block of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import der, kinds, pem
+from . import certificate_reader, crl_reader, der, kinds, pem, private_key
 from .findings import Finding
 
 if TYPE_CHECKING:
@@ -125,10 +124,25 @@ def _missing(contents: Contents, slot: str, place: str) -> Finding:
 
 
 def _of_problems(contents: Contents, slot: str, place: str) -> list[Finding]:
-    found = pem.problem_findings(contents.problems, place)
-    if slot == PRIVATE_KEY:
-        return [replace(finding, harmless=_key_is_read(contents)) for finding in found]
-    return found
+    key_is_read = slot == PRIVATE_KEY and _key_is_read(contents)
+
+    def is_harmless(problem: pem.Problem) -> bool:
+        if slot == PRIVATE_KEY:
+            return key_is_read
+        if problem.kind in pem.READ:
+            return not _is_opened(problem.label, slot)
+        return problem.kind in pem.PASSED_OVER and problem.label.upper() not in _LABELS[slot]
+
+    return pem.problem_findings(contents.problems, place, is_harmless)
+
+
+def _is_opened(label: str, slot: str) -> bool:
+    """Whether some release of nginx opens blocks of that label there, wanted or not."""
+    if slot not in (TRUST, CRL):
+        return label in _LABELS[slot]
+    if label == "ENCRYPTED PRIVATE KEY":
+        return False
+    return any(label in labels for labels in _KNOWN_LABELS.values()) or "PRIVATE KEY" in label
 
 
 def _key_is_read(contents: Contents) -> bool:
@@ -154,7 +168,8 @@ def _of_item(contents: Contents, item: Item, slot: str, place: str) -> Iterator[
     where = item.place(place)
     if item.label in _PKCS7_LABELS and item.kind in (kinds.CERTIFICATE, kinds.CRL, kinds.PKCS7):
         if slot != PRIVATE_KEY:
-            yield Finding("format.pkcs7", "A block is PKCS#7, which nginx does not read.", where)
+            said = "A block is PKCS#7, which nginx does not read."
+            yield Finding("format.pkcs7", said, where, harmless=item.kind not in _WANTED[slot])
     elif slot == PRIVATE_KEY:
         yield from _in_key_place(item, where)
     elif item.kind in _WANTED[slot] or kinds.of_der(item.der) in _WANTED[slot]:
@@ -208,11 +223,15 @@ def _other_item(contents: Contents, item: Item, slot: str, where: str) -> Iterat
 def _stops_old_readers(item: Item) -> bool:
     """Whether PEM_X509_INFO_read_bio opens the block and fails: keys by d2i_AutoPrivateKey unless they are
     encrypted, certificates and CRLs by their labels."""
-    if "PRIVATE KEY" in item.label:
-        return not item.encrypted and not kinds.key_form(item.der)
-    for kind, labels in _KNOWN_LABELS.items():
-        if item.label in labels:
-            return kinds.of_der(item.der) != kind
+    try:
+        if "PRIVATE KEY" in item.label and not item.encrypted:
+            private_key.read(item.der)
+        elif item.label in _KNOWN_LABELS[kinds.CERTIFICATE]:
+            certificate_reader.read(item.der, aux=item.aux)
+        elif item.label in _KNOWN_LABELS[kinds.CRL]:
+            crl_reader.read(item.der)
+    except der.DerError:
+        return True
     return False
 
 
@@ -246,14 +265,9 @@ def _of_all(contents: Contents, slot: str, place: str) -> list[Finding]:
 
 
 def _is_aux(data: bytes) -> bool:
-    """Whether d2i_X509_CERT_AUX reads it (crypto/x509/x_x509a.c): trusted and rejected uses, an alias, a key
-    identifier, others."""
+    """Whether d2i_X509_CERT_AUX reads it."""
     try:
-        element, _end = der.read(data)
-        rest = [part.tag for part in der.sequence(element)]
+        certificate_reader.read_aux(data)
     except der.DerError:
         return False
-    for tag in (der.SEQUENCE, der.CONTEXT | 0, der.UTF8_STRING, der.OCTET_STRING, der.CONTEXT | 1):
-        if rest[:1] == [tag]:
-            del rest[0]
-    return not rest
+    return True

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Callable
 
 from . import armour, der
 from .findings import Finding
@@ -49,8 +51,10 @@ _KINDS = {
     ),
     "misspelt": ("format.damaged", "the BEGIN line of a PEM block is misspelt, so OpenSSL does not see it"),
     "line_breaks": ("format.line_breaks", "a PEM block has lost its line breaks, so OpenSSL does not see it"),
+    "one_line": ("format.line_breaks", "a PEM block begins that has lost its line breaks"),
     "nul": ("format.damaged", "a NUL octet begins the line, and OpenSSL reads no further"),
     "truncated": ("format.damaged", "a PEM block begins that has no END line of its own"),
+    "cut_off": ("format.damaged", "a PEM block begins that has no END line of its own"),
     "swallowed": ("format.damaged", "a PEM block is lost, because the one before it has no END line"),
     "wrong_end": ("format.damaged", "a PEM block begins whose END line names another kind"),
     "blank_line": ("format.damaged", "a PEM block begins that has a blank line inside"),
@@ -73,8 +77,10 @@ _FAULTS = {
     armour.NOT_BASE64: "damaged",
     armour.NO_DATA: "empty",
 }
-# What OpenSSL passes over; all else ends its reading, for nginx that of the whole file.
-_PASSED_OVER = frozenset(["bom", "indented", "prefixed", "misspelt", "line_breaks", "nul", "swallowed"])
+# What OpenSSL passes over, and what is read and found wrong only where a block of that label is opened; all
+# others end the reading, for nginx that of the whole file.
+PASSED_OVER = frozenset(["indented", "prefixed", "misspelt", "line_breaks", "swallowed"])
+READ = frozenset(["hyphen", "cut_off", "headers"])
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,6 @@ class Problem:
     label: str = ""
 
     @property
-    def stops(self) -> bool:
-        """Whether OpenSSL's reading ends here with an error; else a block is passed over, or nothing."""
-        return self.kind not in _PASSED_OVER
-
-    @property
     def is_private_key(self) -> bool:
         return self.label.endswith("PRIVATE KEY")
 
@@ -137,18 +138,23 @@ class Document:
         return problem_findings(self.problems, place)
 
 
-def problem_findings(problems: tuple[Problem, ...], place: str) -> list[Finding]:
+def problem_findings(
+    problems: Iterable[Problem], place: str, is_harmless: Callable[[Problem], bool] = lambda problem: False
+) -> list[Finding]:
     """As ``Document.findings``."""
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, bool], int] = {}
     found: list[Finding] = []
     for problem in problems:
-        counts[problem.kind] = counts.get(problem.kind, 0) + 1
-        if counts[problem.kind] <= _MOST_TOLD:
-            found.append(problem.finding(place))
-    for kind, count in counts.items():
+        harmless = is_harmless(problem)
+        key = (problem.kind, harmless)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= _MOST_TOLD:
+            found.append(replace(problem.finding(place), harmless=harmless))
+    for (kind, harmless), count in counts.items():
         if count > _MOST_TOLD:
             code, sentence = _KINDS[kind]
-            found.append(Finding(code, f"In {count - _MOST_TOLD} more lines {sentence}.", place))
+            said = f"In {count - _MOST_TOLD} more lines {sentence}."
+            found.append(Finding(code, said, place, harmless))
     return found
 
 
@@ -208,7 +214,7 @@ class _Reader:
 
     def _problem(self, kind: str, offset: int, label: bytes = b"") -> None:
         if b"-----" in label:  # a short block on one line, from which OpenSSL takes all for the label
-            kind, label = "line_breaks", label.split(b"-----", 1)[0]
+            kind, label = "one_line", label.split(b"-----", 1)[0]
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(Problem(kind, self._line(offset), label.decode("latin-1")))
 
@@ -218,20 +224,34 @@ class _Reader:
             return self._behind_nul(reading)
         if reading.offset and self.data.startswith(_BOM, reading.offset):
             self._problem("bom", reading.offset)
-        inner = self._inner(reading) if reading.outcome != armour.BLOCK or reading.swallowed else []
-        if inner and not (reading.outcome == armour.BLOCK and _is_whole(reading.data)):
-            # None of them has an END line but the last, which may own the one that ended the reading.
-            for offset, label in [(reading.offset, reading.label), *inner[:-1]]:
-                self._problem("truncated", offset, label)
-            self.unseen = inner[-1][0]
-            return self.unseen
+        if reading.outcome == armour.BLOCK:
+            self._read(reading)
+            return reading.stop
+        inner = self._inner(reading)
+        if not inner:
+            self._fault(reading)
+            return reading.stop
+        # None of them has an END line but the last, which may own the one that ended the reading.
+        for offset, label in [(reading.offset, reading.label), *inner[:-1]]:
+            self._problem("truncated", offset, label)
+        self.unseen = inner[-1][0]
+        return self.unseen
+
+    def _read(self, reading: armour.Reading) -> None:
+        """A block, and what it has swallowed for want of an END line."""
+        inner = self._inner(reading) if reading.swallowed else []
+        whole = not reading.swallowed or _is_whole(reading.data)
+        if whole or not inner:
+            self._block(reading)
+        if not whole:
+            self._problem("cut_off" if inner else "hyphen", reading.offset, reading.label)
         for offset, label in inner:
             self._problem("swallowed", offset, label)
-        if reading.outcome == armour.BLOCK:
-            self._block(reading)
-        else:
-            self._fault(reading)
-        return reading.stop
+        if inner and not whole:
+            again = armour.read(self.data, inner[-1][0])
+            if again.outcome == armour.BLOCK and not again.swallowed:
+                self.unseen = again.offset
+                self._block(again)
 
     def _behind_nul(self, reading: armour.Reading) -> int:
         """The end of the file, or what a NUL makes OpenSSL take for it."""
@@ -258,8 +278,6 @@ class _Reader:
         if header and not encrypted:
             self._problem("headers", reading.offset, reading.label)
             return
-        if reading.swallowed and not _is_whole(reading.data):
-            self._problem("hyphen", reading.offset, reading.label)
         text = _armoured(label, reading.data, header.decode("latin-1") if encrypted else "")
         seen = reading.offset != self.unseen
         self.blocks.append(Block(label, self._line(reading.offset), reading.data, text, encrypted, seen))

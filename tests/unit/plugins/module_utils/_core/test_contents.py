@@ -27,11 +27,10 @@ _IN_EVERY_PLACE = [
     "END indented",
     "first without END",
     "NUL between",
-    "PKCS#7 behind",
 ]
 LOST = {
-    "certificate": [*_IN_EVERY_PLACE, "plain, then trusted", "trusted certificate behind"],
-    "trust": [*_IN_EVERY_PLACE, "byte order mark after text", "lower case"],
+    "certificate": [*_IN_EVERY_PLACE, "plain, then trusted", "trusted certificate behind", "PKCS#7 behind"],
+    "trust": [*_IN_EVERY_PLACE, "byte order mark after text", "lower case", "PKCS#7 behind"],
     "crl": [*_IN_EVERY_PLACE, "byte order mark after text", "lower case"],
     "private_key": [],
 }

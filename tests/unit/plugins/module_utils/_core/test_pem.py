@@ -43,7 +43,14 @@ BAD = [
     ("glued", ONE.rstrip() + TWO, 0, [("glued", 5)], ["format.glued_blocks"]),
     ("indented", INDENTED + TWO, 1, [("indented", 1)], ["format.indented"]),
     ("no END", ONE[:-28] + b"\n", 0, [("truncated", 1)], ["format.damaged"]),
-    ("BEGIN in a block", ONE[:60] + b"\n" + TWO, 1, [("truncated", 1)], ["format.damaged"]),
+    (
+        "BEGIN in a block",
+        ONE[:60] + b"\n" + TWO,
+        1,
+        [("cut_off", 1), ("swallowed", 3)],
+        ["format.damaged", "format.damaged"],
+    ),
+    ("BEGIN in a block of another kind", ONE[:60] + b"\n" + KEY, 0, [("truncated", 1)], ["format.damaged"]),
     (
         "other END",
         ONE.replace(b"END CERTIFICATE", b"END CRL") + TWO,
@@ -66,7 +73,7 @@ BAD = [
         [("line_breaks", 1)],
         ["format.line_breaks"],
     ),
-    ("on one line", ONE.replace(b"\n", b" ") + TWO, 0, [("line_breaks", 1)], ["format.line_breaks"]),
+    ("on one line", ONE.replace(b"\n", b" ") + TWO, 0, [("one_line", 1)], ["format.line_breaks"]),
     ("quoted", ONE.replace(b"\n", b"\n> ") + b"\n" + TWO, 1, [("truncated", 1)], ["format.damaged"]),
     (
         "quoted from the first line",
@@ -137,7 +144,10 @@ def test_a_block_without_end_swallows_the_next() -> None:
 def test_behind_a_block_that_is_cut_off_the_next_is_read_on() -> None:
     document = pem.parse(WHOLE[:60] + b"\n" + TWO + KEY)
     assert [(block.line, block.seen) for block in document.blocks] == [(3, False), (8, True)]
-    assert [(problem.kind, problem.line) for problem in document.problems] == [("truncated", 1)]
+    assert [(problem.kind, problem.line) for problem in document.problems] == [
+        ("cut_off", 1),
+        ("swallowed", 3),
+    ]
 
 
 SILENT = [
