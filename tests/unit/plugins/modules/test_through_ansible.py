@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("ansible.plugins", reason="the controller's, not in the images of managed hosts")
 pytest.importorskip("yaml", reason="the controller's, not in the images of managed hosts")
+pytest.importorskip("ansible.plugins", reason="the controller's, not in the images of managed hosts")
 
 import ansible_collections
 import yaml
