@@ -104,9 +104,6 @@ def identities(cert: CertificateFacts) -> Identities:
     kinds: dict[str, list[bytes]] = {general_names.DNS: [], general_names.IP: []}
     for one in cert.general_names:
         kinds.get(one.kind, []).append(one.value)
-    if not cert.general_names:
-        kinds[general_names.DNS] += [one.encode("utf-8", "surrogatepass") for one in cert.san_dns]
-        kinds[general_names.IP] += [octets for octets in map(address, cert.san_ip) if octets is not None]
     return Identities(tuple(kinds[general_names.DNS]), tuple(kinds[general_names.IP]), _common(cert.subject))
 
 
