@@ -33,6 +33,7 @@ _NETSCAPE_USE = {SERVER: "sslServer", CLIENT: "sslClient"}
 
 
 _MAX_SERIAL = 20  # octets
+_MAX_TEXT = 1000  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,12 @@ class CertificateFacts:
 
     @property
     def subject_text(self) -> str:
-        """For people, and as nginx prints it."""
-        return names.text(self.subject)
+        """For people, and as nginx prints it, but for what no name has: more than a thousand characters."""
+        return _shortened(names.text(self.subject))
 
     @property
     def issuer_text(self) -> str:
-        return names.text(self.issuer)
+        return _shortened(names.text(self.issuer))
 
     @property
     def common_name(self) -> str:
@@ -125,6 +126,10 @@ class CertificateFacts:
     def self_signed(self) -> bool:
         """As OpenSSL decides it, without checking the signature (EXFLAG_SS, crypto/x509/v3_purp.c)."""
         return likely_issued(self, self)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}..."
 
 
 def _subject_key(cert: CertificateFacts) -> bytes:

@@ -76,7 +76,8 @@ class _Body:
         fields.end()
         found = [] if wrapped is None else extensions.split(der.explicit(wrapped))
         self.values = {
-            "version": number + 1,
+            # ASN1_INTEGER_get has -1 for what is too big for a long
+            "version": number + 1 if -(1 << 63) <= number < 1 << 63 else 0,
             "serial": der.integer(serial),
             "serial_octets": len(serial.content),
             "issuer": issuer,

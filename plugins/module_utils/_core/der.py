@@ -11,6 +11,7 @@ length is checked against what is there, and every recursion is bounded.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 # Universal tags, and the classes to add to the number of another one: CONTEXT | 3 is [3].
@@ -39,6 +40,10 @@ BMP_STRING = 0x1E
 APPLICATION = 0x40
 CONTEXT = 0x80
 PRIVATE = 0xC0
+
+# More than any list in a certificate has; OpenSSL has no such bound. It keeps hostile ones quick.
+MAX_LIST = 10_000
+_MAX_OID = 256  # octets, of which OpenSSL prints the first 80 digits
 
 _LONG_TAG = 0x1F
 _MAX_NUMBER = (1 << 31) - 1
@@ -88,12 +93,16 @@ def only(data: bytes, tag: int | None = None) -> Element:
 
 
 def elements(data: bytes) -> list[Element]:
-    """All values of *data*; raises DerError, also for end-of-contents octets where none belong."""
-    return list(iterate(data))
+    """All values of *data*; raises DerError, also for end-of-contents octets where none belong, and for a
+    list that is longer than MAX_LIST."""
+    found = list(islice(iterate(data), MAX_LIST + 1))
+    if len(found) > MAX_LIST:
+        raise DerError(f"a list has more than {MAX_LIST} values")
+    return found
 
 
 def iterate(data: bytes) -> Iterator[Element]:
-    """``elements`` one by one, for long lists."""
+    """``elements`` one by one, for lists of any length."""
     offset, end = 0, len(data)
     while offset < end:
         first = data[offset]
@@ -209,7 +218,8 @@ def boolean(element: Element) -> bool:
 
 
 def oid(element: Element) -> str:
-    """The dotted text; raises DerError for what is no object identifier (ossl_c2i_ASN1_OBJECT)."""
+    """The dotted text; raises DerError for what is no object identifier (ossl_c2i_ASN1_OBJECT), and for one
+    that is very long, which OpenSSL does not mind."""
     if element.constructed:
         raise DerError("an object identifier is constructed")
     return oid_text(element.content)
@@ -222,6 +232,8 @@ def oid_text(content: bytes) -> str:
         return known
     if not content or content[-1] & 0x80:
         raise DerError("an object identifier is cut off")
+    if len(content) > _MAX_OID:
+        raise DerError(f"an object identifier has more than {_MAX_OID} octets")
     arcs: list[int] = []
     number, first = 0, True
     for octet in content:

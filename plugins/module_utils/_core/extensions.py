@@ -145,9 +145,14 @@ def _basic_constraints(element: Element) -> dict[str, Any]:
     return {
         "basic_constraints": (
             authority is not None and der.boolean(authority),
-            None if length is None else der.integer(length),
+            None if length is None else _path_length(der.integer(length)),
         )
     }
+
+
+def _path_length(number: int) -> int | None:
+    """What is too big for a long is no limit to OpenSSL (ASN1_INTEGER_get)."""
+    return number if number < 1 << 63 else None
 
 
 def _key_usage(element: Element) -> dict[str, Any]:

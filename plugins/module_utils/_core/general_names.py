@@ -24,8 +24,7 @@ EDI = "edi"
 RID = "rid"
 
 
-@dataclass(frozen=True)
-class GeneralName:
+class GeneralName(NamedTuple):
     """*kind* is one of the constants above; *value* is the content as written (4 or 16 octets of an address,
     8 or 32 in a constraint; the ASCII of a DNS name; the DER of anything structured); *text* is for people,
     everything not printable escaped; *directory* is the name of a `directory`, *oid* the type of an `other`

@@ -185,6 +185,10 @@ def _escaped(value: str) -> str:
 
 def printable(octets: bytes) -> str:
     """Octets that should be ASCII, for people: what is not printable as \\XX."""
+    if octets.isascii() and b"\\" not in octets:
+        text = octets.decode("ascii")
+        if text.isprintable():
+            return text
     return "".join(
         chr(octet)
         if 0x20 <= octet <= 0x7E and octet != 0x5C

@@ -165,7 +165,7 @@ ODD = {
     "version 2": (cert(version=1), {"version": 2}),
     "version 4": (cert(version=3), {"version": 4}),
     "version -1": (cert(version=-2), {"version": -1}),
-    "huge version": (cert(version=1 << 80), {"version": (1 << 80) + 1}),
+    "huge version": (cert(version=1 << 80), {"version": 0}),
     "serial 0": (cert(serial=0), {"serial": 0, "serial_octets": 1}),
     "serial -1": (cert(serial=-1), {"serial": -1}),
     "serial -128": (cert(serial=-128), {"serial": -128, "serial_octets": 1}),
@@ -237,6 +237,49 @@ def test_irregular_serials_are_told(serial, said) -> None:
     found = rules.serial_findings(read(cert(serial=serial), "a.pem:1")[0])
     assert [(one.code, one.message, one.place) for one in found] == (
         [("serial.irregular", f'The serial number of "CN=x" is {said}.', "a.pem:1")] if said else []
+    )
+
+
+def test_a_huge_name_fills_no_message() -> None:
+    facts = read(raw.certificate("x" * 900_000, key=KEY))[0]
+    assert facts.subject_text == f"CN={'x' * 994}..."
+    assert facts.common_name == "x" * 900_000
+    assert read(raw.certificate("x" * 997, key=KEY))[0].subject_text == f"CN={'x' * 997}"
+
+
+# Each of them is far beyond anybody's, and quick to refuse.
+HUGE = {
+    "names": raw.alternative_names(*[raw.dns_name("a")] * 10_001),
+    "uses": raw.extended_key_usage(*["1.2.3"] * 10_001),
+    "subtrees": raw.name_constraints([raw.subtree(raw.dns_name("a"))] * 10_001),
+    "an object identifier": raw.extension(
+        raw.EXTENDED_KEY_USAGE, raw.seq(raw.tlv(6, b"\x2a" + b"\x81" * 1_000_000 + b"\x01"))
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HUGE)
+def test_huge_extensions_cost_nothing(case) -> None:
+    (fault,) = read(with_extensions(HUGE[case]))[0].extension_faults
+    assert "more than" in fault
+    assert len(fault) < 150
+
+
+def test_long_lists_are_read() -> None:
+    facts = read(with_extensions(raw.alternative_names(*[raw.dns_name("a")] * 10_000)))[0]
+    assert (len(facts.san_dns), facts.extension_faults) == (10_000, ())
+
+
+def test_too_many_extensions_are_no_certificate() -> None:
+    with pytest.raises(DerError, match="more than 10000"):
+        read(with_extensions(*[raw.extension("1.2.3", b"")] * 10_001))
+
+
+def test_a_path_length_beyond_a_long_is_none_to_openssl() -> None:
+    assert read(with_extensions(raw.basic_constraints(True, 1 << 63)))[0].basic_constraints == (True, None)
+    assert read(with_extensions(raw.basic_constraints(True, (1 << 63) - 1)))[0].basic_constraints == (
+        True,
+        (1 << 63) - 1,
     )
 
 
