@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential, verdict
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
@@ -275,3 +278,92 @@ def test_assemble_refuses(data) -> None:
     assert caught.value.code.startswith(("format.", "pair.swapped_files")) and caught.value.place.startswith(
         "certificate"
     )
+
+
+# -- PKCS#12: opened for what is in it, though nginx reads none
+
+
+def store(passphrase: bytes = b"", key=LEAF.key, *more: builders.Issued) -> bytes:
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    )
+    others = [one.certificate for one in more] or None
+    return pkcs12.serialize_key_and_certificates(b"x", key, LEAF.certificate, others, encryption)
+
+
+STORES = [
+    ("open", store(), None, True, ["format.pkcs12"]),
+    ("with its passphrase", store(b"a"), b"a", True, ["format.pkcs12"]),
+    ("with another one", store(b"a"), b"b", None, ["format.pkcs12", "pair.key_encrypted"]),
+    ("with none", store(b"a"), None, None, ["format.pkcs12", "pair.key_encrypted"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "passphrase", "matches", "expected"), [row[1:] for row in STORES], ids=[r[0] for r in STORES]
+)
+def test_a_store_holds_both(data, passphrase, matches, expected) -> None:
+    result = examine(certificate=data, passphrase=passphrase, chain=LOWER.pem + UPPER.pem)
+    assert (result["matches"], codes(result)) == (matches, expected)
+    if matches:
+        assert result["certificate"]["format"] == "pkcs12" and result["private_key"]["encrypted"] is True
+        assert result["certificate"]["sha256"] == certificate.sha256_hex(LEAF.pem)
+
+
+def test_a_store_in_the_keys_place() -> None:
+    result = examine(certificate=LEAF.pem, private_key=store(b"a"), passphrase=b"a")
+    assert (result["matches"], codes(result)) == (True, ["format.pkcs12"])
+    other = examine(certificate=OTHER.pem, private_key=store(b"a"), passphrase=b"a")
+    assert (other["matches"], "pair.key_mismatch" in codes(other)) == (False, True)
+
+
+def test_a_key_beside_the_store_is_the_one_that_counts() -> None:
+    result = examine(certificate=store(), private_key=OTHER.key_pem)
+    assert result["matches"] is False and result["private_key"]["encrypted"] is False
+
+
+def test_the_chain_in_a_store_counts() -> None:
+    sent = store(b"", LEAF.key, LOWER, UPPER)
+    result = examine(certificate=sent, trust=ROOT.pem, purpose="client", verify_depth=2)
+    assert (result["verifies"], result["chain"]["ordered"]) == (True, True)
+
+
+# -- what nginx does not see does not count
+
+
+def glued(*certificates: builders.Issued) -> bytes:
+    return b"".join(one.pem.rstrip(b"\n") for one in certificates) + b"\n"
+
+
+def test_a_block_that_openssl_does_not_see_trusts_nothing() -> None:
+    lent = LEAF.pem + LOWER.pem + UPPER.pem
+    trusted = examine(certificate=lent, trust=glued(OTHER, ROOT), verify_depth=2)
+    assert (trusted["verifies"], "format.glued_blocks" in codes(trusted)) == (False, True)
+    plain = examine(certificate=lent, trust=OTHER.pem + ROOT.pem, verify_depth=2)
+    assert plain["verifies"] is True
+
+
+# -- who gave the verdicts
+
+
+def test_the_engines() -> None:
+    library = verdict.library()
+    both = examine(certificate=LEAF.pem, private_key=LEAF.key_pem, trust=ROOT.pem)
+    assert both["engines"] == {"matches": library, "verifies": library}
+    none = examine(certificate=LEAF.pem)
+    assert none["engines"] == {"matches": None, "verifies": None}
+    unread = examine(certificate=b"", private_key=LEAF.key_pem, trust=ROOT.pem)
+    assert (unread["engines"], unread["verifies"]) == ({"matches": None, "verifies": None}, False)
+
+
+# -- files that were not read
+
+
+def test_a_file_that_was_not_read_is_its_finding() -> None:
+    why = Finding("file.missing", "There is no such file.", "/no/such")
+    for slot in ("certificate", "private_key", "chain", "trust", "crl"):
+        given = {"certificate": LEAF.pem, "private_key": LEAF.key_pem, slot: why}
+        result = examine(**given)
+        told = codes(result)
+        assert told[0] == "file.missing", slot
+        assert result["verifies"] is (False if slot == "trust" else None), slot
