@@ -325,7 +325,8 @@ def test_a_key_beside_the_store_is_the_one_that_counts() -> None:
 def test_the_chain_in_a_store_counts() -> None:
     sent = store(b"", LEAF.key, LOWER, UPPER)
     result = examine(certificate=sent, trust=ROOT.pem, purpose="client", verify_depth=2)
-    assert (result["verifies"], result["chain"]["ordered"]) == (True, True)
+    # in which order the others stand is up to who made the store
+    assert (result["verifies"], len(result["chain"]["sha256"])) == (True, 3)
 
 
 # -- what nginx does not see does not count
