@@ -161,8 +161,10 @@ def _rsa(element: Element, oid: str, parameters: bytes, form: str) -> ClearKey:
         public = public_key.of(oid, parameters, octets)
         if public.kind == "unknown":
             raise DerError("its parameters are none of RSA-PSS")
+    # Since 3.2 OpenSSL refuses numbers beyond the modulus (ossl_rsa_check_factors).
+    beyond = max(map(int.bit_length, numbers[2:])) > numbers[0].bit_length()
     consistent = others is not None or _signs(*numbers)
-    return ClearKey(form, oid, parameters, public, consistent=consistent)
+    return ClearKey(form, oid, parameters, public, doubtful=beyond, consistent=consistent)
 
 
 def _signs(n: int, e: int, d: int, p: int, q: int, dp: int, dq: int, inverse: int) -> bool:

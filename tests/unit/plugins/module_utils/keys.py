@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import inspect
 import ssl
+import subprocess
+import sys
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -413,24 +416,41 @@ def certificate(public: bytes, signer=_OWN) -> bytes:
     return raw.certificate("leaf", "issuer", key=public, signer=signer)
 
 
-def nginx_loads(private: bytes, certificate_pem: bytes, passphrase: bytes = SECRET) -> str:
+def nginx_loads(
+    private: bytes, certificate_pem: bytes, passphrase: bytes = SECRET, alone: bool = False
+) -> str:
     """What SSL_CTX_use_certificate and PEM_read_bio_PrivateKey with SSL_CTX_use_PrivateKey say, which nginx
-    calls, too: `pair`, `mismatch`, `unusable kind` or `no key` (unreadable or not opened)."""
+    calls, too: `pair`, `mismatch`, `unusable kind` or `no key` (unreadable or not opened).
+
+    *alone* asks in a process of its own: where the library is linked with the system's OpenSSL it loads the
+    legacy provider into it, which nginx does not have.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / name) for name in ("certificate", "key")]
+        for path, data in zip(paths, (certificate_pem, private)):
+            Path(path).write_bytes(data)
+        if not alone:
+            reason = load(*paths, passphrase.decode())
+        else:
+            script = f"import ssl\n{inspect.getsource(load)}\nprint(load({paths[0]!r}, {paths[1]!r}, "
+            done = [sys.executable, "-I", "-c", f"{script}{passphrase.decode()!r}), end='')"]
+            reason = subprocess.run(done, capture_output=True, text=True, check=True).stdout
+    return _LOADED.get(reason, "no key")
+
+
+def load(certificate_path: str, key_path: str, passphrase: str) -> str:
+    """OpenSSL's reason for refusing the pair; "" where it does not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("DEFAULT@SECLEVEL=0")
-    with tempfile.TemporaryDirectory() as folder:
-        files = {"certificate": certificate_pem, "key": private}
-        for name, data in files.items():
-            (Path(folder) / name).write_bytes(data)
-        paths = [str(Path(folder) / name) for name in files]
-        try:
-            context.load_cert_chain(*paths, password=lambda: passphrase)
-        except ssl.SSLError as error:
-            return _LOADED.get(error.reason or "", "no key")
-    return "pair"
+    try:
+        context.load_cert_chain(certificate_path, key_path, password=lambda: passphrase)
+    except ssl.SSLError as error:
+        return error.reason or "no reason"
+    return ""
 
 
 _LOADED = {
+    "": "pair",
     "KEY_VALUES_MISMATCH": "mismatch",
     "KEY_TYPE_MISMATCH": "mismatch",
     "NO_CERTIFICATE_ASSIGNED": "mismatch",
