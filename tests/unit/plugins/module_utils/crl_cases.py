@@ -42,10 +42,15 @@ class Issued:
 
 
 def issue(
-    name: str, serial: int, issuer: Issued | None = None, *more: bytes, usage: int | None = BOTH
+    name: str,
+    serial: int,
+    issuer: Issued | None = None,
+    *more: bytes,
+    usage: int | None = BOTH,
+    key=None,
 ) -> Issued:
     """issuer ──> name, a CA unless *usage* is None; without *issuer* a root. *more* are extensions."""
-    key = builders.new_key()
+    key = key or builders.new_key()
     made = Issued(name, serial, key, key_id=hashlib.sha1(raw.spki(key)).digest())
     signer = issuer or made
     extensions = [raw.subject_key_id(made.key_id), raw.authority_key_id(signer.key_id), *more]
@@ -79,10 +84,11 @@ def of(
     identifier: bytes | None = b"",
     signer: Issued | None = None,
     name: str | bytes = "",
+    **signed,
 ) -> bytes:
     """issuer ──> CRL of *entries* (`raw.revoked`), DER; with *signer* it is another key that signs.
 
-    *more* are extensions; *identifier* b"" is the issuer's, None leaves it out.
+    *more* are extensions; *identifier* b"" is the issuer's, None leaves it out; *signed* is for ``raw.crl``.
     """
     extensions = [raw.crl_number(1), *more]
     if identifier is not None:
@@ -94,6 +100,7 @@ def of(
         this_update=start if isinstance(start, bytes) else when(start),
         next_update=end if isinstance(end, bytes) else when(end),
         extensions=extensions,
+        **signed,
     )
 
 
@@ -187,6 +194,23 @@ def removed(serial: int) -> bytes:
 QUIET = issue("Quiet", 2, ROOT, usage=CERT_SIGN)
 BELOW_QUIET = issue("leaf", 3, QUIET, usage=None)
 
+RSA_CA = issue("Issuing", 2, ROOT, key=builders.slow_key("rsa2048"))
+RSA_LEAF = issue("leaf", 3, RSA_CA, usage=None)
+ED_CA = issue("Issuing", 2, ROOT, key=builders.slow_key("ed25519"))
+ED_LEAF = issue("leaf", 3, ED_CA, usage=None)
+OTHER_ALGORITHM = raw.algorithm(CA.key, "sha384")
+
+
+def unused_bits(crl: bytes) -> bytes:
+    """*crl* with a signature that is no whole number of octets."""
+    body, algorithm, _signature = raw.parts(crl)
+    return raw.seq(body, algorithm, raw.bit_string(b"\x30\x06\x02\x01\x01\x02\x01\x00", 3))
+
+
+def signed_by(name: str, ca: Issued, leaf: Issued, codes: list[str], *entries: bytes, **signed) -> Case:
+    return Case(name, [of(ROOT), of(ca, *entries, **signed)], codes, leaf=leaf, ca=ca)
+
+
 CASES = [
     with_root("nobody is revoked", of(CA), []),
     with_root("an empty list of entries", raw.crl("Issuing", CA.key, [], next_update=LAST), []),
@@ -278,6 +302,22 @@ CASES = [
     Case(
         "a CA that may not sign CRLs", [of(ROOT), of(QUIET)], ["crl.not_allowed"], leaf=BELOW_QUIET, ca=QUIET
     ),
+    # signatures
+    signed_by("signed with RSA", RSA_CA, RSA_LEAF, []),
+    signed_by("signed with RSA, revoked", RSA_CA, RSA_LEAF, REVOKED, dead(3)),
+    signed_by("signed with RSA and SHA-512", RSA_CA, RSA_LEAF, [], digest="sha512"),
+    signed_by("signed with RSA and SHA-1", RSA_CA, RSA_LEAF, [], digest="sha1"),
+    signed_by("signed with RSA and MD5", RSA_CA, RSA_LEAF, [], digest="md5"),
+    signed_by("signed with Ed25519", ED_CA, ED_LEAF, []),
+    signed_by("signed with Ed25519, revoked", ED_CA, ED_LEAF, REVOKED, dead(3)),
+    signed_by("signed with ECDSA and SHA-1", CA, LEAF, [], digest="sha1"),
+    signed_by("signed with ECDSA and SHA-384", CA, LEAF, [], digest="sha384"),
+    signed_by("another algorithm inside", CA, LEAF, [], signature_algorithm=OTHER_ALGORITHM),
+    signed_by("another algorithm outside", CA, LEAF, ["crl.signature_invalid"], outer=OTHER_ALGORITHM),
+    signed_by(
+        "the algorithm of another key", CA, LEAF, ["crl.signature_invalid"], outer=raw.algorithm(RSA_CA.key)
+    ),
+    with_root("a signature of some bits", unused_bits(of(CA)), ["crl.signature_invalid"]),
     # entries
     with_root("with each reason", of(CA, dead(3, raw.reason(1))), REVOKED),
     with_root("on hold", of(CA, dead(3, raw.reason(6))), REVOKED),
