@@ -31,6 +31,8 @@ SOON = [
     (AT - 60 * DAY, AT + 10 * DAY, 10, False),
     (AT - 60 * DAY, AT + 10 * DAY - SECOND, 10, True),
     (AT - 60 * DAY, AT + 10 * DAY, 0, False),
+    (AT - 60 * DAY, AT + 10 * DAY, 10**12, True),
+    (AT - 60 * DAY, AT + 10 * DAY, -(10**12), False),
 ]
 
 
@@ -43,6 +45,9 @@ TIMES = [
     ("2026-06-01T12:00:00Z", AT),
     ("2026-06-01t12:00:00z", AT),
     ("2026-06-01T14:00:00+02:00", AT),
+    ("2026-06-01 12:00:00Z", AT),
+    ("2026-06-01T12:00:00.999999999Z", AT),
+    (" 2026-06-01T12:00:00Z\n", AT),
 ]
 
 
@@ -53,7 +58,26 @@ def test_rfc3339(text, moment) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tomorrow", "2026-06-01", "2026-06-01T12:00:00", "2026-13-01T00:00:00Z"]
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2026-06-01",
+        "2026-06-01T12:00:00",
+        "2026-13-01T00:00:00Z",
+        "2026-06-01T24:00:00Z",
+        "2026-06-01T12:00:60Z",
+        "2026-06-01T12:00Z",
+        "20260601T120000Z",
+        "2026-W23-1T12:00:00Z",
+        "2026-06-01T12:00:00+0200",
+        "2026-06-01T12:00:00+25:00",
+        "0000-06-01T12:00:00Z",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "10000-01-01T00:00:00Z",
+        "２０２６-06-01T12:00:00Z",
+    ],
 )
 def test_no_time(text) -> None:
     with pytest.raises(MtlsError) as caught:
@@ -63,3 +87,16 @@ def test_no_time(text) -> None:
 
 def test_a_time_without_zone_is_utc() -> None:
     assert expiry.utc(AT.replace(tzinfo=None)) == AT
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+def test_the_ends_of_time(text) -> None:
+    assert expiry.rfc3339(expiry.parse_rfc3339(text)) == text
+
+
+def test_days_between_the_ends_of_time() -> None:
+    first, last = (expiry.parse_rfc3339(text) for text in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"))
+    assert expiry.days_left(last, first) == 3_652_058
+    assert expiry.days_left(first, last) == -3_652_059
+    assert not expiry.is_soon(first, last, first)
+    assert expiry.is_soon(first, last, last)
