@@ -68,6 +68,40 @@ On purpose, each with its reason. *OpenSSL* are the versions that differ.
 """
 
 
+OPENSSL_CHAINS = """
+## Chains
+
+`verifies` follows `X509_verify_cert` (crypto/x509/x509_vfy.c) over plain values; about chains there is no
+difference on OpenSSL 3.0, 3.5 and 3.6, neither in the cases of the unit tests nor in the PKIs that they make
+up at random (`MTLS_RANDOM_CHAINS=0-20000` makes them more).
+
+Put to the host's `openssl verify`, and `null` with the finding `chain.undecided` where there is none:
+
+- a key or signature algorithm that the rules or the installed python3-cryptography do not know (private ones,
+  SM2, some curves), an EC key with its curve written out, a key that cannot be read as one;
+- signatures with SHA-3: OpenSSL 3.0 does not know them as signatures of certificates, 3.5 does;
+- under name constraints: URIs with a user, a query or an odd port (OpenSSL 3.0 takes `user@host` for the
+  host, 3.5 does not), addresses with more than one `@`, names with a NUL inside, SmtpUTF8Mailbox, other names
+  of another type than the constraint's;
+- a leaf with resources of RFC 3779;
+- a root that names two different signature algorithms.
+
+Where OpenSSL is not what an RFC leads one to expect, and the verdict is OpenSSL's:
+
+- paths are built greedily, trusted issuers first, without a way back; signatures are looked at in the end;
+- of several CAs of one name that no identifier tells apart, the first one that is valid now is tried;
+- the security level is 112 bits, which RSA has from 1963 bits on, as OpenSSL rounds; the trust anchor's own
+  digest does not count, its key does;
+- the extended key usage of CAs, the root's too, must name the purpose; anyExtendedKeyUsage does not;
+- a critical key identifier is an unknown critical extension;
+- the name constraints, extended key usage, dates and path length of the trust anchor count;
+- DNS constraints hold for the common name where there is no DNS name among the alternative names;
+- a path length of 2^63 or more is none;
+- the settings of a `TRUSTED CERTIFICATE` in the bundle may end a path at an intermediate, whose dates then do
+  not count, lift its extended key usage, or reject it.
+"""
+
+
 def catalogue() -> dict[str, Any]:
     """CATALOGUE of _core/findings.py, loaded without Ansible: the layer is pure."""
     return dict(load("findings").CATALOGUE)
@@ -120,7 +154,7 @@ def openssl_page() -> str:
         "|---|---|---|---|---|---|",
         *rows,
     ]
-    return OPENSSL_HEAD + "\n".join(table if rows else ["None."]) + "\n"
+    return OPENSSL_HEAD + "\n".join(table if rows else ["None."]) + "\n" + OPENSSL_CHAINS
 
 
 def markdown(text: str) -> str:

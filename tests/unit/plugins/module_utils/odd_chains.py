@@ -228,6 +228,26 @@ def two_intermediates_of_one_key() -> Chain:
     return chain(leaf(new), [old, new], [root], accepted=True)
 
 
+def _of_many(depth: int, *codes: str) -> Chain:
+    """(root) ──> [101 intermediates ──> leaf]"""
+    root = above = ca("Root")
+    sent: list[Made] = []
+    for number in range(101):
+        above = ca(f"Int {number}", above, owner=f"Int {number % 2}")
+        sent.append(above)
+    return chain(leaf(above), sent, [root], *codes, accepted=not codes, depth=depth)
+
+
+def as_many_intermediates_as_allowed() -> Chain:
+    """(root) ──> [101 intermediates ──> leaf], 101 allowed"""
+    return _of_many(101)
+
+
+def one_intermediate_more_than_allowed() -> Chain:
+    """(root) ──> [101 intermediates ──> leaf], 100 allowed"""
+    return _of_many(100, "chain.too_deep")
+
+
 def intermediate_in_the_bundle_shadows_the_sent_one() -> Chain:
     """(root) ──> [int ──> leaf], (int, self-signed with the same key): the bundle's comes first"""
     root = ca("Root")
@@ -587,6 +607,7 @@ ALL: list[Callable[[], Chain]] = [
     order_within_an_rdn, order_of_rdns, name_with_nul, empty_names, empty_names_told_apart,
     told_by_issuer_and_serial, told_by_serial_alone, told_the_wrong_serial, told_another_issuer,
     told_the_key_of_nobody, rekeyed_root_with_link, self_issued_does_not_count, two_intermediates_of_one_key,
+    as_many_intermediates_as_allowed, one_intermediate_more_than_allowed,
     intermediate_in_the_bundle_shadows_the_sent_one, path_length_beyond_64_bits, path_length_negative,
     path_length_of_a_leaf, root_of_version_1, root_of_version_3_without_extensions, intermediate_of_version_1,
     netscape_ca, netscape_ca_for_mail, netscape_ca_for_mail_any_purpose, netscape_server_as_client,
