@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import crl as rules
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import judgement
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
@@ -207,6 +208,54 @@ def test_ca_without_key_usage_may_sign_crls() -> None:
     spec = {"certificate": builders.client(root).pem, "trust": root.pem, "crl": lists}
     result = credential.examine(spec, AT)
     assert (result["verifies"], codes(result)) == (True, [])
+
+
+# --- what only OpenSSL can tell ---
+
+STRANGE = raw.seq(raw.oid("1.2.3.4.5"))
+UNDECIDED = Case("", [of(ROOT), of(CA, outer=STRANGE)], [])
+
+
+def judged(case: Case, judge) -> dict:
+    spec = {
+        "certificate": case.leaf.pem + case.ca.pem,
+        "trust": ROOT.pem,
+        "crl": case.lists,
+        "verify_depth": 2,
+    }
+    return credential.examine(spec, AT, Shelf(judge))
+
+
+def test_signature_of_an_unknown_algorithm_is_undecided() -> None:
+    result = judged(UNDECIDED, judgement.nobody)
+    (found,) = [one for one in result["findings"] if one["code"] == "chain.undecided"]
+    assert (result["verifies"], result["engines"]["verifies"]) == (None, None)
+    assert found["message"] == 'Only OpenSSL can tell who signed the CRL of "CN=Issuing".'
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_signature_of_an_unknown_algorithm_is_put_to_the_judge(accepted) -> None:
+    asked = []
+
+    def judge(question):
+        asked.append(question)
+        errors = () if accepted else (judgement.Error(8, 0, "CRL signature failure"),)
+        return judgement.Judgement(accepted, "openssl 3.9.9", errors)
+
+    result = judged(UNDECIDED, judge)
+    assert (result["verifies"], result["engines"]["verifies"]) == (accepted, "openssl 3.9.9")
+    assert codes(result) == ([] if accepted else ["crl.signature_invalid"])
+    (question,) = asked
+    assert question.crls == UNDECIDED.lists and "-crl_check_all" in question.arguments
+
+
+def test_the_judge_is_not_asked_when_something_else_refuses() -> None:
+    def judge(question):
+        raise AssertionError("asked in vain")
+
+    case = Case("", [of(ROOT), of(CA, dead(3), outer=STRANGE)], [])
+    result = judged(case, judge)
+    assert (result["verifies"], codes(result)) == (False, ["crl.revoked"])
 
 
 # --- versions of OpenSSL that differ ---
