@@ -10,6 +10,7 @@ from typing import Any, Callable, Union
 
 from .._core.findings import Finding
 from .._core.inputs import bytes_of, utf8
+from .intake import shown
 
 SLOTS = ("certificate", "private_key", "chain", "trust", "crl")
 _PASSPHRASE = "private_key_passphrase"
@@ -20,11 +21,10 @@ Taken = Union[bytes, Finding]
 
 
 class CredentialFiles:
-    """*read(path)* reads one file, *secrecy(path)* says who else may; both are asked once for each path."""
+    """*read(path)* reads one file, and *secrecy(path, what)* says where others may read it, too; both are
+    asked once for each path."""
 
-    def __init__(
-        self, read: Callable[[str], Taken], secrecy: Callable[[str], list[Finding]] = lambda path: []
-    ) -> None:
+    def __init__(self, read: Callable[[str], Taken], secrecy: Callable[[str, str], list[Finding]]) -> None:
         self._read = read
         self._secrecy = secrecy
         self._known: dict[str, Taken] = {}
@@ -40,11 +40,11 @@ class CredentialFiles:
         for slot in SLOTS:
             path, content = given.get(f"{slot}_path"), given.get(f"{slot}_content")
             if path is not None:
-                spec[slot], spec[f"{slot}_place"] = self._file(path), path
+                spec[slot], spec[f"{slot}_place"] = self._file(path), shown(path)
             elif content is not None:
                 spec[slot], spec[f"{slot}_place"] = bytes_of(content), f"{slot}_content"
         if given.get("private_key_path") is not None:
-            findings += self._others(given["private_key_path"])
+            findings += self._others(given["private_key_path"], "private key")
         spec["passphrase"] = self._passphrase(given, findings)
         return {**spec, "findings": findings}
 
@@ -53,9 +53,9 @@ class CredentialFiles:
             self._known[path] = self._read(path)
         return self._known[path]
 
-    def _others(self, path: str) -> list[Finding]:
+    def _others(self, path: str, what: str) -> list[Finding]:
         if path not in self._said:
-            self._said[path] = self._secrecy(path)
+            self._said[path] = self._secrecy(path, what)
         return self._said[path]
 
     def _passphrase(self, given: Mapping[str, Any], findings: list[Finding]) -> Union[bytes, None]:
@@ -70,5 +70,5 @@ class CredentialFiles:
         if isinstance(taken, Finding):
             findings.append(taken)
             return None
-        findings += self._others(path)
+        findings += self._others(path, "passphrase")
         return taken.split(b"\n", 1)[0].rstrip(b"\r")

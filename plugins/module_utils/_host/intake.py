@@ -41,10 +41,10 @@ def read(path: str, after_reading: Callable[[], object] = lambda: None) -> Union
             if taken is not None:
                 return taken
     except ValueError:
-        return Finding("file.missing", "A path cannot hold a NUL character.", _shown(path))
+        return Finding("file.missing", "A path cannot hold a NUL character.", shown(path))
     except OSError as error:
         return _finding(error, path)
-    return Finding("file.unreadable", "The file changes while it is read.", _shown(path))
+    return Finding("file.unreadable", "The file changes while it is read.", shown(path))
 
 
 def _read_once(path: str, after_reading: Callable[[], object]) -> Union[bytes, Finding, None]:
@@ -68,7 +68,7 @@ def _read_once(path: str, after_reading: Callable[[], object]) -> Union[bytes, F
     if len(data) > LIMIT:
         size = max(len(data), after.st_size)
         said = f"The file has {size} octets, more than the {LIMIT} that are read."
-        return Finding("file.too_large", said, _shown(path))
+        return Finding("file.too_large", said, shown(path))
     # Not compared with the length of the data: files of /proc say a size of 0 and have content.
     return data if _version(before) == _version(after) else None
 
@@ -80,7 +80,7 @@ def _version(found: os.stat_result) -> tuple[int, int, int]:
 def _not_regular(found: os.stat_result, path: str) -> Union[Finding, None]:
     if stat.S_ISREG(found.st_mode):
         return None
-    return Finding("file.not_regular", f"It is {_kind(found.st_mode)}.", _shown(path))
+    return Finding("file.not_regular", f"It is {_kind(found.st_mode)}.", shown(path))
 
 
 def _take(descriptor: int) -> bytes:
@@ -101,7 +101,7 @@ def _kind(mode: int) -> str:
 
 
 def _finding(error: OSError, path: str) -> Finding:
-    place = _shown(path)
+    place = shown(path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         if _is_link(path):
             return Finding("file.missing", "The symbolic link leads to nothing.", place)
@@ -122,19 +122,19 @@ def _is_link(path: str) -> bool:
         return False
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """Control characters of a name do not reach a terminal or a log as they are."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in path)
 
 
-def private_key_findings(path: str) -> list[Finding]:
-    """file.permissions for a file with a private key that others than its owner can read; nothing where that
-    cannot be told."""
+def private_key_findings(path: str, what: str = "private key") -> list[Finding]:
+    """file.permissions for a file with a private key, or another secret (*what*), that others than its owner
+    can read; nothing where that cannot be told."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return []
     if not stat.S_ISREG(found.st_mode) or not found.st_mode & 0o077:
         return []
-    said = f"The private key's file has the mode {stat.S_IMODE(found.st_mode):04o}."
-    return [Finding("file.permissions", said, _shown(path))]
+    said = f"The {what}'s file has the mode {stat.S_IMODE(found.st_mode):04o}."
+    return [Finding("file.permissions", said, shown(path))]

@@ -14,6 +14,7 @@ from typing import Any, Callable, Union
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.inputs import bytes_of
+from .intake import shown
 
 # A directory is read to be joined into one file that nginx loads, so it is no archive.
 _MOST_FILES = 10_000
@@ -72,7 +73,7 @@ class SourceReader:
         if isinstance(taken, Finding):
             sources.unreadable.append(taken)
         else:
-            sources.given.append((path, taken))
+            sources.given.append((shown(path), taken))
 
     def _directory(self, directory: str, sources: Sources) -> None:
         if self._holds_target(directory):
@@ -89,7 +90,7 @@ class SourceReader:
                 )
             taken = self._take(path)
             if not isinstance(taken, Finding):
-                sources.found.append((path, taken))
+                sources.found.append((shown(path), taken))
             elif taken.code in _PASSED_OVER or _leads_nowhere(path):
                 sources.passed_over.append(taken)
             else:

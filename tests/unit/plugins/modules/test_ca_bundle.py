@@ -17,6 +17,8 @@ import pytest
 
 pytest.importorskip("ansible", reason="the module itself imports ansible")
 
+from cryptography.hazmat.primitives.serialization import pkcs12
+
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files
 from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
@@ -435,6 +437,30 @@ def test_a_damaged_certificate_in_a_directory_is_not_passed_over(
     (folder / "two.pem").write_bytes(data)
     result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
     assert result["failed"] and str(folder / "two.pem") in result["msg"] and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\udcff"])
+def test_a_name_of_a_file_is_shown_and_not_obeyed(run: Runner, path: str, folder: Path, name: str) -> None:
+    (folder / name).write_bytes(OLD.pem)
+    (folder / f"{name}2").write_bytes(b"text")
+    (folder / "one").write_bytes(ONE.pem)
+    result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
+    assert len(result["dropped"]) == 2
+    assert all(one["place"].isprintable() for one in result["dropped"] + result["findings"])
+
+
+def test_a_store_that_may_hold_keys_is_refused_in_a_directory_too(
+    run: Runner, path: str, folder: Path
+) -> None:
+    store = pkcs12.serialize_key_and_certificates(
+        b"x", ONE.key, ONE.certificate, None, builders.serialization.NoEncryption()
+    )
+    (folder / "one").write_bytes(ONE.pem)
+    (folder / "ca.p12").write_bytes(store)
+    for source in ({"directory": str(folder)}, {"path": str(folder / "ca.p12")}):
+        result = run(path=path, sources=[text(TWO), source], at=NOW)
+        assert result["failed"] and result["code"] in ("format.pkcs12", "bundle.private_key")
+        assert not os.path.exists(path)
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty"])

@@ -284,10 +284,13 @@ def test_a_file_of_a_secret_that_others_read_is_told(
     options = {**paths, **written(tmp_path, {"private_key": LOCKED, "secret": PASSPHRASE.encode()})}
     options["private_key_passphrase_path"] = options.pop("secret_path")
     assert run(at=NOW, credentials=[{"name": "x", **options}])["findings"] == []
-    for option in ("private_key_path", "private_key_passphrase_path"):
+    for option, what in (("private_key_path", "private key"), ("private_key_passphrase_path", "passphrase")):
         os.chmod(options[option], 0o644)
         found = run(at=NOW, credentials=[{"name": "x", **options}])["findings"]
         assert [(one["code"], one["place"]) for one in found] == [("file.permissions", options[option])]
+        assert found[0]["message"].startswith(
+            f"The {option[:-5].rpartition('private_key_')[2]}".replace("_", " ")
+        )
         os.chmod(options[option], 0o600)
     os.chmod(options["certificate_path"], 0o644)
     assert run(at=NOW, credentials=[{"name": "x", **options}])["findings"] == []
