@@ -288,9 +288,7 @@ def test_a_file_of_a_secret_that_others_read_is_told(
         os.chmod(options[option], 0o644)
         found = run(at=NOW, credentials=[{"name": "x", **options}])["findings"]
         assert [(one["code"], one["place"]) for one in found] == [("file.permissions", options[option])]
-        assert found[0]["message"].startswith(
-            f"The {option[:-5].rpartition('private_key_')[2]}".replace("_", " ")
-        )
+        assert found[0]["message"].startswith(f"The {what}'s file")
         os.chmod(options[option], 0o600)
     os.chmod(options["certificate_path"], 0o644)
     assert run(at=NOW, credentials=[{"name": "x", **options}])["findings"] == []
