@@ -138,7 +138,7 @@ def _matches(pattern: bytes, name: bytes) -> bool:
     if len(name) > 1 and name.startswith(b"."):
         prefix, pattern = pattern[: -len(name)], pattern[-len(name) :]
         return b"\0" not in prefix and _equal(pattern, name)
-    parts = _around_star(pattern)
+    parts = _around_star(pattern) if b"*" in pattern else None
     return _equal(pattern, name) if parts is None else _wildcard(*parts, name)
 
 
@@ -152,7 +152,7 @@ def _around_star(pattern: bytes) -> tuple[bytes, bytes] | None:
     the only one, first or last in the first of at least three labels, and that is no IDNA label."""
     labels = pattern.split(b".")
     first = labels[0]
-    if len(labels) < 3 or pattern.count(b"*") != 1 or not _WILDCARD_LETTERS.fullmatch(pattern):
+    if len(labels) < 3 or pattern.count(b"*") > 1 or not _WILDCARD_LETTERS.fullmatch(pattern):
         return None
     if any(not label or label.startswith(b"-") or label.rstrip(b"*").endswith(b"-") for label in labels):
         return None
