@@ -31,7 +31,11 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _HERE = rb"(?:[^\n]{254})*?(?:-----BEGIN |\x00)"
 _IN_THIS_LINE = re.compile(_HERE)
 _IN_A_LINE = re.compile(rb"^" + _HERE, re.MULTILINE)
-_PLAIN_BODY = re.compile(rb"(?:[A-Za-z0-9+/=]{1,250}\r?\n)*")
+# A line in a block that has to be looked at: END, blank, with a NUL, or longer than a piece.
+_UNUSUAL = re.compile(
+    rb"^(?:-----END |[\x01-\x09\x0b-\x20\x80-\xff]*\n|[^\n\x00]{0,253}\x00|[^\n]{254})", re.MULTILINE
+)
+_LINE_END = re.compile(rb"[\x01-\x09\x0b-\x20\x80-\xff]+\n")
 
 # Outcomes: a block; no further block; what is wrong with one.
 BLOCK = "block"
@@ -112,14 +116,14 @@ class _Body:
         self.data = data
         self.begin = begin
         self.label = label
-        self.header: list[bytes] = []
-        self.text: list[bytes] = []
+        self.header = bytearray()  # the text, too, until a blank line or the END line tells
+        self.text = bytearray()
         self.state = "maybe header"
         self.complete = False  # a short line must be the last one
         self.partial = False  # the last piece was not the end of its line
 
     def read(self, position: int) -> Reading:
-        position = self._take_plain(position)
+        position = self._take_usual(position)
         while True:
             last = position
             piece, position = _piece(self.data, position)
@@ -127,11 +131,18 @@ class _Body:
             if outcome:
                 return self._reading(outcome, last, position)
 
-    def _take_plain(self, position: int) -> int:
+    def _take_usual(self, position: int) -> int:
         """Ordinary lines at once; only a matter of time."""
-        plain = _PLAIN_BODY.match(self.data, position)
-        end = plain.end() if plain else position
-        self.header += self.data[position:end].split()
+        if self.data[position - 1 : position] != b"\n":
+            return position
+        unusual = _UNUSUAL.search(self.data, position)
+        end = unusual.start() if unusual else self.data.rfind(b"\n", position) + 1
+        if end <= position:
+            return position
+        lines = self.data[position:end].replace(b"\r\n", b"\n")
+        self.header += _LINE_END.sub(b"\n", lines)
+        if b":" in lines:
+            self.state = "header"
         return end
 
     def _take(self, piece: bytes) -> str:
@@ -147,9 +158,9 @@ class _Body:
         if self.complete:
             return SHORT_LINE
         if self.state != "text":
-            self.header.append(line)
+            self.header += line + b"\n"
             return ""
-        self.text.append(line)
+        self.text += line + b"\n"
         self.complete = len(line) < _TEXT_LINE
         return LONG_LINE if len(line) > _TEXT_LINE else ""
 
@@ -162,15 +173,13 @@ class _Body:
     def _reading(self, outcome: str, last: int, stop: int) -> Reading:
         if outcome != BLOCK:
             return Reading(outcome, self.begin, last, stop, self.label)
-        header, lines = self.header, self.text
+        header, text = bytes(self.header), bytes(self.text)
         if self.state == "maybe header":
-            header, lines = [], self.header
-        text = b"\n".join(lines)
-        head = b"".join(line + b"\n" for line in header)
+            header, text = b"", header
         content = decode(text)
         if not content:
             outcome = NOT_BASE64 if content is None else NO_DATA
-        return Reading(outcome, self.begin, last, stop, self.label, head, content or b"", b"-" in text)
+        return Reading(outcome, self.begin, last, stop, self.label, header, content or b"", b"-" in text)
 
 
 def decode(text: bytes) -> Optional[bytes]:

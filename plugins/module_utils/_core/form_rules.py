@@ -48,7 +48,7 @@ _WANTED_WORDS = {
     TRUST: "certificates of CAs in PEM belong",
     CRL: "CRLs in PEM belong",
 }
-_CONTAINERS = frozenset([kinds.PKCS7, kinds.PKCS12])
+_MOST_TOLD = 20
 _PKCS7_LABELS = frozenset(["PKCS7", "PKCS #7 SIGNED DATA", "CMS"])
 _TRUSTED = "TRUSTED CERTIFICATE"
 # pem2der's table (providers/implementations/encode_decode/decode_pem2der.c), and the forms of a key that the
@@ -78,12 +78,27 @@ def findings(contents: Contents, slot: str, place: str) -> list[Finding]:
     found = _of_the_form(contents, slot, place)
     if contents.form == "pem":
         found = _of_problems(contents, slot, place)
+        first = next(iter(contents.certificates()), None)
+        has_crls = bool(contents.crls())
         for item in contents.items:
-            found += _of_item(contents, item, slot, place)
+            found += _of_item(item, item is first, has_crls, slot, place)
         found += _of_all(contents, slot, place)
     if not any(item.kind in wanted for item in contents.items) and not _explained(found):
         found.append(_missing(contents, slot, place))
-    return list(dict.fromkeys(found))
+    return _few(list(dict.fromkeys(found)), place)
+
+
+def _few(found: list[Finding], place: str) -> list[Finding]:
+    """The first ones of each code and severity, and how many more there are: a file may have thousands."""
+    counts: dict[tuple[str, str], list[Finding]] = {}
+    for finding in found:
+        counts.setdefault((finding.code, finding.severity), []).append(finding)
+    few = [finding for finding in found if finding in counts[finding.code, finding.severity][:_MOST_TOLD]]
+    for (code, _severity), all_of_it in counts.items():
+        if len(all_of_it) > _MOST_TOLD:
+            said = f"The file has {len(all_of_it) - _MOST_TOLD} more faults of this kind."
+            few.append(Finding(code, said, place, all_of_it[0].harmless))
+    return few
 
 
 def _explained(found: Sequence[Finding]) -> bool:
@@ -92,7 +107,7 @@ def _explained(found: Sequence[Finding]) -> bool:
 
 def _of_the_form(contents: Contents, slot: str, place: str) -> list[Finding]:
     if contents.form == "utf16":
-        return pem.problem_findings(contents.problems, place)
+        return [Finding("format.utf16", "The file is UTF-16 text, which nginx does not read.", place)]
     if contents.form == "der" and any(item.kind in _WANTED[slot] for item in contents.items):
         return [Finding("format.der", f"The file is {contents.what}, and nginx reads PEM only.", place)]
     if contents.form == "pkcs7" and slot != PRIVATE_KEY:
@@ -164,7 +179,7 @@ def _is_key(item: Item) -> bool:
     return kinds.key_form(item.der) in _KEY_LABELS.get(item.label, ())
 
 
-def _of_item(contents: Contents, item: Item, slot: str, place: str) -> Iterator[Finding]:
+def _of_item(item: Item, is_first: bool, has_crls: bool, slot: str, place: str) -> Iterator[Finding]:
     where = item.place(place)
     if item.label in _PKCS7_LABELS and item.kind in (kinds.CERTIFICATE, kinds.CRL, kinds.PKCS7):
         if slot != PRIVATE_KEY:
@@ -173,9 +188,9 @@ def _of_item(contents: Contents, item: Item, slot: str, place: str) -> Iterator[
     elif slot == PRIVATE_KEY:
         yield from _in_key_place(item, where)
     elif item.kind in _WANTED[slot] or kinds.of_der(item.der) in _WANTED[slot]:
-        yield from _wanted_item(contents, item, slot, where)
+        yield from _wanted_item(item, is_first, slot, where)
     else:
-        yield from _other_item(contents, item, slot, where)
+        yield from _other_item(item, has_crls, slot, where)
 
 
 def _in_key_place(item: Item, where: str) -> Iterator[Finding]:
@@ -189,7 +204,7 @@ def _in_key_place(item: Item, where: str) -> Iterator[Finding]:
         yield Finding("format.wrong_kind", said, where)
 
 
-def _wanted_item(contents: Contents, item: Item, slot: str, where: str) -> Iterator[Finding]:
+def _wanted_item(item: Item, is_first: bool, slot: str, where: str) -> Iterator[Finding]:
     """What belongs there: whether the block is seen, and as what."""
     if item.label not in _LABELS[slot]:
         said = f"The label {_quoted(item.label)} hides {kinds.WORDS[kinds.of_der(item.der)]}: it is not read."
@@ -197,14 +212,13 @@ def _wanted_item(contents: Contents, item: Item, slot: str, where: str) -> Itera
         return
     if slot == CRL:
         return
-    is_first = contents.certificates()[0] is item
     if item.label == _TRUSTED:
         yield from _trusted(item, slot, is_first, where)
     elif item.rest and not _is_aux(item.rest) and (slot == TRUST or (slot == CERTIFICATE and is_first)):
         yield Finding("format.damaged", "Bytes follow the certificate in its block.", where)
 
 
-def _other_item(contents: Contents, item: Item, slot: str, where: str) -> Iterator[Finding]:
+def _other_item(item: Item, has_crls: bool, slot: str, where: str) -> Iterator[Finding]:
     """What does not belong there. OpenSSL passes over it, but for labels that it opens on its way."""
     if item.label in _LABELS[slot]:
         if kinds.of_der(item.der) != kinds.OTHER:
@@ -215,7 +229,7 @@ def _other_item(contents: Contents, item: Item, slot: str, where: str) -> Iterat
             f"nginx before 1.27.4 refuses the file for its block {_quoted(item.label)}, which it cannot open."
         )
         yield Finding("format.wrong_kind", said, where)
-    elif slot == CRL and item.kind == kinds.CERTIFICATE and contents.crls():
+    elif slot == CRL and item.kind == kinds.CERTIFICATE and has_crls:
         said = "A certificate stands among the CRLs: nginx before 1.27.4 trusts it as a CA."
         yield Finding("format.wrong_kind", said, where, harmless=True)
 

@@ -36,8 +36,10 @@ _COMMENTS = (b"#", b"//", b";", b"<!--")
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 CRL_LABEL = "X509 CRL"
 
-# More problems than this say nothing new, and a hostile file has millions of them.
+# More problems than this say nothing new, and a hostile file has millions of them; the bundle of all public
+# CAs has 150 blocks.
 _MOST_PROBLEMS = 1000
+_MOST_BLOCKS = 10_000
 _MOST_TOLD = 5
 
 # kind: (code, sentence)
@@ -66,6 +68,10 @@ _KINDS = {
     "damaged": ("format.damaged", "a PEM block begins whose text is not base64"),
     "hyphen": ("format.damaged", "a PEM block begins that has a hyphen in its text, where OpenSSL stops"),
     "empty": ("format.damaged", "a PEM block begins that has no text"),
+    "too_many": (
+        "file.too_large",
+        "a PEM block begins that is one too many: it and the rest are not looked at",
+    ),
     "utf16": ("format.utf16", "the file begins as UTF-16"),
 }
 _FAULTS = {
@@ -201,6 +207,9 @@ class _Reader:
         while position < len(self.data):
             reading = armour.read(self.data, position)
             self._skipped(position, reading.offset)
+            if len(self.blocks) >= _MOST_BLOCKS and reading.outcome == armour.BLOCK:
+                self._problem("too_many", reading.offset, reading.label)
+                return
             position = self._take(reading)
 
     def _line(self, offset: int) -> int:

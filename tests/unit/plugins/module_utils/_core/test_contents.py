@@ -236,7 +236,7 @@ MESSAGES = [
         "format.wrong_kind",
         'nginx before 1.27.4 refuses the file for its block "OPENSSH PRIVATE KEY", which it cannot open.',
     ),
-    ("trust", "UTF-16", "format.utf16", "In line 1 the file begins as UTF-16."),
+    ("trust", "UTF-16", "format.utf16", "The file is UTF-16 text, which nginx does not read."),
     (
         "crl",
         "certificate only",
@@ -384,6 +384,19 @@ def test_hostile_files_are_read_in_linear_time(data) -> None:
     assert len(found.problems) <= 1000
     for slot in contents.SLOTS:
         assert found.findings(slot, "f")
+
+
+def test_no_flood_of_blocks_and_findings() -> None:
+    request = forms.block("CERTIFICATE", forms.world().request)
+    found = contents.recognise(request * 10_001)
+    assert len(found.items) == 10_000
+    told = found.findings("trust", "f")
+    assert told[0].code == "file.too_large"
+    assert [finding.message for finding in told[-2:]] == [
+        'The block is labelled "CERTIFICATE" and holds a certificate request.',
+        "The file has 9980 more faults of this kind.",
+    ]
+    assert len(contents.recognise(request * 3).findings("trust", "f")) == 3
 
 
 def test_problems_of_a_key_file_are_harmless_where_a_key_is_read() -> None:
