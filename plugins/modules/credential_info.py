@@ -90,7 +90,7 @@ options:
       crl_path:
         description:
           - The CRLs that the other side looks at. Each CA of the chain needs one, the root included. Delta
-            CRLs, indirect ones and those for some reasons only are told and count for nothing.
+            CRLs, indirect ones and those for some reasons only are told, and never count as a CA's CRL.
         type: path
       crl_content:
         description: The same inline.
@@ -102,8 +102,8 @@ options:
         default: any
       hostnames:
         description:
-          - DNS names and IP addresses that the certificate must be valid for. A name with letters beyond ASCII
-            is compared as it is written, so give its C(xn--) form.
+          - DNS names and IP addresses that the certificate must be valid for. A name with letters beyond
+            ASCII is compared as it is written, so give its C(xn--) form.
         type: list
         elements: str
         default: []
@@ -299,9 +299,9 @@ credentials:
       sample: {matches: cryptography 43.0.0, verifies: cryptography 43.0.0}
     hostnames:
       description:
-        - For each of O(credentials[].hostnames) whether OpenSSL finds it in the certificate; a DNS name in the
-          common name only where there is no DNS name at all, an IP address among the addresses only. Where
-          nginx as a client would decide otherwise on an address, a finding C(name.ip_address) says so.
+        - For each of O(credentials[].hostnames) whether OpenSSL finds it in the certificate; a DNS name in
+          the common name only where there is no DNS name at all, an IP address among the addresses only.
+          Where nginx as a client would decide otherwise on an address, a finding C(name.ip_address) says so.
       type: dict
       returned: always
       sample: {orders.example.com: true}
