@@ -10,7 +10,6 @@ what it is.
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -117,9 +116,9 @@ def recognise(data: bytes) -> Contents:
 def _utf16(data: bytes) -> Optional[bytes]:
     """The text in UTF-8 where *data* is UTF-16 or UTF-32, with or without its byte order mark."""
     encoding = ""
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         encoding = "utf-32"
-    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     else:
         for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
