@@ -401,7 +401,8 @@ credentials:
           returned: always
           sample: /root/orders.pem:1
 findings:
-  description: All of them, with C(credential), the name of the element that each belongs to.
+  description:
+    - All of them, with C(credential) and C(part), the name and the part of the element that each belongs to.
   returned: always
   type: list
   elements: dict
@@ -554,8 +555,12 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     found = installed.look(params["base"]) if params["base"] else None
     if found is not None:
         elements += on_disk(found, at, shelf)
-        flat += [{**finding.to_dict(), "credential": ""} for finding in found.findings]
-    flat += [{**said, "credential": one["name"]} for one in elements for said in one["findings"]]
+        flat += [{**finding.to_dict(), "credential": "", "part": None} for finding in found.findings]
+    flat += [
+        {**said, "credential": one["name"], "part": one["part"]}
+        for one in elements
+        for said in one["findings"]
+    ]
     return {
         "changed": False,
         "credentials": elements,

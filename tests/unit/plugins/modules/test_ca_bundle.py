@@ -19,7 +19,7 @@ pytest.importorskip("ansible", reason="the module itself imports ansible")
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, intake, trust_sources
 from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
@@ -310,6 +310,35 @@ def test_no_directory_for_it(run: Runner, tmp_path: Path) -> None:
     assert result["failed"] and result["place"] == str(tmp_path / "no")
 
 
+@pytest.mark.parametrize("wrong", ["/tmp/\0", "/" + "x" * 300, "/tmp/" + "x/" * 3000, ""])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_is_no_path(run: Runner, wrong: str, state: str) -> None:
+    result = run(path=wrong, sources=[text(ONE)], at=NOW, state=state)
+    assert result.get("failed") or (state == "absent" and not result["changed"])
+    assert "Traceback" not in run.text
+
+
+def test_a_file_that_no_bundle_is_as_large_as(
+    run: Runner, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(path).write_bytes(b"x" * 5000)
+    monkeypatch.setattr(intake, "LIMIT", 4999)
+    for state in ("present", "absent"):
+        result = run(path=path, sources=[text(ONE)], at=NOW, state=state)
+        assert result["failed"] and result["code"] == "file.too_large" and read(path) == b"x" * 5000
+
+
+def test_a_directory_that_lets_nothing_go(run: Runner, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(path).write_bytes(ONE.pem)
+
+    def refused(_path: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(files.os, "unlink", refused)
+    result = run(path=path, state="absent")
+    assert result["failed"] and "Operation not permitted" in result["msg"] and result["place"] == path
+
+
 # -- what is refused
 
 
@@ -461,6 +490,30 @@ def test_a_store_that_may_hold_keys_is_refused_in_a_directory_too(
         result = run(path=path, sources=[text(TWO), source], at=NOW)
         assert result["failed"] and result["code"] in ("format.pkcs12", "bundle.private_key")
         assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_MOST_FILES", 1), ("_MOST_BYTES", 500)])
+def test_an_archive_is_no_directory_of_cas(
+    run: Runner, path: str, folder: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    (folder / "one").write_bytes(ONE.pem)
+    (folder / "two").write_bytes(TWO.pem)
+    assert run(True, path=path, sources=[{"directory": str(folder)}], at=NOW)["changed"] is True
+    monkeypatch.setattr(trust_sources, limit, value)
+    result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
+    assert result["failed"] and result["remedy"].startswith("Name the files") and not os.path.exists(path)
+
+
+def test_a_crl_is_no_source_but_may_lie_in_a_directory(run: Runner, path: str, folder: Path) -> None:
+    crl = builders.revoke(ONE).public_bytes(builders.serialization.Encoding.PEM)
+    (folder / "crl.pem").write_bytes(crl)
+    (folder / "one.pem").write_bytes(ONE.pem)
+    result = run(path=path, sources=[{"directory": str(folder)}], at=NOW)
+    assert read(path) == ONE.pem and len(result["dropped"]) == 1
+    refused = run(path=path, sources=[text(ONE), {"path": str(folder / "crl.pem")}], at=NOW)
+    assert refused["failed"] and str(folder / "crl.pem") in refused["msg"]
+    both = run(path=path, sources=[{"content": (ONE.pem + crl).decode()}], at=NOW)
+    assert both["changed"] is False
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty"])

@@ -19,6 +19,7 @@ pytest.importorskip("ansible", reason="the module itself imports ansible")
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import certificate_reader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import content_of
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps
 from ansible_collections.mutual_tls.nginx.plugins.modules import credential_info
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
@@ -429,7 +430,22 @@ def test_what_is_installed_and_served(run: Runner, tmp_path: Path) -> None:
     assert other["failed"] and other["installed"]["release"] == live
     (element,) = other["credentials"]
     assert codes(element) == ["bundle.leaf", "endpoint.served_differs_from_file"]
-    assert "CN=other" in other["findings"][-1]["message"] and other["findings"][-1]["credential"] == "server"
+    last = other["findings"][-1]
+    assert "CN=other" in last["message"] and (last["credential"], last["part"]) == ("server", "server")
+
+
+def test_what_may_not_be_read_is_a_finding_of_nobody(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation(tmp_path / "mtls", 1, LEAF)
+
+    def refused(_self: Store) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "mtls/releases"))
+
+    monkeypatch.setattr(Store, "names", refused)
+    result = run(base=str(tmp_path / "mtls"), fail_on="error")
+    assert result["failed"] and "become: true" in result["msg"]
+    assert [(one["code"], one["credential"]) for one in result["findings"]] == [("file.unreadable", "")]
 
 
 def test_nothing_documented_is_missing_from_the_installed(run: Runner, tmp_path: Path) -> None:
