@@ -115,16 +115,17 @@ def _written(outer: Element, parts: list[Element]) -> bytes:
     """As i2d_X509 writes it: the body as it was, the rest in DER."""
     tbs, algorithm, signature = parts
     octets, unused = der.bit_string(signature)
-    oid, parameters = algorithms.read(algorithm)
-    if parameters:
-        value = der.only(parameters)
-        # The content of sequences is kept as it is.
-        if value.tag not in (der.SEQUENCE, der.SET):
-            parameters = der.encode(value.tag, der.string(value))
+    values = [
+        # Sequences, sets and what is of another class are kept as they are.
+        value.encoding
+        if value.tag in (der.SEQUENCE, der.SET) or value.tag > der.BMP_STRING
+        else der.encode(value.tag, der.string(value))
+        for value in algorithm.children()
+    ]
     written = der.encode(
         der.SEQUENCE,
         tbs.encoding
-        + der.encode(der.SEQUENCE, der.encode_oid(oid) + parameters, constructed=True)
+        + der.encode(der.SEQUENCE, b"".join(values), constructed=True)
         + der.encode(der.BIT_STRING, bytes([unused]) + octets),
         constructed=True,
     )

@@ -95,7 +95,7 @@ def _shifted(moment: datetime, year: int, sign: bytes, hours: int, minutes: int)
 
 
 def _moment(moment: datetime, year: int) -> Moment:
-    text = f"{year:04d}-{moment:%m-%dT%H:%M:%S}Z"
+    text = f"{year:04d}{moment.isoformat()[4:19]}Z"
     if year:
         return Moment(moment, text, _since_1970(moment), "")
     return Moment(NEVER, text, _since_1970(moment) - 5 * _FOUR_CENTURIES, "")

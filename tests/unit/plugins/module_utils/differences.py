@@ -49,6 +49,21 @@ class Difference:
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
+        "files",
+        "a list of more than 10,000 values in a certificate",
+        "no certificate, or an extension that cannot be read",
+        "all of it is read",
+        "nobody's certificate has as many names; it would take minutes and gigabytes",
+    ),
+    Difference(
+        "files",
+        "reading of null of a long length at an end",
+        "a certificate",
+        "no certificate",
+        "a fault of older versions: `05 81 00` is refused where nothing follows, `05 00` is not",
+        before=(3, 5),
+    ),
+    Difference(
         "dates",
         "short: *",
         "a certificate with a date that cannot be read: `expiry.unreadable`, an error",

@@ -178,6 +178,10 @@ ODD = {
         {"extended_key_usage": None},
     ),
     "no extension": (cert(extensions=[]), {"basic_constraints": None}),
+    "null of a long length at an end": (
+        raw.sign(raw.tbs(KEY, "x"), KEY, outer=raw.seq(raw.oid("1.2.840.10045.4.3.2"), b"\x05\x81\x00")),
+        {"signature_parameters": b"\x05\x81\x00", "inner_signature_agrees": False},
+    ),
     "bytes behind it": (cert(serial=7) + b"more", {"serial": 7}),
     "critical with the octet 1": (
         with_extensions(raw.seq(raw.oid("1.2.3"), raw.tlv(1, b"\1"), raw.octets(b"x"))),
@@ -263,6 +267,19 @@ def test_huge_extensions_cost_nothing(case) -> None:
     (fault,) = read(with_extensions(HUGE[case]))[0].extension_faults
     assert "more than" in fault
     assert len(fault) < 150
+
+
+@needs_openssl
+def test_openssl_reads_longer_lists() -> None:
+    data = with_extensions(HUGE["names"])
+    said = ask("x509", "-noout", "-purpose", stdin=raw.pem(data))
+    readable = not read(data)[0].extension_faults
+    compare(
+        "files",
+        ours=readable,
+        theirs="code=-1" not in said.out,
+        case="a list of more than 10,000 values in a certificate",
+    )
 
 
 def test_long_lists_are_read() -> None:
@@ -544,6 +561,28 @@ def test_fingerprint_is_that_of_what_openssl_writes(form) -> None:
     said = ask("x509", "-noout", "-fingerprint", "-sha256", stdin=raw.pem(data))
     theirs = re.sub(r".*=|:|\s", "", said.out).lower()
     compare("files", ours=facts.sha256, theirs=theirs, case=f"fingerprint with {form}")
+
+
+PARAMETERS = {
+    "none": b"",
+    "null": raw.null(),
+    "sequence": raw.seq(raw.integer(1)),
+    "sequence of indefinite length": raw.indefinite(0x30, raw.integer(1)),
+    "string in pieces": raw.tlv(0x24, raw.octets(b"a"), raw.octets(b"b")),
+    "another class": raw.context(0, raw.long_length(0x04, b"a")),
+    "big tag": b"\x9f\x81\x01\x01a",
+    "big universal tag": b"\x1f\x81\x01\x01a",
+}
+
+
+@needs_openssl
+@pytest.mark.parametrize("case", PARAMETERS)
+def test_fingerprint_with_any_parameters(case) -> None:
+    outer = raw.seq(raw.oid("1.2.840.10045.4.3.2"), PARAMETERS[case])
+    data = raw.sign(raw.tbs(KEY, "x"), KEY, outer=outer)
+    said = ask("x509", "-noout", "-fingerprint", "-sha256", stdin=raw.pem(data))
+    theirs = re.sub(r".*=|:|\s", "", said.out).lower()
+    compare("files", ours=read(data)[0].sha256, theirs=theirs, case=f"fingerprint with parameters: {case}")
 
 
 def test_body_and_signature_as_they_stand() -> None:
