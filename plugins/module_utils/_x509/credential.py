@@ -111,6 +111,8 @@ def _matches(files: Slots, result: dict[str, Any]) -> None:
     leaf = files.sent[0].facts
     verdict_of_pair = pair.matches(leaf, files.private_key, files.shelf.ask_public)
     result["matches"], result["engines"]["matches"] = verdict_of_pair
+    if result["matches"] is None:
+        findings.append(pair.undecided(leaf, files.private_key))
     if result["matches"] is not False:
         return
     for position, cert in enumerate(files.sent[1:], start=2):

@@ -85,8 +85,8 @@ def read(
     that can be opened, or the one of DER. Without *ask* nothing but this library opens one.
 
     Raises MtlsError with code pair.key_encrypted (no passphrase, or a wrong one), pair.legacy_cipher,
-    pair.costly_derivation, pair.swapped_files (a certificate is there instead), or one of area format. Not
-    checked: that the key is sound or strong.
+    pair.costly_derivation, pair.swapped_files (a certificate is there instead), pair.undecided (a URI) or one
+    of area format. Not checked: that the key is sound or strong.
     """
     return of(contents.recognise(data), passphrase, place, ask)
 
@@ -111,6 +111,10 @@ def of(
 
 def _nothing(found: Contents, place: str) -> MtlsError:
     """Why there is no key in the file."""
+    uris = found.of_kind(kinds.KEY_URI)
+    if uris:
+        said = "The private key is a URI: it is in a token, and nothing is asked of it here."
+        return _error("pair.undecided", said, uris[0].place(place))
     if found.certificates():
         return _error("pair.swapped_files", "A certificate stands where the private key should be.", place)
     for finding in found.findings("private_key", place):
@@ -171,7 +175,7 @@ def _opened_by_host(
     if answer.fault == private_key.PASSPHRASE:
         raise _wrong_passphrase(place)
     if answer.fault == private_key.UNSUPPORTED:
-        raise _legacy("a cipher or digest of which it knows nothing", place)
+        raise _legacy("an algorithm that is not known here", place)
     said = "The private key is encrypted in a way that nothing on this host opens."
     raise _error("pair.key_encrypted", said, place)
 

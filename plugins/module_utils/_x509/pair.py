@@ -53,6 +53,12 @@ def _read(spki: bytes) -> Optional[PublicKey]:
         return None
 
 
+def undecided(cert: CertificateFacts, private_key: PrivateKey) -> Finding:
+    """For the verdict None."""
+    said = f'Nothing on this host can tell whether the private key is that of "{cert.subject_text}".'
+    return Finding("pair.undecided", said, private_key.place)
+
+
 def findings(private_key: PrivateKey) -> list[Finding]:
     """The key's own faults, and what TLS makes of a key of its kind; whether or not it fits."""
     found = private_key.findings

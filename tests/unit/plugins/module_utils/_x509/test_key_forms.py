@@ -19,7 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.private_key
     Answer,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, key
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import keys, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,
@@ -258,6 +258,57 @@ def test_without_the_right_passphrase(name, passphrase) -> None:
     assert not passphrase or str(passphrase) not in str(caught.value)
 
 
+# Ed25519 as `openssl pkcs8 -topk8 -v1 … -iter 3` encrypts it: passphrase, DER.
+PKCS12 = {
+    "three keys": (
+        "open sésame 🔑".encode(),
+        """MFcwGwYKKoZIhvcNAQwBAzANBAgAFpPzwsuwrAIBAwQ45z25XCMrh9WcTNnDAA47PztR06XZaJmc+Dk6M/mxtaIjm/GQNgyZEA4n
+        RfiSd2Bc+7dATpBfZjg=""",
+    ),
+    "two keys": (
+        "open sésame 🔑".encode(),
+        """MFcwGwYKKoZIhvcNAQwBBDANBAhnTt6Q+VHThQIBAwQ4kpntw9k6haM3GhpEgvyX+l8sc0s69TaSZ8DkekBHBMv5+cyvJAXODiCk
+        SthlU1FrRekvNactVAA=""",
+    ),
+    "a passphrase that is no UTF-8": (
+        b"caf\xe9",
+        """MFcwGwYKKoZIhvcNAQwBAzANBAhTVLn0MRrsbwIBAwQ4X9IZOLZs/7jx62/yFF+Q01j95RP/nm01sKiTEqeB4cTMmmUv76n5SYFm
+        0/jsNuXM4q6e+QR/jvU=""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PKCS12)
+def test_the_schemes_of_pkcs12(name) -> None:
+    passphrase, text = PKCS12[name]
+    data = base64.b64decode(text)
+    assert key.read(data, passphrase).clear == ED
+    assert answered(data, passphrase + b"!") == "pair.key_encrypted"
+    # A byte less is no whole number of blocks.
+    cut = raw.parts(data)
+    assert answered(raw.seq(cut[0], raw.octets(bytes(15))), passphrase) == "pair.key_encrypted"
+
+
+def test_what_this_python_cannot_derive_is_openssls_to_open(monkeypatch) -> None:
+    def refuse(*_given, **_named):
+        raise ValueError("unsupported hash type")
+
+    data = keys.pem(keys.pbes2(RSA8), PLAIN)
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", refuse)
+    assert answered(data) == "pair.key_encrypted"
+    assert answered(data, keys.SECRET, lambda *_given: Answer(P256.spki(), "", "openssl 3.5.7")) == "read"
+
+
+def test_what_the_library_cannot_decrypt_is_openssls_to_open(monkeypatch) -> None:
+    def refuse(_key):
+        raise _deps.UnsupportedAlgorithm("no such cipher")
+
+    data = keys.pem(keys.pbes2(RSA8, cipher="CAMELLIA-256-CBC"), PLAIN)
+    monkeypatch.setattr(_deps, "Camellia", refuse)
+    assert answered(data) == "pair.key_encrypted"
+    assert answered(data, keys.SECRET, lambda *_given: Answer(P256.spki(), "", "openssl 3.5.7")) == "read"
+
+
 def test_a_wrong_passphrase_ends_the_search() -> None:
     """As OpenSSL does it: it goes on behind what it cannot read, not behind what it cannot open."""
     assert answered(keys.pem(keys.pbes2(RSA8), PLAIN) + PEM_EC, "wrong") == "pair.key_encrypted"
@@ -339,6 +390,7 @@ WRONG_KINDS = {
     "parameters": (raw.pem(P256.parameters, "EC PARAMETERS"), "format.wrong_kind"),
     "OpenSSH's": (raw.pem(b"openssh-key-v1\x00", "OPENSSH PRIVATE KEY"), "format.wrong_kind"),
     "OpenSSH's public": (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA me@host\n", "format.wrong_kind"),
+    "the URI of a key": (raw.pem(raw.utf8("pkcs11:object=x"), "PKCS#11 PROVIDER URI"), "pair.undecided"),
     "nothing": (b"", "format.unreadable"),
     "text": (b"hello\n", "format.unreadable"),
     "indented": (PEM_EC.replace(b"-----BEGIN", b"  -----BEGIN"), "format.indented"),

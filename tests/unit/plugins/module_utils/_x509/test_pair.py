@@ -205,7 +205,11 @@ def test_the_engine_of_a_key_that_openssl_opened_is_openssl() -> None:
 
 def test_a_certificate_with_a_key_of_no_known_kind() -> None:
     unknown = facts(keys.spki("1.2.3.4", b"", b"some octets"))
-    assert pair.matches(unknown, key.read(keys.rsa_pkcs8())) == (None, None)
+    found = key.read(keys.rsa_pkcs8(), None, "b.key")
+    assert pair.matches(unknown, found) == (None, None)
+    said = pair.undecided(unknown, found)
+    assert (said.code, said.severity, said.place) == ("pair.undecided", "warning", "b.key")
+    assert '"CN=leaf"' in said.message
 
 
 # --- what TLS makes of it ---

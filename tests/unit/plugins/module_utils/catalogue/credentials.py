@@ -101,6 +101,18 @@ def costly_derivation():
     return examined(private_key=costly, passphrase="x"), examined(private_key=cheap, passphrase="x")
 
 
+@row("pair.undecided")
+def undecided_pair():
+    """a certificate with a key of no known kind | one with the key's"""
+
+    def pair(key):
+        leaf = raw.certificate("leaf", key=key, signer=LEAF.key)
+        return examined(**PLAIN, certificate=raw.pem(leaf), trust=None)
+
+    unknown = raw.seq(raw.seq(raw.oid("1.2.3.4")), raw.bit_string(b"some octets"))
+    return pair(unknown), pair(LEAF.key)
+
+
 @row("pair.swapped_files")
 def swapped_files():
     """certificate and key exchanged | each in its place"""
