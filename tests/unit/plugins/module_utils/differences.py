@@ -53,7 +53,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "a list of more than 10,000 values in a certificate",
         "no certificate, or an extension that cannot be read",
         "all of it is read",
-        "nobody's certificate has as many names; it would take minutes and gigabytes",
+        "nobody's certificate has as many names, and a hostile one would cost time and memory",
     ),
     Difference(
         "files",
