@@ -47,7 +47,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("pair.costly_derivation", ERROR, "The private key's passphrase takes too long or too much memory to try",
      "Encrypt it anew with fewer iterations: umask 077; openssl pkcs8 -in FILE -topk8 -out FILE.new"),
     ("pair.undecided", WARNING, "Nothing on this host can tell whether the private key is the certificate's",
-     "Install the package openssl on the host (apt install openssl); look at a token's key where it is kept."),
+     "Install the package openssl on the host (apt install openssl); look at a token's key where it is."),
     ("pair.swapped_files", ERROR, "Certificate and private key are swapped",
      "Exchange the two files."),
     ("chain.missing_intermediate", ERROR, "The issuer's certificate is not in the chain",
