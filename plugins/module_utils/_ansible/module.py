@@ -43,12 +43,12 @@ class FactsModule(SecretModule):
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         # also called from the constructor, for arguments that the spec refuses
-        super().fail_json(_without_keys(msg), **self._blotted(kwargs))
+        super().fail_json(without_keys(msg), **self._blotted(kwargs))
 
     def _blotted(self, result: dict[str, Any]) -> dict[str, Any]:
         self.params = blotted_options(self.params, self.argument_spec)
         self.no_log_values = set()
-        clean: dict[str, Any] = _without_keys(result)
+        clean: dict[str, Any] = without_keys(result)
         return clean
 
 
@@ -76,11 +76,12 @@ def _blotted_value(value: Any, option: Optional[dict[str, Any]]) -> Any:
     return BLOTTED  # text that should have been a list or a dict of these options
 
 
-def _without_keys(value: Any) -> Any:
+def without_keys(value: Any) -> Any:
+    """*value*, plain data of any depth, with each text cut off where a private key begins."""
     if isinstance(value, str):
         return _PRIVATE_BLOCK.sub(BLOTTED, value) if "PRIVATE KEY-----" in value else value
     if isinstance(value, dict):
-        return {name: _without_keys(inner) for name, inner in value.items()}
+        return {name: without_keys(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_keys(inner) for inner in value]
+        return [without_keys(inner) for inner in value]
     return value

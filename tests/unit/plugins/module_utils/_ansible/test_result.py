@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible import result
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError, SeveralError
 
 
 class Module:
@@ -45,3 +45,37 @@ def test_fault() -> None:
 def test_a_bug_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         result.finish(Module(), lambda: {"x": 1 // 0})
+
+
+def finding(severity: str, message: str = "It ends.", **more: str) -> dict:
+    return {"severity": severity, "message": message, "remedy": "Renew it.", "place": "a.pem:1", **more}
+
+
+FOUND = [finding("info"), finding("warning"), finding("error", "It has ended.", credential="orders")]
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "found", "told"),
+    [
+        ("never", FOUND, None),
+        ("error", FOUND[:2], None),
+        ("error", [], None),
+        ("warning", FOUND[:1], None),
+        ("error", FOUND, "1 error. orders: a.pem:1: It has ended. Renew it."),
+        ("warning", FOUND, "1 error and 1 warning. orders: a.pem:1: It has ended. Renew it."),
+        ("warning", [FOUND[1]] * 3, "3 warnings. a.pem:1: It ends. Renew it."),
+        ("error", [finding("error", place="")], "1 error. It ends. Renew it."),
+    ],
+)
+def test_findings_fail_a_task_when_asked_to(fail_on, found, told) -> None:
+    module = Module()
+    result.finish(module, lambda: {"changed": False, "findings": found}, fail_on)
+    assert (module.ended["failed"], module.ended.get("msg")) == (told is not None, told)
+    assert module.ended["findings"] == found
+
+
+def test_a_fault_made_of_several_names_each() -> None:
+    error = SeveralError("Both.", "a.pem:1", "Mend them.", "bundle.leaf", [{"code": "bundle.leaf"}])
+    told = result.failure(error)
+    assert (told["code"], told["findings"]) == ("bundle.leaf", [{"code": "bundle.leaf"}])
+    assert "findings" not in result.failure(MtlsError("One."))
