@@ -256,7 +256,9 @@ def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundl
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     found = SourceReader(intake.read, target.is_same, target.lies_in).all(params["sources"])
     policy = {name: params[name] for name in ("on_expired", "on_leaf", "on_non_ca", "allow_pinned")}
-    made = bundle.build(found.given, at, found=found.found, refused=found.unreadable, **policy)
+    made = bundle.build(
+        found.given, at, found=found.found, refused=found.unreadable, place="sources", **policy
+    )
     made.dropped.extend(bundle.dropped_file(finding) for finding in found.passed_over)
     return made
 

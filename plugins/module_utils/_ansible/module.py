@@ -81,7 +81,7 @@ def without_keys(value: Any) -> Any:
     if isinstance(value, str):
         return _PRIVATE_BLOCK.sub(BLOTTED, value) if "PRIVATE KEY-----" in value else value
     if isinstance(value, dict):
-        return {name: without_keys(inner) for name, inner in value.items()}
+        return {without_keys(name): without_keys(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [without_keys(inner) for inner in value]
     return value

@@ -62,11 +62,12 @@ def build(
     allow_pinned: Sequence[str] = (),
     found: Iterable[Source] = (),
     refused: Sequence[Finding] = (),
+    place: str = "trust.sources",
 ) -> Bundle:
     """The bundle of all certificates in *sources* and *found*.
 
     *found* is what lay in a directory: a file there that holds nothing of a certificate is dropped. *refused*
-    are faults that the caller knows already.
+    are faults that the caller knows already, *place* is the option that the sources are given by.
     Raises MtlsError, naming every offender, for a private key (always), what the policy refuses, what cannot
     be read, and when nothing is left. Not checked: whether a CA of the bundle is itself signed by anybody.
     """
@@ -79,7 +80,7 @@ def build(
     dropped = [{**described(cert), "place": cert.place, "reason": code} for cert, code in result.dropped]
     dropped += gathered.dropped
     if not result.kept:
-        raise _empty(dropped)
+        raise _empty(dropped, place)
     return Bundle(
         pem=b"".join(gathered.certificates[cert.sha256].pem for cert in result.kept),
         certificates=[described(cert) for cert in result.kept],
@@ -148,7 +149,7 @@ def _digest(entry: str) -> str:
     return digest
 
 
-def _empty(dropped: Sequence[dict[str, Any]]) -> MtlsError:
+def _empty(dropped: Sequence[dict[str, Any]], place: str) -> MtlsError:
     reasons = "; ".join(
         f'"{one["subject"]}": {CATALOGUE[one["reason"]].title.lower()}' if one["subject"] is not None
         else f"{one['place']}: {CATALOGUE[one['reason']].title.lower()}"
@@ -156,7 +157,7 @@ def _empty(dropped: Sequence[dict[str, Any]]) -> MtlsError:
     )  # fmt: skip
     return MtlsError(
         f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
-        "trust.sources",
+        place,
         CATALOGUE["bundle.empty"].remedy,
         "bundle.empty",
     )

@@ -376,6 +376,7 @@ def test_refused_writes_nothing(run: Runner, path: str, source: Any, more: Any, 
     result = run(path=path, sources=sources, at=NOW, **more)
     assert result["failed"] and result["code"] == code, result["msg"]
     assert result["remedy"] and not os.path.exists(path) and nothing_beside(path)
+    assert not result["place"].startswith("trust")
     assert "PRIVATE" not in run.text.replace("PRIVATE_KEY", "").replace("bundle.private_key", "")
 
 
