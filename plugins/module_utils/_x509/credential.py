@@ -44,8 +44,8 @@ def examine(spec: Mapping[str, Any], at: datetime, shelf: Optional[Shelf] = None
         "hostnames": {},
         "findings": findings,
     }
+    _matches(files, result)
     if leaf is not None:
-        _matches(files, result)
         _verifies(files, purpose, spec, at, result)
         result["hostnames"], said = hostnames.examine(leaf.facts, spec.get("hostnames") or [])
         findings += said
@@ -108,7 +108,9 @@ def _matches(files: Slots, result: dict[str, Any]) -> None:
         return
     findings = result["findings"]
     findings += pair.findings(files.private_key)
-    leaf = files.sent[0].facts
+    if files.leaf is None:
+        return
+    leaf = files.leaf.facts
     verdict_of_pair = pair.matches(leaf, files.private_key, files.shelf.ask_public)
     result["matches"], result["engines"]["matches"] = verdict_of_pair
     if result["matches"] is None:

@@ -10,8 +10,14 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, kinds, public_key
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.private_key import Answer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, key, pair
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import keys, raw
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
+    _deps,
+    certificate,
+    credential,
+    key,
+    pair,
+)
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, keys, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     compare,
     needs_openssl,
@@ -258,3 +264,40 @@ def test_normal_form_is_what_openssl_writes() -> None:
     """So that a fingerprint can be checked by hand: openssl pkey -pubout -outform DER | sha256sum."""
     for spki in (keys.rsa_spki(), P256.spki(), keys.fixed_spki("ed25519")):
         assert public_key.read(der.only(spki)).normal == spki
+
+
+def test_a_key_without_a_certificate_is_looked_at_all_the_same() -> None:
+    damaged = keys.pem(P256.sec1(OTHER.uncompressed), "EC PRIVATE KEY")
+    found = credential.examine({"private_key": damaged}, builders.AT)
+    assert [finding["code"] for finding in found["findings"]] == ["key.inconsistent"]
+    assert (found["matches"], found["private_key"]["type"]) == (None, "ec")
+    assert (
+        credential.examine({"private_key": keys.pem(P256.sec1(), "EC PRIVATE KEY")}, builders.AT)["findings"]
+        == []
+    )
+
+
+SECRETS = {
+    "clear": (keys.pem(P256.pkcs8()), None),
+    "encrypted": (keys.pem(keys.pbes2(P256.pkcs8()), "ENCRYPTED PRIVATE KEY"), keys.SECRET),
+    "wrong passphrase": (keys.pem(keys.pbes2(P256.pkcs8()), "ENCRYPTED PRIVATE KEY"), b"wrong secret"),
+    "unreadable": (keys.pem(P256.sec1(parameters=None), "EC PRIVATE KEY"), None),
+    "legacy": (keys.with_headers("RSA PRIVATE KEY", keys.pkcs1(), "DES-CBC", "00" * 8), keys.SECRET),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_result_holds_a_secret(name) -> None:
+    """Neither the scalar nor the passphrase, in any form that a result could have."""
+    data, passphrase = SECRETS[name]
+    spec = {
+        "certificate": raw.pem(keys.certificate(P256.spki())),
+        "private_key": data,
+        "passphrase": passphrase,
+    }
+    shown = repr(credential.examine(spec, builders.AT))
+    secrets = [P256.secret.hex(), str(int.from_bytes(P256.secret, "big")), repr(P256.secret)[2:-1]]
+    secrets += [line.decode() for line in data.splitlines()[1:-1] if len(line) == 64]
+    if passphrase:
+        secrets += [passphrase.decode(), passphrase.hex()]
+    assert [secret for secret in secrets if secret in shown] == []
