@@ -25,18 +25,27 @@ def rfc3339(moment: datetime) -> str:
     return utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
+)
 
 
 def parse_rfc3339(text: str, place: str = "at") -> datetime:
     """The aware time of an RFC 3339 text (`Z` or an offset is required), without its fraction of a second;
     raises MtlsError, also for a time before the year 1 or after 9999."""
-    text = text.strip()
+    found = _RFC3339.fullmatch(text.strip())
     try:
-        if _RFC3339.fullmatch(text) is None:
+        # Not fromisoformat: each version of Python reads other forms.
+        if found is None:
             raise ValueError
-        zone = text[-6:] if text[-1] in "0123456789" else "+00:00"
-        return utc(datetime.fromisoformat(f"{text[:10]}T{text[11:19]}{zone}"))
+        year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+        if found[7] is None:
+            return moment
+        offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
+        if int(found[8]) > 23 or int(found[9]) > 59:
+            raise ValueError
+        return moment - offset if found[7] == "+" else moment + offset
     except (ValueError, OverflowError):
         raise MtlsError(
             f"{text!r} is not a time of RFC 3339.", place, "Write it like 2026-11-21T07:38:44Z."
