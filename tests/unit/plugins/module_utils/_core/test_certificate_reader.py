@@ -675,9 +675,10 @@ def test_a_request_tells_what_it_asks_for() -> None:
 
 
 def openssl_reads(data: bytes) -> bool:
-    """d2i_X509 inside of this process, through the module ssl."""
+    """d2i_X509 inside of this process, through the module ssl. In PEM: of DER it would read on behind the
+    certificate, each version of Python in its own way."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=data)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=raw.pem(data).decode("ascii"))
     except ssl.SSLError:
         return False
     return True
