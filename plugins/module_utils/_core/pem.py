@@ -136,9 +136,6 @@ class Document:
     def certificates(self) -> list[Block]:
         return [block for block in self.blocks if block.is_certificate]
 
-    def private_keys(self) -> list[Block]:
-        return [block for block in self.blocks if block.is_private_key]
-
     def findings(self, place: str) -> list[Finding]:
         """The problems as findings, the first few of each kind; *place* is the file, the line is added."""
         return problem_findings(self.problems, place)
@@ -162,11 +159,6 @@ def problem_findings(
             said = f"In {count - _MOST_TOLD} more lines {sentence}."
             found.append(Finding(code, said, place, harmless))
     return found
-
-
-def looks_like_der(data: bytes) -> bool:
-    """Whether *data* begins as an ASN.1 SEQUENCE in definite-length form and has no PEM in it."""
-    return len(data) > 2 and data[0] == 0x30 and b"-----BEGIN " not in data
 
 
 def encode(label: str, der: bytes) -> bytes:
@@ -213,11 +205,9 @@ class _Reader:
             position = self._take(reading)
 
     def _line(self, offset: int) -> int:
+        """Asked with growing offsets only."""
         at, line = self.known
-        if offset >= at:
-            line += self.data.count(b"\n", at, offset)
-        else:
-            line -= self.data.count(b"\n", offset, at)
+        line += self.data.count(b"\n", at, offset)
         self.known = (offset, line)
         return line
 

@@ -69,6 +69,13 @@ SHAPES = [
     ("an integer", raw.integer(5), kinds.OTHER),
     ("an OCSP answer", raw.seq(raw.enumerated(0), raw.context(0)), kinds.OTHER),
     ("a time stamp request", raw.seq(raw.integer(1), raw.seq(raw.seq(raw.oid("1.2.3")))), kinds.OTHER),
+    ("a signed thing", raw.seq(raw.seq(raw.octets(b"")), raw.seq(), raw.bit_string(b"")), kinds.OTHER),
+    (
+        "a signed sequence",
+        raw.seq(raw.seq(raw.seq(), raw.seq()), raw.seq(), raw.bit_string(b"")),
+        kinds.OTHER,
+    ),
+    ("a sequence of numbers and more", raw.seq(raw.integer(1), raw.seq(raw.octets(b""))), kinds.OTHER),
     ("a certificate cut off", W.leaf[:-1], kinds.OTHER),
     ("nothing", b"", kinds.OTHER),
     ("text", b"0123456789", kinds.OTHER),

@@ -197,10 +197,3 @@ def test_old_encryption_is_seen() -> None:
     )
     (block,) = pem.parse(text).blocks
     assert block.encrypted and block.is_private_key and block.text == text
-
-
-def test_der() -> None:
-    assert pem.looks_like_der(b"\x30\x82\x01\x00")
-    assert not pem.looks_like_der(ONE)
-    assert not pem.looks_like_der(b"0" + ONE)
-    assert not pem.looks_like_der(b"")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import socket
@@ -14,8 +15,6 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
-
-not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
 
 def told(path: object) -> tuple[str, str]:
@@ -103,11 +102,23 @@ def test_a_terminal_is_not_opened() -> None:
         os.close(theirs)
 
 
-@not_as_root
-def test_an_unreadable_file(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (errno.EACCES, "file.unreadable", "The file cannot be read: Permission denied."),
+        (errno.EIO, "file.unreadable", "The file cannot be read: Input/output error."),
+        (errno.ENXIO, "file.not_regular", "It is a socket or a device that is not there."),
+    ],
+)
+def test_what_the_system_refuses(tmp_path, monkeypatch, error, code, message) -> None:
+    """By a stand-in: root may read everything, and disks fail seldom."""
+
+    def refuse(*_arguments: object) -> int:
+        raise OSError(error, os.strerror(error))
+
     (tmp_path / "a").write_bytes(b"a")
-    (tmp_path / "a").chmod(0)
-    assert told(tmp_path / "a") == ("file.unreadable", "The file cannot be read: Permission denied.")
+    monkeypatch.setattr(intake.os, "open", refuse)
+    assert told(tmp_path / "a") == (code, message)
 
 
 def test_too_large(tmp_path, monkeypatch) -> None:

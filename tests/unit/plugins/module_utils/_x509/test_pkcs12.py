@@ -8,6 +8,7 @@ root ──> issuing ──> leaf, with its key (forms.py)
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import pkcs12, unlock
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, raw
@@ -214,6 +216,121 @@ def test_hostile_stores_end_at_once(data, code) -> None:
         assert [finding.code for finding in opened(data, secret).findings] == [code]
 
 
+def _with_mac(safe: bytes, info: bytes) -> bytes:
+    content = raw.seq(raw.oid(forms.DATA), raw.context(0, raw.octets(safe)))
+    return raw.seq(raw.integer(3), content, raw.seq(info, raw.octets(b"salt")))
+
+
+HMAC_SHA256 = raw.seq(raw.oid("1.2.840.113549.2.9"))
+
+
+def _pbmac1(secret: bytes, prf: bytes = HMAC_SHA256, size: int = 32) -> bytes:
+    """RFC 9579, 5, over a store with one certificate."""
+    safe = raw.seq(_clear(_certificate_bag(W.leaf)))
+    name = "sha256" if prf == HMAC_SHA256 else "sha1"
+    key = hashlib.pbkdf2_hmac(name, secret, b"pepper", 10, size)
+    numbers = [raw.octets(b"pepper"), raw.integer(10), raw.integer(size), prf]
+    derivation = raw.seq(raw.oid("1.2.840.113549.1.5.12"), raw.seq(*numbers))
+    scheme = raw.seq(raw.oid("1.2.840.113549.1.5.14"), raw.seq(derivation, HMAC_SHA256))
+    return _with_mac(safe, raw.seq(scheme, raw.octets(hmac.new(key, safe, "sha256").digest())))
+
+
+def test_pbmac1_by_hand() -> None:
+    assert opened(_pbmac1(b"geheim")).certificates == (W.leaf,)
+    assert opened(_pbmac1(b"geheim")).findings == opened(_pbmac1(b"geheim", b"")).findings == ()
+    assert [finding.code for finding in opened(_pbmac1(b"other")).findings] == ["pair.key_encrypted"]
+
+
+UNKNOWN = raw.seq(raw.oid("1.2.3"))
+UNKNOWN_MACS = [
+    raw.seq(UNKNOWN, raw.octets(b"")),
+    raw.parts(raw.parts(_pbmac1(b"", UNKNOWN))[2])[0],
+    raw.seq(raw.seq(raw.oid("1.2.840.113549.1.5.14"), raw.seq(UNKNOWN, UNKNOWN)), raw.octets(b"")),
+]
+
+
+@pytest.mark.parametrize("info", UNKNOWN_MACS, ids=["digest", "function", "derivation"])
+def test_an_unknown_mac(info) -> None:
+    (finding,) = opened(_with_mac(raw.seq(), info)).findings
+    assert finding.code == "format.unreadable"
+    assert finding.message.startswith("The PKCS#12 store is protected by a MAC that is not known here")
+
+
+def test_a_digest_that_this_python_lacks(monkeypatch) -> None:
+    """As MD5 in FIPS mode."""
+
+    def refuse(*_arguments: object) -> bytes:
+        raise ValueError
+
+    monkeypatch.setattr(unlock, "pkcs12_bytes", refuse)
+    (finding,) = opened(_store(mac=_mac(1))).findings
+    assert finding.message == "The PKCS#12 store is encrypted in a way that nothing on this host opens."
+
+
+def _attributes(key_id: bytes) -> bytes:
+    name = raw.seq(raw.oid("1.2.840.113549.1.9.20"), raw.set_of(raw.bmp("name")))
+    return raw.set_of(name, raw.seq(raw.oid("1.2.840.113549.1.9.21"), raw.set_of(raw.octets(key_id))))
+
+
+def test_the_keys_certificate_comes_first_by_its_identifier_where_the_key_tells_nothing() -> None:
+    strange_key = raw.seq(raw.integer(0), raw.seq(raw.oid("1.2.3")), raw.octets(b"k"))
+    key = raw.seq(raw.oid(BAG + "1"), raw.context(0, strange_key), _attributes(b"7"))
+    bags = [raw.parts(_certificate_bag(one)) for one in (W.root, W.leaf)]
+    named = raw.set_of(raw.seq(raw.oid("1.2.840.113549.1.9.20"), raw.set_of(raw.bmp("root"))))
+    certificates = [raw.seq(*bags[0], named), raw.seq(*bags[1], _attributes(b"7"))]
+    assert opened(_store(_clear(*certificates, key))).certificates == (W.leaf, W.root)
+    assert opened(_store(_clear(*certificates))).certificates == (W.root, W.leaf)
+
+
+def test_crls_and_other_bags() -> None:
+    crl = raw.seq(raw.oid("1.2.840.113549.1.9.23.1"), raw.context(0, raw.octets(W.root_crl)))
+    sdsi = raw.seq(raw.oid("1.2.840.113549.1.9.22.2"), raw.context(0, raw.ia5("x")))
+    bags = [
+        raw.seq(raw.oid(BAG + "4"), raw.context(0, crl)),
+        raw.seq(raw.oid(BAG + "3"), raw.context(0, sdsi)),
+        raw.seq(raw.oid(BAG + "5"), raw.context(0, raw.seq())),
+    ]
+    found = opened(_store(_clear(*bags)))
+    assert (found.certificates, found.crls, found.findings) == ((), (W.root_crl,), ())
+
+
+def test_what_is_enciphered_for_a_public_key_is_told() -> None:
+    enveloped = raw.seq(raw.oid("1.2.840.113549.1.7.3"), raw.context(0, raw.seq()))
+    (finding,) = opened(_store(enveloped)).findings
+    assert finding.message == "The PKCS#12 store is enciphered for a public key instead of a passphrase."
+
+
+def _sealed_part(clear: bytes) -> bytes:
+    """EncryptedData by PBES2 with AES, for SECRET."""
+    key = hashlib.pbkdf2_hmac("sha1", SECRET.encode(), b"salt", 1, 32)
+    padding = 16 - len(clear) % 16
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor()
+    text = encryptor.update(clear + bytes([padding]) * padding) + encryptor.finalize()
+    aes = raw.seq(raw.oid("2.16.840.1.101.3.4.1.42"), raw.octets(bytes(16)))
+    scheme = raw.seq(raw.oid("1.2.840.113549.1.5.13"), raw.seq(_pbkdf2(1), aes))
+    content = raw.seq(raw.oid(forms.DATA), scheme, raw.context(0, text, constructed=False))
+    return raw.seq(raw.oid("1.2.840.113549.1.7.6"), raw.context(0, raw.seq(raw.integer(0), content)))
+
+
+def test_what_comes_out_of_a_part_is_looked_at() -> None:
+    good = _sealed_part(raw.seq(_certificate_bag(W.leaf)))
+    assert opened(_store(good)).certificates == (W.leaf,)
+    nonsense = _sealed_part(raw.seq(raw.integer(1)))
+    (finding,) = opened(_store(nonsense)).findings
+    assert finding.code == "pair.key_encrypted", "without a MAC nothing else tells a wrong passphrase"
+    safe = raw.seq(nonsense)
+    key = unlock.pkcs12_bytes(3, unlock.bmp_passphrase(SECRET.encode()), b"salt", 1, 20)
+    value = raw.octets(hmac.new(key, safe, "sha1").digest())
+    (finding,) = opened(_with_mac(safe, raw.seq(raw.seq(raw.oid("1.3.14.3.2.26")), value))).findings
+    assert (finding.code, finding.message) == ("format.unreadable", "The PKCS#12 store is damaged inside.")
+
+
+def test_the_price_inside_a_sealed_part_is_looked_at() -> None:
+    inside = raw.seq(_certificate_bag(W.leaf), _sealed_key(_pbkdf2(HUGE)))
+    (finding,) = opened(_store(_sealed_part(inside))).findings
+    assert finding.code == "pair.costly_derivation"
+
+
 def test_a_costly_key_does_not_hide_the_certificates_beside_it() -> None:
     found = opened(_store(_clear(_certificate_bag(W.leaf), _sealed_key(_pbkdf2(HUGE)))))
     assert found.certificates == (W.leaf,)
@@ -257,9 +374,8 @@ def test_no_passphrase_at_all_is_tried_before_an_empty_one() -> None:
     """certtool --null-password writes such stores, no option of openssl does."""
     safe = raw.seq(_clear(_certificate_bag(W.leaf)))
     key = unlock.pkcs12_bytes(3, b"", b"salt", 1, 20)
-    info = raw.seq(raw.seq(raw.oid("1.3.14.3.2.26")), raw.octets(hmac.new(key, safe, "sha1").digest()))
-    content = raw.seq(raw.oid(forms.DATA), raw.context(0, raw.octets(safe)))
-    data = raw.seq(raw.integer(3), content, raw.seq(info, raw.octets(b"salt")))
+    value = raw.octets(hmac.new(key, safe, "sha1").digest())
+    data = _with_mac(safe, raw.seq(raw.seq(raw.oid("1.3.14.3.2.26")), value))
     assert opened(data, None).findings == opened(data, "").findings == ()
     assert [finding.code for finding in opened(data).findings] == ["pair.key_encrypted"]
 
