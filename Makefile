@@ -54,7 +54,7 @@ lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
 
 # What is compared with the command openssl; the oldest and the newest Python run everything anyway.
 UNITS := tests/unit/plugins/module_utils
-COMPARED := $(UNITS)/test_comparison.py $(UNITS)/_core $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py
+COMPARED := $(UNITS)/test_*.py $(UNITS)/_core $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py
 
 units: ## pytest: here, what runs on hosts with the oldest and the newest Python, verdicts on each OpenSSL
 	@code=0; \

@@ -6,7 +6,7 @@
 # The units of what runs on managed hosts, inside a host image: its own Python and its own python3-cryptography.
 #   units.sh bullseye   the oldest (3.9, cryptography 3.3)      units.sh sid   the newest
 #   units.sh bookworm tests/unit/plugins/module_utils/_x509 -k pair   only these: what follows goes to pytest
-# Only pytest comes from outside, locked in requirements-units.txt, and ansible.module_utils from .venv.
+# Only pytest and its plugins come from outside, locked in requirements-units.txt, and ansible.module_utils from .venv.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 cd "$LAB_ROOT"
@@ -32,4 +32,4 @@ run --volume "$LAB_ROOT:$collections/mutual_tls/nginx:ro" --volume "$LAB_ROOT/$w
     --volume "$ansible:/lab/ansible:ro" --workdir "$collections/mutual_tls/nginx" \
     --env PYTHONPATH=/lab:/lab/wheels --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp \
     "$image" sh -c 'python3 -c "import sys, cryptography as c; print(\"Python\", sys.version.split()[0], \"cryptography\", c.__version__)" &&
-        openssl version && exec python3 -m pytest "$@"' - "$@"
+        openssl version && exec python3 -m pytest --numprocesses auto "$@"' - "$@"

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a run tells what it counted (tally.py); with xdist each worker hands over its part."""
+"""The end of a run tells what it counted (tally.py); with xdist each worker hands over its part, and
+all of them must have the same names for the cases."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
 
 # Of xdist's workers: each sends [[what, of what, number], …], as only plain values cross.
 _FROM_WORKERS: Counter[tuple[str, str]] = Counter()
+
+
+def pytest_make_parametrize_id(val, argname) -> str | None:
+    """Certificates and keys are made anew by each worker: no part of a name."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
 def pytest_sessionfinish(session) -> None:
