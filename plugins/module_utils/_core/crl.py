@@ -56,6 +56,7 @@ class CrlFacts:
     signature: bytes = field(compare=False, repr=False)
     signature_oid: str = field(compare=False)
     signature_parameters: bytes = field(compare=False, repr=False)
+    inner_signature_agrees: bool = field(compare=False, default=True)
     authority_key_id: Optional[bytes] = field(compare=False, default=None)
     authority_issuer: Optional[Rdns] = field(compare=False, default=None)
     authority_serial: Optional[int] = field(compare=False, default=None)
@@ -258,14 +259,22 @@ def _check(case: _Case, choice: _Choice, said: _Said) -> None:
         said.faults.append(_partial(crl, "does not speak of every certificate that needs it"))
     if not choice.score.in_time:
         said.faults += _date_faults(crl, case.at, case.now)
+    _check_signature(case, crl, signer, said)
+    if crl.unknown_critical:
+        said.faults.append(_critical(crl))
+
+
+def _check_signature(case: _Case, crl: CrlFacts, signer: CertificateFacts, said: _Said) -> None:
+    if not crl.inner_signature_agrees:  # RFC 5280, 5.1.1.2, which OpenSSL looks at since 3.6.4
+        text = f"{crl.text} names one algorithm of its signature inside and another one outside."
+        said.faults.append(Finding("crl.signature_invalid", text, crl.place))
+        return
     signed = case.signed_by(crl, signer)
     if signed is None:
         said.questions.append(f'who signed the CRL of "{names.text(crl.issuer)}"')
     elif not signed:
         text = f"{crl.text} is not signed with its key."
         said.faults.append(Finding("crl.signature_invalid", text, crl.place))
-    if crl.unknown_critical:
-        said.faults.append(_critical(crl))
 
 
 def _check_entry(crl: CrlFacts, cert: CertificateFacts, said: _Said) -> None:
@@ -332,8 +341,14 @@ def _partial(crl: CrlFacts, what: str, harmless: bool = False) -> Finding:
     return Finding("crl.partial", f"{crl.text} {what}.", crl.place, harmless)
 
 
+_MAX_SHOWN = 1 << 160  # RFC 5280, 5.2.3: a CRL's number has at most 20 octets
+
+
 def _delta(crl: CrlFacts, harmless: bool = False) -> Finding:
-    text = f"{crl.text} holds only what changed since its number {crl.base_number}."
+    number = crl.base_number or 0
+    # Python writes no integer of thousands of digits
+    shown = str(number) if abs(number) < _MAX_SHOWN else f"of {number.bit_length() // 8 + 1} octets"
+    text = f"{crl.text} holds only what changed since its number {shown}."
     return Finding("crl.delta", text, crl.place, harmless)
 
 

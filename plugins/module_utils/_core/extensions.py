@@ -129,7 +129,7 @@ def _inconsistent(values: dict[str, Any], counts: Counter[str]) -> list[str]:
     faults: list[str] = []
     is_ca, length = values.get("basic_constraints", (False, None))
     if length is not None and length < 0:
-        faults.append(f"the path length of basicConstraints is {length}")
+        faults.append("the path length of basicConstraints is negative")
         values["basic_constraints"] = (is_ca, None)
     alternative = counts[SUBJECT_ALTERNATIVE_NAME] or counts[ISSUER_ALTERNATIVE_NAME]
     if values.get("is_proxy") and (is_ca or alternative):
