@@ -101,6 +101,27 @@ Where OpenSSL is not what an RFC leads one to expect, and the verdict is OpenSSL
   not count, lift its extended key usage, or reject it.
 """
 
+OPENSSL_FILES = """
+## Files
+
+`format.*` says what nginx does with a file's form in its place: an error where 1.22, 1.26 or 1.30 refuses the
+file or does not see a block of it, a warning where it works all the same. The table of 480 forms and places
+is `tests/unit/plugins/module_utils/nginx_verdicts.json`; `tests/lab/file_forms.py` makes it by `nginx -t` on
+three hosts, `--check` compares. What surprises in it:
+
+- a byte order mark is passed over where it stands directly before a BEGIN line that begins the file or
+  follows an END line; anywhere else it hides the block behind it;
+- a hyphen ends the text of a block: without its END line a block swallows the next one, in silence;
+- one blank line may follow the BEGIN line, none may stand inside;
+- a block whose text is damaged makes nginx refuse the whole file, whatever the block's kind; only in the
+  key's place other blocks are passed over;
+- a line is read in pieces of 254 octets, and a NUL that begins one ends the file;
+- a `TRUSTED CERTIFICATE` counts in `ssl_certificate` as the first block only; before 1.27.4
+  `ssl_client_certificate` needs a plain one beside it;
+- before 1.27.4 a certificate in the file of `ssl_crl` is trusted as a CA, and a key in it or in the trust
+  bundle has to be one that OpenSSL can open.
+"""
+
 
 def catalogue() -> dict[str, Any]:
     """CATALOGUE of _core/findings.py, loaded without Ansible: the layer is pure."""
@@ -154,7 +175,7 @@ def openssl_page() -> str:
         "|---|---|---|---|---|---|",
         *rows,
     ]
-    return OPENSSL_HEAD + "\n".join(table if rows else ["None."]) + "\n" + OPENSSL_CHAINS
+    return OPENSSL_HEAD + "\n".join(table if rows else ["None."]) + "\n" + OPENSSL_CHAINS + OPENSSL_FILES
 
 
 def markdown(text: str) -> str:
