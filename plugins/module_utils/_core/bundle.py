@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from . import certificate as rules
-from . import expiry, names
+from . import expiry, names, trust
 from .certificate import CertificateFacts, likely_issued
 from .chain import NGINX_DEPTH
 from .findings import Finding
@@ -67,9 +67,17 @@ def _finding(code: str, cert: CertificateFacts) -> Finding:
         "bundle.leaf": "is the certificate of a peer, not of a CA",
         "bundle.not_a_ca": "is not usable as an issuer",
         "bundle.expired": f"expired at {cert.not_after_text or expiry.rfc3339(cert.not_after)}",
+        "chain.rejected": "comes with trust settings that reject its use by TLS",
         "expiry.unreadable": f"has a date that cannot be read ({'; '.join(cert.date_faults)})",
     }[code]
-    return Finding(code, f'"{cert.subject_text}" {said}.', cert.place)
+    return Finding(code, f'"{cert.subject_text}" {said}.', cert.place, harmless=code == "chain.rejected")
+
+
+def distrust(cert: CertificateFacts) -> str:
+    """What to do with a CA whose TRUSTED CERTIFICATE block rejects TLS, which a bundle of plain blocks would
+    lose: DROP where it rejects servers and clients, REFUSE where it rejects one of them, "" where none."""
+    rejects = [trust.explicit(cert, purpose) == trust.REJECTED for purpose in (rules.SERVER, rules.CLIENT)]
+    return DROP if all(rejects) else REFUSE if any(rejects) else ""
 
 
 def sort(certificates: Sequence[CertificateFacts], at: datetime, policy: Policy) -> Sorted:
@@ -82,9 +90,13 @@ def sort(certificates: Sequence[CertificateFacts], at: datetime, policy: Policy)
     dropped: list[tuple[CertificateFacts, str]] = []
     refused: list[Finding] = []
     findings: list[Finding] = []
+    # By fingerprint: who rejects a CA in one source is not overruled by another one that has it plain.
+    distrusted = {cert.sha256: distrust(cert) for cert in certificates if distrust(cert)}
     for cert in _ordered(certificates):
         fault = fault_of(cert, policy.pinned)
         actions: list[tuple[str, str]] = []
+        if cert.sha256 in distrusted:
+            actions.append(("chain.rejected", distrusted[cert.sha256]))
         if fault:
             actions.append((fault, policy.on_leaf if fault == "bundle.leaf" else policy.on_non_ca))
         if cert.date_faults:  # OpenSSL accepts no path with it (check_cert_time)

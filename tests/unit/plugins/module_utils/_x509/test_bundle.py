@@ -9,6 +9,7 @@ import itertools
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, pem
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, certificate
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
@@ -154,3 +155,49 @@ DEPTHS = [
 @pytest.mark.parametrize(("certificates", "depth"), [row[1:] for row in DEPTHS], ids=[r[0] for r in DEPTHS])
 def test_verify_depth(certificates, depth) -> None:
     assert build(*certificates).verify_depth == depth
+
+
+# -- trust settings of TRUSTED CERTIFICATE blocks, which plain blocks lose
+
+SERVER_USE, CLIENT_USE, MAIL_USE = (der.encode_oid(f"1.3.6.1.5.5.7.3.{number}") for number in (1, 2, 4))
+
+
+def trusted_block(cert: builders.Issued, trusted: bytes = b"", rejected: bytes = b"") -> bytes:
+    settings = b""
+    if trusted:
+        settings += der.encode(der.SEQUENCE, trusted, constructed=True)
+    if rejected:
+        settings += der.encode(der.CONTEXT, rejected, constructed=True)
+    return pem.encode("TRUSTED CERTIFICATE", cert.der + der.encode(der.SEQUENCE, settings, constructed=True))
+
+
+SETTINGS = [
+    ("none", {}, "kept"),
+    ("trusted for both", {"trusted": SERVER_USE + CLIENT_USE}, "kept"),
+    ("trusted for servers and mail", {"trusted": SERVER_USE + MAIL_USE}, "refused"),
+    ("trusted for mail", {"trusted": MAIL_USE}, "dropped"),
+    ("rejected for servers", {"rejected": SERVER_USE}, "refused"),
+    ("rejected for both", {"rejected": SERVER_USE + CLIENT_USE}, "dropped"),
+    ("rejected for mail", {"rejected": MAIL_USE}, "kept"),
+    ("rejected for anything", {"rejected": der.encode_oid("2.5.29.37.0")}, "dropped"),
+]
+
+
+@pytest.mark.parametrize(("settings", "outcome"), [row[1:] for row in SETTINGS], ids=[r[0] for r in SETTINGS])
+def test_a_distrusted_ca_is_not_made_a_trusted_one(settings, outcome) -> None:
+    """In whichever order, and beside the same certificate as a plain block."""
+    block = trusted_block(OTHER, **settings)
+    for sources in (
+        [("1", ROOT.pem), ("2", block)],
+        [("1", block), ("2", ROOT.pem + OTHER.pem)],
+        [("1", OTHER.pem), ("2", block + ROOT.pem)],
+    ):
+        if outcome == "refused":
+            with pytest.raises(MtlsError) as caught:
+                bundle.build(sources, AT)
+            assert caught.value.code == "chain.rejected"
+        else:
+            made = bundle.build(sources, AT)
+            assert subjects(made) == (["CN=Other", "CN=Root"] if outcome == "kept" else ["CN=Root"])
+            assert [one["reason"] for one in made.dropped] == ["chain.rejected"] * (outcome == "dropped")
+            assert b"TRUSTED" not in made.pem
