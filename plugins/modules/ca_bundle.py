@@ -24,8 +24,8 @@ notes:
   - In a O(sources[].directory) the names of files do not matter, what they hold does. Hidden files and
     subdirectories are not read. A file there that holds no certificate, such as a README, is named in
     RV(dropped); a damaged certificate, a PKCS#12 store and a private key are refused.
-  - The bundle has plain C(CERTIFICATE) blocks. A CA whose C(TRUSTED CERTIFICATE) block rejects TLS is dropped,
-    also when another source has it plain; one that rejects clients or servers only is refused.
+  - The bundle has plain C(CERTIFICATE) blocks. A CA whose C(TRUSTED CERTIFICATE) block rejects TLS is
+    dropped, also when another source has it plain; one that rejects clients or servers only is refused.
   - O(path) may be neither one of O(sources) nor lie in a source directory. The bundle would be its own
     source, and a CA could never leave it.
   - A link at O(path) is refused, not followed and not replaced. A file there that holds a private key is
