@@ -35,6 +35,7 @@ def read(data: bytes, place: str = "") -> CrlFacts:
     oid, parameters = algorithms.read(fields.need())
     signature, unused = der.bit_string(fields.need(der.BIT_STRING))
     fields.end()
+    body = _body(tbs)
     return CrlFacts(
         sha256=hashlib.sha256(outer.encoding).hexdigest(),
         place=place,
@@ -44,7 +45,8 @@ def read(data: bytes, place: str = "") -> CrlFacts:
         signature=b"" if unused else signature,
         signature_oid=oid,
         signature_parameters=parameters,
-        **_body(tbs),
+        inner_signature_agrees=body.pop("algorithm") == (oid, parameters),
+        **body,
     )
 
 
@@ -53,7 +55,7 @@ def _body(tbs: Element) -> dict[str, Any]:
     version = fields.maybe(der.INTEGER)
     if version is not None:
         der.integer(version)
-    algorithms.read(fields.need())
+    algorithm = algorithms.read(fields.need())
     issuer = names.read(fields.need())
     last_update = times.read(revoked.check_date(fields.need()))
     later = next((date for tag in _DATES for date in [fields.maybe(tag)] if date is not None), None)
@@ -63,6 +65,7 @@ def _body(tbs: Element) -> dict[str, Any]:
     entries = Entries() if listed is None else revoked.read(listed)
     found = [] if wrapped is None else extensions.split(der.explicit(wrapped))
     return {
+        "algorithm": algorithm,
         "issuer": issuer,
         "issuer_key": names.key(issuer),
         "last_update": last_update,

@@ -98,6 +98,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         before=(3, 6, 4),
     ),
     Difference(
+        "crls",
+        "algorithms: *",
+        "refused, with `crl.signature_invalid`",
+        "the algorithm inside the list is not looked at",
+        "RFC 5280, 5.1.1.2; OpenSSL refuses it since July 2026",
+        before=(3, 6, 4),
+    ),
+    Difference(
         "files",
         "an object identifier of more than 256 octets",
         "no certificate, or an extension that cannot be read",

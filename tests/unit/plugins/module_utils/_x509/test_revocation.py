@@ -213,7 +213,7 @@ def test_ca_without_key_usage_may_sign_crls() -> None:
 # --- what only OpenSSL can tell ---
 
 STRANGE = raw.seq(raw.oid("1.2.3.4.5"))
-UNDECIDED = Case("", [of(ROOT), of(CA, outer=STRANGE)], [])
+UNDECIDED = Case("", [of(ROOT), of(CA, outer=STRANGE, signature_algorithm=STRANGE)], [])
 
 
 def judged(case: Case, judge) -> dict:
@@ -253,7 +253,7 @@ def test_the_judge_is_not_asked_when_something_else_refuses() -> None:
     def judge(question):
         raise AssertionError("asked in vain")
 
-    case = Case("", [of(ROOT), of(CA, dead(3), outer=STRANGE)], [])
+    case = Case("", [of(ROOT), of(CA, dead(3), outer=STRANGE, signature_algorithm=STRANGE)], [])
     result = judged(case, judge)
     assert (result["verifies"], codes(result)) == (False, ["crl.revoked"])
 
