@@ -220,6 +220,11 @@ def uncompressed(curve: str, point: bytes) -> bytes | None:
     return b"\x04" + point[1 : 1 + size] + y.to_bytes(size, "big") if x < p else None
 
 
+def checked(curve: str) -> bool:
+    """Whether ``uncompressed`` tells a point of this curve from others."""
+    return curve in _EQUATIONS
+
+
 def _unchecked(point: bytes) -> bytes | None:
     if point[:1] in (b"\x04", b"\x06", b"\x07") and len(point) % 2:
         return b"\x04" + point[1:]

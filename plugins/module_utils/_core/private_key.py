@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from . import algorithms, der, kinds, public_key
+from . import algorithms, curves, der, kinds, public_key
 from .der import CONTEXT, DerError, Element, Fields
 from .public_key import PublicKey
 
@@ -55,7 +55,7 @@ SILENT = "silent"  # it could not be asked
 @dataclass(frozen=True, repr=False)
 class ClearKey:
     """*public* is None where it takes arithmetic to find (no public half in the file): then *secret* holds
-    the private octets. *doubtful*: some versions of OpenSSL read it and some do not. *consistent* is False
+    the private octets. *doubtful*: OpenSSL, or some versions of it, may not read it. *consistent* is False
     where no signature can be made with the numbers of an RSA key."""
 
     form: str
@@ -161,10 +161,12 @@ def _rsa(element: Element, oid: str, parameters: bytes, form: str) -> ClearKey:
         public = public_key.of(oid, parameters, octets)
         if public.kind == "unknown":
             raise DerError("its parameters are none of RSA-PSS")
-    # Since 3.2 OpenSSL refuses numbers beyond the modulus (ossl_rsa_check_factors).
-    beyond = max(map(int.bit_length, numbers[2:])) > numbers[0].bit_length()
+    # Since 3.2 OpenSSL refuses numbers beyond the modulus (ossl_rsa_check_factors). What is in the parameters
+    # of RSA-PSS is not looked at here.
+    doubtful = max(map(int.bit_length, numbers[2:])) > numbers[0].bit_length()
+    doubtful = doubtful or (public.kind == "rsa-pss" and bool(parameters))
     consistent = others is not None or _signs(*numbers)
-    return ClearKey(form, oid, parameters, public, doubtful=beyond, consistent=consistent)
+    return ClearKey(form, oid, parameters, public, doubtful=doubtful, consistent=consistent)
 
 
 def _signs(n: int, e: int, d: int, p: int, q: int, dp: int, dq: int, inverse: int) -> bool:
@@ -204,7 +206,8 @@ def _ec(element: Element, parameters: bytes, form: str) -> ClearKey:
     public = public_key.of(oid, parameters, octets)
     if public.kind == "unknown" and "." not in public.curve:  # OpenSSL has a name for the curve
         raise DerError("its public half is no point of its curve")
-    return ClearKey(form, oid, parameters, public, secret, doubtful=public.kind == "unknown")
+    # Also false for a curve that is written out: whether it is one is OpenSSL's to say.
+    return ClearKey(form, oid, parameters, public, secret, doubtful=not curves.checked(public.curve))
 
 
 def _dsa_numbers(fields: Fields) -> ClearKey:

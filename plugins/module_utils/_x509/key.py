@@ -190,7 +190,9 @@ def _of_clear(
     if public is None or found.doubtful:
         answer = asked()
         if answer.spki:
-            public, engine = _public(answer.spki), answer.engine
+            engine = answer.engine
+            if public is None or public.kind == "unknown":
+                public = _public(answer.spki)
         elif answer.fault != private_key.SILENT:
             raise der.DerError("OpenSSL reads no key there")
     if public is None:
