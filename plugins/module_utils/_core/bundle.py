@@ -11,9 +11,10 @@ from datetime import datetime
 
 from . import certificate as rules
 from . import expiry, names, trust
-from .certificate import CertificateFacts, likely_issued
+from .certificate import CertificateFacts
 from .chain import NGINX_DEPTH
 from .findings import Finding
+from .path import Pool
 
 REFUSE = "refuse"
 DROP = "drop"
@@ -146,20 +147,20 @@ def verify_depth(certificates: Sequence[CertificateFacts]) -> int:
     """The intermediates that a path to this bundle may have, at least nginx's default: those in the bundle,
     and below each CA what its path length announces."""
     deepest = NGINX_DEPTH
+    pool = Pool(certificates)
     for cert in certificates:
         if rules.is_ca(cert):
             announced: int | None = rules.path_length(cert)
-            deepest = max(deepest, _level(cert, certificates) + (announced or 0))
+            deepest = max(deepest, _level(cert, pool) + (announced or 0))
     return min(deepest, _DEEPEST)
 
 
-def _level(cert: CertificateFacts, certificates: Sequence[CertificateFacts]) -> int:
-    """0 for a root, 1 for an intermediate below it, and so on; the bundle's length bounds loops."""
+def _level(cert: CertificateFacts, pool: Pool) -> int:
+    """0 for a root, 1 for an intermediate below it, and so on, no further than counts: CAs that have issued
+    each other stand in a circle."""
     level, current = 0, cert
-    while not current.self_signed and level < len(certificates):
-        issuer = next(
-            (other for other in certificates if other != current and likely_issued(other, current)), None
-        )
+    while not current.self_signed and level < _DEEPEST:
+        issuer = next((other for other in pool.issuers(current) if other != current), None)
         level += 1
         if issuer is None:
             break
