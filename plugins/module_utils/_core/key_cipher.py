@@ -167,7 +167,7 @@ def _rounds(parameters: bytes) -> tuple[bytes, int]:
 def _positive(number: int) -> int:
     if number < 1:
         raise DerError("an iteration count is not positive")
-    return number
+    return min(number, 1 << 63)  # absurd either way, and it can be written out
 
 
 def _pbes2(fields: Fields, secret: bytes) -> Protection:
