@@ -33,6 +33,7 @@ REASONS = {
     10: "aACompromise",
 }
 REMOVE_FROM_CRL = 8
+_MAX_SHOWN = 1 << 31  # Python writes no integer of thousands of digits
 # OpenSSL 3.5 refuses the whole CRL for a shorter date, 3.0 only where it compares it.
 _SHORTEST_DATES = {der.UTC_TIME: 13, der.GENERALIZED_TIME: 15}
 
@@ -55,6 +56,8 @@ class Entry(NamedTuple):
     def reason_text(self) -> str:
         if self.reason is None:
             return ""
+        if abs(self.reason) > _MAX_SHOWN:
+            return "an unknown reason"
         return REASONS.get(self.reason, f"reason {self.reason}")
 
 

@@ -91,6 +91,11 @@ def test_reason(reason, text) -> None:
     assert (entry.reason, entry.reason_text) == (reason, text)
 
 
+def test_reason_of_thousands_of_digits() -> None:
+    entry = read(raw.revoked(5, extensions=[raw.reason(1 << 99_999)])).entries.find(5, OWN, OWN)
+    assert entry.reason_text == "an unknown reason"
+
+
 def test_entry_without_a_reason() -> None:
     entry = read(raw.revoked(5)).entries.find(5, OWN, OWN)
     assert (entry.reason, entry.reason_text, entry.invalid_since, entry.issuers) == (None, "", None, None)
