@@ -72,3 +72,28 @@ def test_delta_lists(number, said) -> None:
         {"certificate": raw.pem(leaf()), "trust": raw.pem(ca()), "crl": raw.pem(revoked, "X509 CRL")}, AT
     )
     assert any(one["code"] == "crl.delta" and one["message"].endswith(said) for one in told["findings"])
+
+
+SALT = raw.octets(b"saltsalt")
+AES = raw.seq(raw.oid("2.16.840.1.101.3.4.1.42"), raw.octets(b"\0" * 16))
+
+
+def pbes2(oid: str, *parameters: bytes) -> bytes:
+    return raw.seq(
+        raw.oid("1.2.840.113549.1.5.13"), raw.seq(raw.seq(raw.oid(oid), raw.seq(SALT, *parameters)), AES)
+    )
+
+
+ENCRYPTED = {
+    "PBKDF2": pbes2("1.2.840.113549.1.5.12", raw.integer(HUGE)),
+    "scrypt": pbes2("1.3.6.1.4.1.11591.4.11", *[raw.integer(HUGE)] * 3),
+    "PKCS#12": raw.seq(raw.oid("1.2.840.113549.1.12.1.3"), raw.seq(SALT, raw.integer(HUGE))),
+}
+
+
+@pytest.mark.parametrize("case", ENCRYPTED)
+def test_iterations(case) -> None:
+    key = raw.pem(raw.seq(ENCRYPTED[case], raw.octets(b"x" * 32)), "ENCRYPTED PRIVATE KEY")
+    told = examine({"certificate": raw.pem(leaf()), "private_key": key, "passphrase": "x"}, AT)
+    (costly,) = (one for one in told["findings"] if one["code"] == "pair.costly_derivation")
+    assert len(costly["message"]) < 250
