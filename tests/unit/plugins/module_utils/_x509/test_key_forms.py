@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import re
 
 import pytest
@@ -546,6 +547,72 @@ def test_nginx_reads_the_same(name) -> None:
     ours = answered(ALL[name], keys.SECRET, HostKeys().ask) == "read"
     theirs = keys.nginx_loads(ALL[name], CERTIFICATE, alone=b"DEK-Info: DES-CBC" in ALL[name]) != "no key"
     compare("pairs", ours, theirs, f"key: {name}")
+
+
+_BLOCK = re.compile(rb"-----BEGIN ([^-]+)-----\n([^-:]+)-----END [^-]+-----")
+# The numbers of DSA are others in each run, and long files hide what matters.
+_MUTATED = [
+    name
+    for name in (*CLEAR, *UNREADABLE)
+    if _BLOCK.fullmatch(ALL[name].strip()) and "dsa" not in name and len(ALL[name]) < 3000
+]
+
+
+def mutated(seed: int) -> bytes:
+    """One of the clear keys with a few octets of its DER changed, taken out or put in."""
+    chance = random.Random(seed)
+    label, body = _BLOCK.fullmatch(ALL[chance.choice(_MUTATED)].strip()).groups()
+    data = bytearray(base64.b64decode(body))
+    for _change in range(chance.choice((1, 1, 2, 3))):
+        at = chance.randrange(len(data))
+        how = chance.randrange(4)
+        if how == 0:
+            data[at] ^= 1 << chance.randrange(8)
+        elif how == 1:
+            data[at] = chance.choice((0x00, 0x02, 0x04, 0x06, 0x30, 0x7F, 0x80, 0xFF))
+        elif how == 2:
+            del data[at : at + chance.choice((1, 2, 20))]
+        else:
+            data[at:at] = bytes(chance.randrange(256) for _octet in range(chance.choice((1, 2, 9))))
+    return keys.pem(bytes(data) or b"\x00", label.decode())
+
+
+@needs_openssl
+@pytest.mark.skipif(not keys.SSL_IS_OPENSSL_3, reason="asks the functions of OpenSSL 3 that nginx calls")
+@pytest.mark.parametrize("seed", range(0, 300, 50))
+def test_mutated_keys_are_read_as_nginx_reads_them(seed) -> None:
+    host = HostKeys()
+    for number in range(seed, seed + 50):
+        data = mutated(number)
+        ours = answered(data, keys.SECRET, host.ask) == "read"
+        compare("pairs", ours, keys.nginx_loads(data, CERTIFICATE) != "no key", f"mutated key {number}")
+
+
+LEFT_TO_OPENSSL = {
+    "a point of a curve that is not known here": keys.pem(
+        keys.pkcs8(keys.EC, raw.oid("1.2.840.10045.3.1.3"), keys.ec_key("prime192v1").sec1(parameters=None))
+    ),
+    "a curve written out that is none": sec1(
+        parameters=keys.explicit_p256().replace(bytes.fromhex("5ac635d8"), bytes.fromhex("5ac635d9"))
+    ),
+    "parameters of RSA-PSS that are none": keys.pem(
+        keys.rsa_pkcs8(oid=keys.RSA_PSS, parameters=raw.seq(raw.context(7, raw.integer(1))))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_TO_OPENSSL)
+def test_what_the_rules_do_not_check_is_openssls_to_judge(name) -> None:
+    assert answered(LEFT_TO_OPENSSL[name]) == "read"
+    assert (
+        answered(LEFT_TO_OPENSSL[name], None, lambda *_given: Answer(b"", "refused")) == "format.unreadable"
+    )
+
+
+@needs_openssl
+@pytest.mark.parametrize("name", LEFT_TO_OPENSSL)
+def test_openssl_judges_it(name) -> None:
+    assert answered(LEFT_TO_OPENSSL[name], None, HostKeys().ask) == "format.unreadable"
 
 
 @needs_openssl
