@@ -24,6 +24,7 @@ _DATES = (
     b"26063023595\x00Z", b"\xff" * 13, b"20261301000000Z", b"20260101000000",
 )  # fmt: skip
 _OIDS = (b"", b"\x80", b"\x80\x80\x01", b"\xff" * 40, b"\x2a\x03" + b"\xff" * 9 + b"\x7f", b"\x55\x1d\x81")
+_LARGEST = 200_000  # octets of what is repeated
 _NUMBERS = (0, 1, -1, 2**31, 2**63, 2**64 - 1, -(2**160), 2**16384, 10**9)
 
 
@@ -157,6 +158,8 @@ def _parents(root: Node) -> list[Node]:
 def _repeat(draw, parent: Node) -> None:
     index = draw(st.integers(0, len(parent.children) - 1))
     times = draw(st.sampled_from([1, 1, 2, 300]))
+    # Repetitions of repetitions would fill any memory.
+    times = min(times, max(1, _LARGEST // len(encode(parent.children[index]))))
     parent.children[index:index] = [parent.children[index]] * times
 
 
