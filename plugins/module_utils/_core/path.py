@@ -164,15 +164,14 @@ def in_order(certificates: Sequence[CertificateFacts]) -> bool:
 
 def order(leaf: CertificateFacts, others: Sequence[CertificateFacts]) -> list[CertificateFacts]:
     """*leaf*, then its issuers from below, then what belongs to no path, in the order given; each once."""
-    rest: list[CertificateFacts] = []
-    for cert in others:
-        if cert != leaf and cert not in rest:
-            rest.append(cert)
+    pool = Pool(others)
     ordered = [leaf]
+    used = {leaf}
     while not ordered[-1].self_signed:
-        issuer = next((cert for cert in rest if likely_issued(cert, ordered[-1])), None)
+        candidates = (cert for cert in pool.called_as_issuer(ordered[-1]) if cert not in used)
+        issuer = next((cert for cert in candidates if likely_issued(cert, ordered[-1])), None)
         if issuer is None:
             break
-        rest.remove(issuer)
+        used.add(issuer)
         ordered.append(issuer)
-    return ordered + rest
+    return ordered + [cert for cert in pool if cert not in used]
