@@ -184,7 +184,8 @@ credentials:
     matches:
       description:
         - Whether the private key belongs to the first certificate.
-        - Null without a key, and when one of the two cannot be read.
+        - Null without a key, when one of the two cannot be read, and for a kind of key that nothing on the
+          host can compare.
       type: bool
       returned: always
     private_key:
@@ -287,7 +288,8 @@ credentials:
     verifies:
       description:
         - Whether nginx with this trust bundle would accept the certificate; path, purpose, depth, dates and
-          CRLs, not names. Null without a trust bundle.
+          CRLs, not names.
+        - Null without a trust bundle, and when nothing on the host can tell (V(chain.undecided)).
       type: bool
       returned: always
     engines:
