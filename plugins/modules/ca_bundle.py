@@ -28,8 +28,8 @@ notes:
     dropped, also when another source has it plain; one that rejects clients or servers only is refused.
   - O(path) may be neither one of O(sources) nor lie in a source directory. The bundle would be its own
     source, and a CA could never leave it.
-  - A link at O(path) is refused, not followed and not replaced. A file there that holds a private key is
-    neither replaced nor removed.
+  - A link at O(path) is refused, not followed and not replaced. A file there that holds a private key or is a
+    PKCS#12 store, is neither replaced nor removed.
 extends_documentation_fragment:
   - mutual_tls.nginx.attributes
 attributes:
@@ -210,11 +210,11 @@ backup_file:
   description: The copy of the file that was there.
   returned: changed, with O(backup=true), where there was a file
   type: str
-  sample: /etc/nginx/clients-ca.pem.4711.2026-11-21@10:50:12~
+  sample: /etc/nginx/clients-ca.pem.4711.2026-11-21@10:50:12.345678~
 """
 
 from datetime import datetime, timezone
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible import result
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import FactsModule
@@ -250,7 +250,6 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "at": {"type": "str", "default": ""},
 }
-Backup = Callable[[str], str]
 
 
 def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundle:
@@ -265,10 +264,8 @@ def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundl
     return made
 
 
-def keep(
-    params: dict[str, Any], check_mode: bool, now: datetime, backup: Optional[Backup] = None
-) -> dict[str, Any]:
-    """The whole call. *backup(path)* copies the file and returns the copy's name."""
+def keep(params: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, Any]:
+    """The whole call."""
     target = Target(params["path"])
     there = target.look(intake.read)
     bundle.refuse_keys(there.data, target.path)
@@ -281,8 +278,8 @@ def keep(
         told = bundle.told(made)
     changed = planned != there if planned else there.data is not None
     if changed and not check_mode:
-        if backup is not None and there.data is not None:
-            told["backup_file"] = backup(target.path)
+        if params["backup"] and there.data is not None:
+            told["backup_file"] = target.back_up(there, now)
         if planned:
             target.write(planned)
         else:
@@ -298,9 +295,8 @@ def main() -> None:
         required_if=[["state", "present", ["sources"]]],
         supports_check_mode=True,
     )
-    backup = module.backup_local if module.params["backup"] else None
     now = datetime.now(timezone.utc)
-    result.finish(module, lambda: keep(module.params, module.check_mode, now, backup))
+    result.finish(module, lambda: keep(module.params, module.check_mode, now))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pwd
 import re
 import stat
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Callable, Optional, Union
 
 from .._core.errors import MtlsError
@@ -21,6 +22,8 @@ from . import files
 NEW_MODE = 0o644
 # No set-uid, set-gid or sticky bit: the number 644 without its zero would be such a mode.
 _LARGEST_MODE = 0o777
+# chown(2) takes the next one for "leave it as it is".
+_LARGEST_ID = 2**32 - 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,20 @@ class Target:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
+    def back_up(self, there: There, now: datetime) -> str:
+        """The path of a copy of *there* beside the file; no copy stays that is not whole."""
+        copy = f"{self.path}.{os.getpid()}.{now:%Y-%m-%d@%H:%M:%S.%f}~"
+        try:
+            files.write_new(copy, there.data or b"", there.mode, (there.uid, there.gid))
+            files.fsync_directory(self.folder)
+        except FileExistsError as error:  # somebody's copy
+            raise _fault(error, copy) from None
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(copy)
+            raise _fault(error, copy) from None
+        return copy
+
     def remove(self) -> None:
         try:
             os.unlink(self.path)
@@ -137,7 +154,7 @@ def _mode(given: Union[str, int, None]) -> int:
     text = str(given).strip()
     number = -1
     if isinstance(given, int):
-        number = given
+        number = -1 if isinstance(given, bool) or _is_odd(given) else given
     elif re.fullmatch(r"(0o?)?[0-7]{3,4}", text):
         number = int(text.replace("o", ""), 8)
     if not 0 <= number <= _LARGEST_MODE:
@@ -145,8 +162,13 @@ def _mode(given: Union[str, int, None]) -> int:
     return number
 
 
+def _is_odd(number: int) -> bool:
+    """Whether somebody may execute, or write and not read: 400, 440 and 444 without quotes are such modes."""
+    return bool(number & 0o111 or (number >> 1) & ~(number >> 2) & 0o111)
+
+
 def _number(given: str, option: str, look_up: Callable[[str], int]) -> int:
-    if given.isdecimal() and given.isascii():
+    if given.isdecimal() and given.isascii() and len(given) <= 10 and int(given) <= _LARGEST_ID:
         return int(given)
     try:
         return look_up(given)

@@ -12,10 +12,11 @@ from typing import Any, Optional
 
 from .._core import bundle as rules
 from .._core import certificate as certificate_rules
-from .._core import contents, expiry
+from .._core import contents, expiry, kinds
 from .._core.certificate import CertificateFacts
 from .._core.errors import MtlsError, SeveralError
 from .._core.findings import CATALOGUE, ERROR, Finding
+from .._core.inputs import bytes_of
 from . import certificate_file
 from .certificate import Certificate
 from .certificate_file import CertificateFile
@@ -150,11 +151,7 @@ def _digest(entry: str) -> str:
 
 
 def _empty(dropped: Sequence[dict[str, Any]], place: str) -> MtlsError:
-    reasons = "; ".join(
-        f'"{one["subject"]}": {CATALOGUE[one["reason"]].title.lower()}' if one["subject"] is not None
-        else f"{one['place']}: {CATALOGUE[one['reason']].title.lower()}"
-        for one in dropped
-    )  # fmt: skip
+    reasons = _joined("; ", [_why_dropped(one) for one in dropped], "and {} more")
     return MtlsError(
         f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
         place,
@@ -165,12 +162,13 @@ def _empty(dropped: Sequence[dict[str, Any]], place: str) -> MtlsError:
 
 def _why_dropped(one: dict[str, Any]) -> str:
     name = one["place"] if one["subject"] is None else f'"{one["subject"]}"'
-    return f"{name}: {CATALOGUE[one['reason']].title.lower()}"
+    title = CATALOGUE[one["reason"]].title
+    return f"{name}: {title[0].lower()}{title[1:]}"
 
 
-def _joined(between: str, sentences: Sequence[str]) -> str:
+def _joined(between: str, sentences: Sequence[str], rest: str) -> str:
     more = len(sentences) - _TOLD
-    return between.join(sentences[:_TOLD]) + (f"{between}And {more} more." if more > 0 else "")
+    return between.join([*sentences[:_TOLD], *([rest.format(more)] if more > 0 else [])])
 
 
 def _refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsError:
@@ -179,7 +177,7 @@ def _refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsErr
         f"{finding.place}: {finding.message}" if finding.place != first.place else finding.message
         for finding in refused
     ]
-    message = _joined(" ", told)
+    message = _joined(" ", told, "And {} more.")
     every = list(dict.fromkeys([*refused, *findings]))
     return SeveralError(message, first.place, first.remedy, first.code, [one.to_dict() for one in every])
 
@@ -222,11 +220,19 @@ def _lines(data: Optional[bytes]) -> str:
     return "".join(lines) or "(no certificate)\n"
 
 
+def _may_hold_a_key(data: bytes) -> bool:
+    """Also where no program reads it as it is: behind a NUL, in base64, in a store that nobody opened."""
+    forms = [contents.recognise(form) for form in (data, bytes_of(data.decode("latin-1")))]
+    return b"PRIVATE KEY-----" in data or any(
+        form.private_key_lines() or form.of_kind(kinds.PKCS12) for form in forms
+    )
+
+
 def refuse_keys(data: Optional[bytes], place: str) -> None:
     """Raises MtlsError where *data*, which is to be replaced or removed, holds a private key."""
-    if data is not None and certificate_file.private_keys(contents.recognise(data), place):
+    if data is not None and _may_hold_a_key(data):
         raise MtlsError(
-            "The file holds a private key, so it is no trust bundle, and it is left alone.",
+            "The file holds a private key or may hold one, so it is no trust bundle, and it is left alone.",
             place,
             "Give the path of the bundle; if this is it, move the file away.",
             "bundle.private_key",

@@ -30,6 +30,9 @@ TWO = builders.root("CN=Two")
 OLD = builders.root("CN=Old", end=AT - DAY)
 LEAF = builders.client(ONE)
 NOW = "2026-06-01T12:00:00Z"
+STORE = pkcs12.serialize_key_and_certificates(
+    b"x", ONE.key, ONE.certificate, None, builders.serialization.NoEncryption()
+)
 
 
 @pytest.fixture(name="run")
@@ -188,7 +191,10 @@ def test_another_mode_alone_is_a_change_by_rename(run: Runner, path: str) -> Non
     assert "mode 0644" in result["diff"]["before_header"] and "mode 0600" in result["diff"]["after_header"]
 
 
-@pytest.mark.parametrize("mode", [644, "rw-r--r--", "1644", "abc", "9", -1, "preserve"])
+# 400, 440 and 444 without quotes are 0620, 0670 and 0674; True is 1.
+@pytest.mark.parametrize(
+    "mode", [644, 400, 440, 444, True, False, "rw-r--r--", "1644", "abc", "9", -1, "preserve"]
+)
 def test_what_is_no_mode(run: Runner, path: str, mode: Any) -> None:
     result = run(path=path, sources=[text(ONE)], at=NOW, mode=mode)
     assert result["failed"] and result["place"] == "mode" and not os.path.exists(path)
@@ -208,8 +214,10 @@ def test_owner_and_group(run: Runner, path: str) -> None:
 
 @pytest.mark.parametrize("option", ["owner", "group"])
 def test_an_unknown_owner(run: Runner, path: str, option: str) -> None:
-    result = run(path=path, sources=[text(ONE)], at=NOW, **{option: "nobody-of-that-name"})
-    assert result["failed"] and result["place"] == option and nothing_beside(path)
+    # chown(2) takes the largest number of 32 bits for "leave it", and Python no larger one
+    for unknown in ("nobody-of-that-name", "-1", "4294967295", "9" * 20):
+        result = run(path=path, sources=[text(ONE)], at=NOW, **{option: unknown})
+        assert result["failed"] and result["place"] == option and nothing_beside(path)
 
 
 def test_whole_with_its_mode_from_the_first_moment(
@@ -262,6 +270,27 @@ def test_backup(run: Runner, path: str) -> None:
     assert read(gone["backup_file"]) == TWO.pem and not os.path.exists(path)
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_no_room_for_the_backup(run: Runner, path: str, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    """Nothing is replaced or removed, and no half of a copy stays."""
+    run(path=path, sources=[text(ONE)], at=NOW)
+
+    def full(_descriptor: int, _data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "write", full)
+    result = run(path=path, sources=[text(TWO)], at=NOW, state=state, backup=True)
+    assert result["failed"] and "No space left on device" in result["msg"] and result["remedy"]
+    assert read(path) == ONE.pem and nothing_beside(path)
+
+
+def test_no_name_for_the_backup(run: Runner, tmp_path: Path) -> None:
+    path = str(tmp_path / ("x" * 250))
+    run(path=path, sources=[text(ONE)], at=NOW)
+    result = run(path=path, sources=[text(TWO)], at=NOW, backup=True)
+    assert result["failed"] and "File name too long" in result["msg"] and read(path) == ONE.pem
+
+
 # -- absent
 
 
@@ -282,8 +311,18 @@ def test_absent_needs_no_directory(run: Runner, tmp_path: Path) -> None:
 # -- what is at the path
 
 
+# Whatever form a key lies there in, nobody has a second one of it.
+KEPT = {
+    "key": ONE.pem + ONE.key_pem,
+    "key behind a NUL": ONE.pem + b"\0" + ONE.key_pem,
+    "key in base64": base64.encodebytes(ONE.key_pem),
+    "store": STORE,
+    "store in base64": base64.encodebytes(STORE),
+}
+
+
 @pytest.mark.parametrize("state", ["present", "absent"])
-@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", "key"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", *KEPT])
 def test_what_is_no_bundle_stays(run: Runner, path: str, tmp_path: Path, kind: str, state: str) -> None:
     other = tmp_path / "other.pem"
     if kind in ("link", "dangling"):
@@ -294,8 +333,8 @@ def test_what_is_no_bundle_stays(run: Runner, path: str, tmp_path: Path, kind: s
         os.mkdir(path)
     if kind == "fifo":
         os.mkfifo(path)
-    if kind == "key":
-        Path(path).write_bytes(ONE.pem + ONE.key_pem)
+    if kind in KEPT:
+        Path(path).write_bytes(KEPT[kind])
     before = os.lstat(path)
     result = run(path=path, sources=[text(ONE)], at=NOW, state=state, backup=True)
     assert result["failed"] and result["place"].split(":")[0] == path and result["remedy"]
@@ -399,6 +438,13 @@ def test_every_offender_is_a_finding_too(run: Runner, path: str) -> None:
     assert "/no/such.pem" in result["msg"] and "b1.example.com" in result["msg"]
 
 
+def test_many_dropped_ones_and_nothing_left(run: Runner, path: str) -> None:
+    leaves = [builders.client(ONE) for _number in range(25)]
+    result = run(path=path, sources=[text(*leaves)], at=NOW, on_leaf="drop")
+    assert result["failed"] and result["code"] == "bundle.empty"
+    assert "no CA's" in result["msg"] and "; and 5 more)." in result["msg"]
+
+
 def test_policies(run: Runner, path: str) -> None:
     kept = run(path=path, sources=[text(ONE, OLD, LEAF)], at=NOW, on_expired="keep", on_leaf="keep")
     assert sorted(subjects(kept)) == ["CN=Old", "CN=One", "CN=b1.example.com"]
@@ -482,11 +528,8 @@ def test_a_name_of_a_file_is_shown_and_not_obeyed(run: Runner, path: str, folder
 def test_a_store_that_may_hold_keys_is_refused_in_a_directory_too(
     run: Runner, path: str, folder: Path
 ) -> None:
-    store = pkcs12.serialize_key_and_certificates(
-        b"x", ONE.key, ONE.certificate, None, builders.serialization.NoEncryption()
-    )
     (folder / "one").write_bytes(ONE.pem)
-    (folder / "ca.p12").write_bytes(store)
+    (folder / "ca.p12").write_bytes(STORE)
     for source in ({"directory": str(folder)}, {"path": str(folder / "ca.p12")}):
         result = run(path=path, sources=[text(TWO), source], at=NOW)
         assert result["failed"] and result["code"] in ("format.pkcs12", "bundle.private_key")
