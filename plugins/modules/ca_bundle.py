@@ -29,7 +29,7 @@ notes:
   - O(path) may be neither one of O(sources) nor lie in a source directory. The bundle would be its own
     source, and a CA could never leave it.
   - A link at O(path) is refused, not followed and not replaced. A file there that holds a private key or is a
-    PKCS#12 store, is neither replaced nor removed.
+    PKCS#12 store is neither replaced nor removed.
 extends_documentation_fragment:
   - mutual_tls.nginx.attributes
 attributes:
