@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import names
+from .asn1.general_names import GeneralName, NameConstraints
 from .findings import Finding
-from .general_names import GeneralName, NameConstraints
 from .names import Rdns
 
 SERVER = "server"

@@ -17,14 +17,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Callable, NamedTuple, Optional
 
-from . import distribution_points, expiry, names, revoked
+from . import expiry, names
+from .asn1 import distribution_points, revoked
+from .asn1.distribution_points import ALL_REASONS, IssuingPoint
+from .asn1.revoked import Entries, Entry
+from .asn1.times import Moment
 from .certificate import CertificateFacts
 from .chain import Verdict
-from .distribution_points import ALL_REASONS, IssuingPoint
 from .findings import Finding
 from .names import Rdns
-from .revoked import Entries, Entry
-from .times import Moment
 
 # From 3.6 on a self-signed certificate is not looked up, and from 3.6.4 on a delta CRL is passed over; before
 # 3.5 an empty issuing distribution point was no fault. Whoever does not know the version gets the strictest.

@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from . import general_names, names
+from . import names
+from .asn1 import general_names
 from .certificate import CertificateFacts
 from .findings import Finding
 

@@ -14,18 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import names
+from .asn1.general_names import DIRECTORY, DNS, EMAIL, IP, OTHER, URI, GeneralName, NameConstraints, Subtree
 from .certificate import CertificateFacts
-from .general_names import (
-    DIRECTORY,
-    DNS,
-    EMAIL,
-    IP,
-    OTHER,
-    URI,
-    GeneralName,
-    NameConstraints,
-    Subtree,
-)
 from .names import Rdns
 
 OBEYED = "obeyed"

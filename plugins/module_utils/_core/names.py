@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from . import der
-from .attribute_names import SHORT
-from .der import DerError, Element
+from .asn1 import der
+from .asn1.attribute_names import SHORT
+from .asn1.der import DerError, Element
 
 # A distinguished name as plain values: per RDN its attributes, each (dotted OID, value). A value read from a
 # certificate is a ``Text``, which knows its string type; a plain str counts as a UTF8String.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from . import der, public_key
-from .public_key import PublicKey
+from .asn1 import der, public_key
+from .asn1.public_key import PublicKey
 
 # Curves for which TLS 1.3 and, unless told otherwise, TLS 1.2 have signatures.
 _TLS_CURVES = frozenset(["prime256v1", "secp384r1", "secp521r1"])

@@ -9,7 +9,7 @@ known here is neither weak nor strong: ``None``, and the host's OpenSSL has to s
 
 from __future__ import annotations
 
-from . import der
+from .asn1 import der
 from .certificate import CertificateFacts
 
 # ossl_ifc_ffc_compute_security_bits rounds to whole octets, so 112 bits begin some way below 2048.

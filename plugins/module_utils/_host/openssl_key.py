@@ -13,8 +13,8 @@ import os
 import re
 from typing import Optional
 
-from .._core import der, private_key, public_key
-from .._core.private_key import Answer
+from .._core.asn1 import der, private_key, public_key
+from .._core.asn1.private_key import Answer
 from . import openssl
 
 _PUBLIC = ["-pubout", "-outform", "DER"]

@@ -12,10 +12,11 @@ from typing import Any, Optional
 
 from .._core import bundle as rules
 from .._core import certificate as certificate_rules
-from .._core import contents, expiry, kinds
+from .._core import expiry
 from .._core.certificate import CertificateFacts
 from .._core.errors import MtlsError, SeveralError
 from .._core.findings import CATALOGUE, ERROR, Finding
+from .._core.forms import contents, kinds
 from .._core.inputs import bytes_of
 from . import certificate_file
 from .certificate import Certificate

@@ -14,12 +14,14 @@ from datetime import datetime
 from typing import Any, Union
 
 from .._core import certificate as rules
-from .._core import certificate_reader, contents, expiry, pem
+from .._core import expiry
+from .._core.asn1 import certificate_reader
+from .._core.asn1.der import DerError
 from .._core.certificate import CertificateFacts
-from .._core.contents import Contents
-from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.findings import CATALOGUE, ERROR, Finding
+from .._core.forms import contents, pem
+from .._core.forms.contents import Contents
 from . import _deps, signature
 
 

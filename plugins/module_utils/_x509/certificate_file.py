@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._core import contents
-from .._core.contents import Contents
 from .._core.findings import Finding
+from .._core.forms import contents
+from .._core.forms.contents import Contents
 from . import certificate
 from .certificate import Certificate
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from .._core import contents, crl_reader, pem
+from .._core.asn1 import crl_reader
+from .._core.asn1.der import DerError
 from .._core.certificate import CertificateFacts
 from .._core.crl import CrlFacts
-from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.findings import Finding
+from .._core.forms import contents, pem
 from . import signature
 
 

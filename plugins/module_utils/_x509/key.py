@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable, Optional, Union
 
-from .._core import contents, der, key_cipher, kinds, pair, private_key, public_key
-from .._core.contents import Contents, Item
+from .._core import pair
+from .._core.asn1 import der, key_cipher, private_key, public_key
+from .._core.asn1.private_key import Answer, ClearKey
+from .._core.asn1.public_key import PublicKey
 from .._core.errors import MtlsError
 from .._core.findings import CATALOGUE, Finding
-from .._core.private_key import Answer, ClearKey
-from .._core.public_key import PublicKey
+from .._core.forms import contents, kinds
+from .._core.forms.contents import Contents, Item
 from . import _deps, unlock
 from .certificate import key_kind
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from .._core import der, pair, public_key
+from .._core import pair
+from .._core.asn1 import der, public_key
+from .._core.asn1.private_key import Answer
+from .._core.asn1.public_key import PublicKey
 from .._core.certificate import CertificateFacts
 from .._core.findings import Finding
-from .._core.private_key import Answer
-from .._core.public_key import PublicKey
 from . import _deps
 from .key import PrivateKey
 

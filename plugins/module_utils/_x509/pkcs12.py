@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
-from .._core import key_cipher, pkcs12
-from .._core.der import DerError
+from .._core.asn1 import key_cipher, pkcs12
+from .._core.asn1.der import DerError
+from .._core.asn1.pkcs12 import Bag, Sealed, Store, UnsupportedError
 from .._core.findings import Finding
-from .._core.pkcs12 import Bag, Sealed, Store, UnsupportedError
 from . import _deps, unlock
 
 #: Iterations of all derivations of one store together, some seconds. Stores of today have 2,048 to 600,000

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from .._core import certificate_reader, hostnames, names
+from .._core import hostnames, names
+from .._core.asn1 import certificate_reader
+from .._core.asn1.der import DerError
 from .._core.certificate import CertificateFacts
-from .._core.der import DerError
 from .._core.errors import MtlsError
 from .._core.request import Live, Wanted, same_names
 from . import _deps, certificate, key

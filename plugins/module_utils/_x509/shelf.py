@@ -11,11 +11,11 @@ from typing import Callable, Generic, Optional, Protocol, TypeVar
 from .._core import bundle as bundle_rules
 from .._core import crl as crl_rules
 from .._core import judgement
+from .._core.asn1.private_key import Answer
 from .._core.certificate import CertificateFacts
 from .._core.crl import CrlFacts
 from .._core.findings import Finding
 from .._core.judgement import Judge
-from .._core.private_key import Answer
 from . import certificate, certificate_file, crl, pkcs12
 from .certificate import Certificate
 from .certificate_file import CertificateFile

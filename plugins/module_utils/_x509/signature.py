@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
-from .._core import algorithms, der, pss, public_key
+from .._core.asn1 import algorithms, der, pss, public_key
+from .._core.asn1.der import DerError
 from .._core.certificate import CertificateFacts, may_sign
-from .._core.der import DerError
 from . import _deps
 
 # Names of `algorithms`, and those of the library's classes.

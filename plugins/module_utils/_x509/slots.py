@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Optional, Union
 
-from .._core import contents, kinds
 from .._core.certificate import CertificateFacts
-from .._core.contents import Contents
 from .._core.crl import CrlFacts
 from .._core.errors import MtlsError
 from .._core.findings import Finding
+from .._core.forms import contents, kinds
+from .._core.forms.contents import Contents
 from . import certificate, crl, key
 from .certificate import Certificate
 from .certificate_file import CertificateFile

@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Optional
 
-from .._core import der, key_cipher
-from .._core.key_cipher import Protection
+from .._core.asn1 import der, key_cipher
+from .._core.asn1.key_cipher import Protection
 from . import _deps
 
 _SCRYPT_MEMORY = 64 * 1024 * 1024

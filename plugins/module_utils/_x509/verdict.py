@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Optional
 
-from .._core import chain, der, judgement, pem
+from .._core import chain, judgement
 from .._core import crl as crl_rules
+from .._core.asn1 import der
 from .._core.certificate import CertificateFacts
 from .._core.chain import Verdict
 from .._core.findings import Finding
+from .._core.forms import pem
 from .._core.judgement import Question
 from . import _deps
 from .certificate import Certificate

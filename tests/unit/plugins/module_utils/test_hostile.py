@@ -20,9 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import contents, der, pem
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import contents, pem
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     bundle,
     certificate,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import public_key
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.private_key import Answer
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import public_key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.private_key import Answer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential, key, pair
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, corpus, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY

@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("ansible", reason="the module itself imports ansible")
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import certificate_reader
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import certificate_reader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import content_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps

@@ -15,7 +15,7 @@ import sys
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import armour
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import armour
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import libcrypto
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 

@@ -16,9 +16,9 @@ import ssl
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import certificate as rules
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import certificate_reader, der
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate_reader import read
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.der import DerError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import certificate_reader, der
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.certificate_reader import read
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.der import DerError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import contents, kinds, pem
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import contents, kinds, pem
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 

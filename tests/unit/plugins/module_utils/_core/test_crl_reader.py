@@ -11,8 +11,9 @@ from functools import cache
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import crl_reader, names, revoked
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.der import DerError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import crl_reader, revoked
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.der import DerError
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.der import CONTEXT, DerError, Fields
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.der import CONTEXT, DerError, Fields
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import raw
 
 NULL = b"\x05\x00"

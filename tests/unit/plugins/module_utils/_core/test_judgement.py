@@ -9,11 +9,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import (
-    certificate_reader,
-    chain,
-    judgement,
-)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import chain, judgement
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import certificate_reader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE, Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.judgement import (
     Error,

@@ -10,7 +10,8 @@ import base64
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, kinds, other_files, pkcs7
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der, pkcs7
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import kinds, other_files
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, forms, raw
 
 RSA = builders.slow_key("rsa1024")

@@ -9,10 +9,11 @@ from itertools import combinations
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, names
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.certificate_reader import read
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.der import DerError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate import likely_issued
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate_reader import read
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.der import DerError
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,

@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import pem
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import pem
 
 ONE = pem.encode("CERTIFICATE", b"\x30" + b"1" * 99)
 TWO = pem.encode("CERTIFICATE", b"\x30" + b"2" * 99)

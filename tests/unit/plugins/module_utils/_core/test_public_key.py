@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, x448, x25519
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import curves, der, public_key
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate_reader import read
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import curves, der, public_key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.certificate_reader import read
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import (
     ask,

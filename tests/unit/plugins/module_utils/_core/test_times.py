@@ -10,11 +10,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import (
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import chain, expiry
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import (
     certificate_reader,
-    chain,
     der,
-    expiry,
     times,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import private_key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import private_key
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import openssl
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import keys, raw

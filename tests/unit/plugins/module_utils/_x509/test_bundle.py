@@ -9,8 +9,9 @@ import itertools
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, pem
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import pem
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, certificate
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY

@@ -12,13 +12,13 @@ import re
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, public_key
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.private_key import (
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der, public_key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.private_key import (
     SILENT,
     UNSUPPORTED,
     Answer,
 )
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, key
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import keys, raw

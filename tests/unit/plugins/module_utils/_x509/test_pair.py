@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import der, kinds, public_key
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.private_key import Answer
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der, public_key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.private_key import Answer
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import kinds
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_key import HostKeys
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     _deps,

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from . import der, extensions, general_names, names, times
+from .. import names
+from . import der, extensions, general_names, times
 from .der import DerError, Element, Fields
 from .extensions import Extension
 from .times import Moment

@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-from . import der, form_rules, kinds, other_files, pem, pkcs7
-from .findings import Finding
+from ..asn1 import der, pkcs7
+from ..findings import Finding
+from . import form_rules, kinds, other_files, pem
 
 PEM = "pem"
 DER = "der"

@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from . import der, extensions, general_names, names
-from .certificate import CertificateFacts
+from .. import names
+from ..certificate import CertificateFacts
+from ..names import Rdns
+from . import der, extensions, general_names
 from .der import CONTEXT, DerError, Element, Fields
 from .general_names import DIRECTORY, GeneralName
-from .names import Rdns
 
 ALL_REASONS = 0x807F  # CRLDP_ALL_REASONS: the bits of ReasonFlags as OpenSSL numbers them
 _EXTENSIONS = CONTEXT | 3

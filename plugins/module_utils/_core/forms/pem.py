@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from . import armour, der
-from .findings import Finding
+from ..asn1 import der
+from ..findings import Finding
+from . import armour
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import certificate as rules
+from .. import certificate as rules
 from . import der, general_names, resources
 from .der import CONTEXT, DerError, Element, Fields
 from .general_names import DIRECTORY, DNS, EMAIL, IP, URI, GeneralName

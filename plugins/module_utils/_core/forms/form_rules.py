@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from . import certificate_reader, crl_reader, der, kinds, pem, private_key
-from .findings import Finding
+from ..asn1 import certificate_reader, crl_reader, der, private_key
+from ..findings import Finding
+from . import kinds, pem
 
 if TYPE_CHECKING:
     from .contents import Contents, Item

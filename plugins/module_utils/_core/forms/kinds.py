@@ -10,8 +10,8 @@ of RFC 5280 (certificates, CRLs), 2986 (requests), 5958 (PKCS#8), 8017 (PKCS#1),
 
 from __future__ import annotations
 
-from . import der
-from .der import BIT_STRING, CONTEXT, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET
+from ..asn1 import der
+from ..asn1.der import BIT_STRING, CONTEXT, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET
 
 CERTIFICATE = "certificate"
 CRL = "crl"

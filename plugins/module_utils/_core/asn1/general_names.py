@@ -9,9 +9,10 @@ import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import der, names
+from .. import names
+from ..names import Rdns
+from . import der
 from .der import CONTEXT, DerError, Element, Fields
-from .names import Rdns
 
 DNS = "dns"
 IP = "ip"

@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from . import algorithms, curves, der, kinds, public_key
+from ..forms import kinds
+from . import algorithms, curves, der, public_key
 from .der import CONTEXT, DerError, Element, Fields
 from .public_key import PublicKey
 

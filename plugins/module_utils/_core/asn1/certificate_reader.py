@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from . import algorithms, der, extensions, names, public_key, times
-from .certificate import CertificateFacts
+from .. import names
+from ..certificate import CertificateFacts
+from . import algorithms, der, extensions, public_key, times
 from .der import CONTEXT, Element, Fields
 
 

@@ -6,7 +6,8 @@ proxy certificates (RFC 3820), addresses and autonomous systems (RFC 3779). All 
 
 from __future__ import annotations
 
-from . import der, general_names, names
+from .. import names
+from . import der, general_names
 from .der import CONTEXT, DerError, Element, Fields
 
 

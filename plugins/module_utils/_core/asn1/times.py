@@ -14,7 +14,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from . import der, names
+from .. import names
+from . import der
 from .der import DerError, Element
 
 # What the datetime of an unreadable date is: neither begun nor left.

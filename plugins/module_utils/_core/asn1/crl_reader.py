@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from . import algorithms, der, distribution_points, extensions, names, revoked, times
-from .crl import CrlFacts
+from .. import names
+from ..crl import CrlFacts
+from ..names import Rdns
+from . import algorithms, der, distribution_points, extensions, revoked, times
 from .der import CONTEXT, DerError, Element, Fields
 from .extensions import Extension
-from .names import Rdns
 from .revoked import Entries
 
 CRL_NUMBER = "2.5.29.20"
