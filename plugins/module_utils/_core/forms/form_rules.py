@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..asn1 import certificate_reader, crl_reader, der, private_key
+from ..asn1 import certificate_reader, crl_reader, der, private_key, public_key
 from ..findings import Finding
 from . import kinds, pem
 
@@ -60,6 +60,12 @@ _KEY_LABELS = {
     "EC PRIVATE KEY": (kinds.SEC1, kinds.PKCS8),
     "DSA PRIVATE KEY": (kinds.DSA, kinds.PKCS8),
     "SM2 PRIVATE KEY": (kinds.SEC1, kinds.PKCS8),
+}
+# The labels under which PEM_X509_INFO_read_bio takes one type of key only.
+_TYPE_OF_LABEL = {
+    "RSA PRIVATE KEY": public_key.RSA_ENCRYPTION,
+    "EC PRIVATE KEY": public_key.EC_PUBLIC_KEY,
+    "DSA PRIVATE KEY": public_key.DSA,
 }
 _KNOWN_LABELS = {
     kinds.CERTIFICATE: frozenset(pem.CERTIFICATE_LABELS),
@@ -236,11 +242,15 @@ def _other_item(item: Item, has_crls: bool, slot: str, where: str) -> Iterator[F
 
 
 def _stops_old_readers(item: Item) -> bool:
-    """Whether PEM_X509_INFO_read_bio opens the block and fails: keys by d2i_AutoPrivateKey unless they are
-    encrypted, certificates and CRLs by their labels."""
+    """Whether PEM_X509_INFO_read_bio opens the block and fails: keys by d2i_AutoPrivateKey unless label or
+    headers say that they are encrypted, certificates and CRLs by their labels."""
+    said_encrypted = item.label == "ENCRYPTED PRIVATE KEY" or (
+        item.encrypted and item.kind == kinds.PRIVATE_KEY
+    )
     try:
-        if "PRIVATE KEY" in item.label and not item.encrypted:
-            private_key.read(item.der)
+        if "PRIVATE KEY" in item.label and not said_encrypted:
+            oid = private_key.read(item.der).oid
+            return oid != _TYPE_OF_LABEL.get(item.label, oid)
         elif item.label in _KNOWN_LABELS[kinds.CERTIFICATE]:
             certificate_reader.read(item.der, aux=item.aux)
         elif item.label in _KNOWN_LABELS[kinds.CRL]:

@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import contents, kinds, pem
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto, raw
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
+    builders,
+    forms,
+    libcrypto,
+    raw,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 
 VERDICTS = json.loads((Path(__file__).parents[1] / "nginx_verdicts.json").read_text(encoding="utf-8"))
@@ -129,6 +134,30 @@ def test_ssl_of_python_judges_as_nginx_before_1_27_4(slot, form, tmp_path) -> No
     (tmp_path / "form").write_bytes(forms.of(slot)[form])
     loads = _ssl_loads(slot, tmp_path / "form", tmp_path)
     compare("files", ours="1.22" in VERDICTS[slot][form], theirs=loads, case=f"ssl, {slot}: {form}")
+
+
+LABELS = ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ODD PRIVATE KEY")
+KEYS = {
+    "EC": lambda: forms.private(forms.world().key),
+    "EC, traditional": lambda: forms.private(forms.world().key, "TraditionalOpenSSL"),
+    "encrypted EC": lambda: forms.private(forms.world().key, passphrase=b"abcd"),
+    "RSA": lambda: forms.private(builders.slow_key("rsa2048")),
+    "RSA, traditional": lambda: forms.private(builders.slow_key("rsa2048"), "TraditionalOpenSSL"),
+    "Ed25519": lambda: forms.private(builders.slow_key("ed25519")),
+}
+
+
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO < (3, 0), reason="nginx of the table has OpenSSL 3")
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("label", LABELS)
+def test_a_key_in_a_bundle_stops_old_readers_that_cannot_open_it(label, key, tmp_path) -> None:
+    """nginx before 1.27.4 opens what is labelled a key, by the type of the label where it names one, and an
+    encrypted one only by its own label."""
+    data = forms.block("CERTIFICATE", forms.world().root) + forms.block(label, KEYS[key]())
+    (tmp_path / "bundle").write_bytes(data)
+    loads = _ssl_loads("trust", tmp_path / "bundle", tmp_path)
+    errors = [one for one in contents.recognise(data).findings("trust", "f") if one.severity == "error"]
+    compare("files", ours=not errors, theirs=loads, case=f"key in a bundle: {key} as {label}")
 
 
 NAMES = [
