@@ -93,7 +93,8 @@ def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:
 
 
 def read_tree(root: str) -> dict[str, bytes]:
-    """Relative path → bytes of every regular file below *root*; links are not followed.
+    """Relative path → bytes of every regular file below *root*; links are not followed, and a fifo is not
+    waited for.
 
     Empty without *root*.
     """
@@ -104,7 +105,7 @@ def _names(root: str) -> Iterator[str]:
     for folder, _folders, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
-            if not os.path.islink(path):
+            if stat.S_ISREG(os.lstat(path).st_mode):
                 yield os.path.relpath(path, root)
 
 

@@ -23,6 +23,8 @@ from .store import Store
 
 _TIMEOUT_S = 3.0
 _TRIES = 3
+# No credential is without these; trust and CRL are given or not.
+_NEEDED = ("certificate", "private_key")
 _DIFFERS = "endpoint.served_differs_from_file"
 
 Ask = Callable[..., Observation]
@@ -109,8 +111,10 @@ def specs(found: Installed) -> Iterator[tuple[str, dict[str, Any]]]:
                 ("peers_trust", "trust.pem"),
                 ("peers_crl", "crl.pem"),
             ):
-                spec[slot] = files.get(file)
-                spec[f"{slot}_place"] = f"{found.directory}/{release.credential_path(part, name, file)}"
+                place = f"{found.directory}/{release.credential_path(part, name, file)}"
+                spec[slot], spec[f"{slot}_place"] = files.get(file), place
+                if spec[slot] is None and slot in _NEEDED:
+                    spec[slot] = Finding("file.missing", "The live release has lost this file.", place)
             spec["purpose"] = "server" if part == "server" and name != PROBE else "client"
             spec["hostnames"] = wanted.get(name, []) if part == "server" else []
             yield part, spec

@@ -88,6 +88,13 @@ def test_a_tree_is_closed_and_read_back(tmp_path: Path) -> None:
         files.write_tree(str(root), {})
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Opened, a fifo would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_bytes(b"x")
+    assert files.read_tree(str(tmp_path)) == {"file": b"x"}
+
+
 def test_links_are_not_followed_when_reading_or_removing(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "file").write_bytes(b"x")

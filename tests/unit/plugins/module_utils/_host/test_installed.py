@@ -146,6 +146,20 @@ def test_the_directory_alone_is_a_bare_host(base: str) -> None:
     assert (found.facts["exists"], found.facts["release"], found.facts["next_run"]) == (True, None, "")
 
 
+@pytest.mark.parametrize("lost, slot", [("fullchain", "certificate"), ("privkey", "private_key")])
+def test_a_lost_file_is_told(base: str, lost: str, slot: str) -> None:
+    live = install(base, SERVER, PROBE, CLIENT, site("a", 443, "a.example.com"), listener("l", 8080))
+    path = f"{Store(base).directory(live)}/server/credentials/server/{lost}.pem"
+    os.unlink(path)
+    for part, spec in installed.specs(installed.look(base)):
+        for each in ("certificate", "private_key"):
+            finding = spec[each]
+            if (part, spec["name"], each) == ("server", "server", slot):
+                assert (finding.code, finding.place) == ("file.missing", path)
+            else:
+                assert isinstance(finding, bytes)
+
+
 def test_who_may_not_read_is_told(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     install(base, SERVER)
 
