@@ -48,7 +48,7 @@ def case(seed: int) -> Chain:
 class _Maker:
     def __init__(self, choice: random.Random) -> None:
         self.choice = choice
-        self.serials = [choice.choice(SERIALS) for _ in range(3)]
+        self.serials = [choice.choice(SERIALS) for dummy in range(3)]
 
     def chance(self, probability: float) -> bool:
         return self.choice.random() < probability
@@ -62,7 +62,9 @@ class _Maker:
         root = self.certificate("Root", "Root", self.serials[0])
         sent = self.certificate("Issuing", "Root", self.serials[1]) if two else b""
         leaf = self.certificate("leaf", top, self.serials[2])
-        lists = [self.crl(name) for name in ("Root", top) for _ in range(self.choice.choice([1, 1, 1, 2, 3]))]
+        lists = [
+            self.crl(name) for name in ("Root", top) for dummy in range(self.choice.choice([1, 1, 1, 2, 3]))
+        ]
         lists += [self.crl("Other")] if self.chance(0.05) else []
         self.choice.shuffle(lists)
         return Chain(leaf, sent, root, b"".join(raw.pem(der, "X509 CRL") for der in lists))
@@ -74,7 +76,7 @@ class _Maker:
             extensions += self.some(0.9, raw.key_usage(0x06 if self.chance(0.9) else 0x04, 1))
         if name != issuer:
             extensions += self.some(0.7, raw.authority_key_id(key_id(issuer)))
-        points = raw.seq(*(self.point(issuer) for _ in range(self.choice.choice([1, 1, 2]))))
+        points = raw.seq(*(self.point(issuer) for dummy in range(self.choice.choice([1, 1, 2]))))
         extensions += self.some(0.25, raw.extension("2.5.29.31", points))
         return raw.pem(
             raw.certificate(
@@ -136,7 +138,7 @@ class _Maker:
         extensions += self.some(0.03, raw.extension(raw.ISSUING_DISTRIBUTION_POINT, b"\x30\x05", True))
         extensions += self.some(0.05, raw.extension(UNKNOWN, b"x", self.chance(0.7)))
         start = self.choice.choice([-10, -9, -5, -5, -1, 0, 1])
-        entries = [self.entry() for _ in range(self.choice.choice([1, 1, 2, 4]))]
+        entries = [self.entry() for dummy in range(self.choice.choice([1, 1, 2, 4]))]
         return raw.crl(
             name,
             key(name if self.chance(0.95) else "Other"),

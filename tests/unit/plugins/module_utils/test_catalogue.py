@@ -10,13 +10,15 @@ import re
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE, Finding
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue import (  # noqa: F401
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue import (
     credentials,
     files,
     hosts,
     trust,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import HOMES, ROWS
+
+FILES = (credentials, files, hosts, trust)
 
 
 def rows_of(said) -> list[dict]:
@@ -58,3 +60,4 @@ def test_each_row_says_what_differs(code) -> None:
 
 def test_each_area_has_a_home() -> None:
     assert {code.split(".")[0] for code in CATALOGUE} <= set(HOMES)
+    assert {file.__name__.rsplit(".", 1)[1] + ".py" for file in FILES} == set(HOMES.values())

@@ -171,7 +171,7 @@ def test_usual_entries_are_read_like_the_others(seed, monkeypatch) -> None:
     more = [[], [], [raw.reason(choice.choice([1, 8, 300]))], [INVALID_SINCE], [about("Root")]]
     entries = [
         raw.revoked(choice.choice(NUMBERS), choice.choice(dates), choice.choice(more))
-        for _ in range(choice.randint(1, 9))
+        for dummy in range(choice.randint(1, 9))
     ]
     quick = read(*entries)
     monkeypatch.setattr(revoked, "_usual_end", lambda content, offset: 0)

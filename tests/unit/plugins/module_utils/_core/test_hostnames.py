@@ -276,7 +276,7 @@ def test_openssl_says_the_same_of_random_names() -> None:
     """A sample; 35,000 of this kind went through X509_check_host of 3.0, 3.5 and 3.6 without a difference."""
     choice = random.Random(9)
     for number in range(40):
-        patterns = [".".join(choice.choices(LABELS, k=choice.choice([1, 2, 3, 3, 4]))) for _ in range(3)]
+        patterns = [".".join(choice.choices(LABELS, k=choice.choice([1, 2, 3, 3, 4]))) for dummy in range(3)]
         name = near(patterns[0], choice)
         dns, cns = choice.choice([(patterns, []), ([], patterns), (patterns[1:], patterns[:1])])
         der = made(dns, cns=cns)
