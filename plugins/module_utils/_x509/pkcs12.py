@@ -20,9 +20,9 @@ from .._core.asn1.pkcs12 import Bag, Sealed, Store, UnsupportedError
 from .._core.findings import Finding
 from . import _deps, unlock
 
-#: Iterations of all derivations of one store together, some seconds. Stores of today have 2,048 to 600,000
-#: for each of their two or three.
-MOST_ITERATIONS = 6_000_000
+#: In rounds of HMAC, for all derivations of one store together: some seconds. Stores of today have 2,048 to
+#: 600,000 iterations for each of their two or three.
+MOST_WORK = key_cipher.MOST_WORK
 
 
 class _CostlyError(Exception):
@@ -113,7 +113,7 @@ class _Opening:
         """Every bag, keys in the clear; raises one of the faults."""
         mac = self.store.mac
         if mac is not None:
-            self._pay(mac.rounds)
+            self._pay(mac.work)
             try:
                 fits = self._fits(mac)
             except ValueError:  # a digest that this Python lacks, as in FIPS mode
@@ -148,9 +148,9 @@ class _Opening:
                 raise unlock.WrongPassphraseError from None
             raise
 
-    def _pay(self, iterations: int) -> None:
-        self.spent += iterations
-        if self.spent > MOST_ITERATIONS:
+    def _pay(self, work: int) -> None:
+        self.spent += work
+        if self.spent > MOST_WORK:
             raise _CostlyError
 
     def _unsealed(self, sealed: Sealed) -> bytes:
@@ -159,7 +159,7 @@ class _Opening:
             raise _LegacyError(protection.legacy)
         if protection.costly:
             raise _CostlyError
-        self._pay(protection.rounds)
+        self._pay(protection.work)
         return unlock.unlock(protection, self.passphrase)
 
 

@@ -70,12 +70,12 @@ _PKCS12_SCHEMES = {
     "1.2.840.113549.1.12.1.4": ("DES-EDE-CBC", 16),
 }
 _PBES2 = "1.2.840.113549.1.5.13"
-_PBKDF2 = "1.2.840.113549.1.5.12"
+PBKDF2_OID = "1.2.840.113549.1.5.12"
 _SCRYPT = "1.3.6.1.4.1.11591.4.11"
-_SHA1_HMAC = "1.2.840.113549.2.7"
-_DIGESTS = {
+SHA1_HMAC = "1.2.840.113549.2.7"
+HMACS = {
     "1.2.840.113549.2.6": "md5",
-    _SHA1_HMAC: "sha1",
+    SHA1_HMAC: "sha1",
     "1.2.840.113549.2.8": "sha224",
     "1.2.840.113549.2.9": "sha256",
     "1.2.840.113549.2.10": "sha384",
@@ -83,13 +83,11 @@ _DIGESTS = {
     "1.2.840.113549.2.12": "sha512_224",
     "1.2.840.113549.2.13": "sha512_256",
 }
-_DIGEST_SIZES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512_224": 28}
+_DIGEST_SIZES = {"md5": 16, "sha1": 20, "sha224": 28, "sha384": 48, "sha512": 64, "sha512_224": 28}
 
-# A try may take two or three seconds of one core: rounds of HMAC, of a digest called from Python, and blocks
-# of scrypt. Advice for new keys is around a million rounds (OWASP, 2023).
-_MAX_PBKDF2_ROUNDS = 6_000_000
-_MAX_PKCS12_ROUNDS = 4_500_000
-_MAX_SCRYPT_BLOCKS = 1 << 22
+# In rounds of HMAC: a try may take two or three seconds of one core. Advice for new keys is around a million
+# (OWASP, 2023).
+MOST_WORK = 6_000_000
 _SCRYPT_MEMORY = 32 * 1024 * 1024  # SCRYPT_MAX_MEM, crypto/evp/pbe_scrypt.c
 
 
@@ -117,25 +115,36 @@ class Protection:
         return bool(self.cipher) and self.derivation != UNKNOWN
 
     @property
+    def work(self) -> int:
+        """What a try costs, in rounds of HMAC."""
+        if self.derivation == SCRYPT:
+            return self.rounds * self.block_size * self.parallel * 10 // 7
+        if self.derivation == PBKDF2:
+            return pbkdf2_work(self.rounds, self.key_size, self.digest)
+        if self.derivation == PKCS12:  # the initialisation vector is derived, too
+            return pkcs12_work(self.rounds) * (-(-self.key_size // 20) + 1)
+        return self.rounds
+
+    @property
     def costly(self) -> str:
         """What makes a try too long, in words; nothing where it may be tried."""
         if self.derivation == SCRYPT:
-            return self._costly_scrypt()
-        blocks, most = 1, _MAX_PBKDF2_ROUNDS
-        if self.derivation == PBKDF2:
-            size = _DIGEST_SIZES.get(self.digest, 64 if self.digest == "sha512" else 32)
-            blocks = -(-self.key_size // size)
-        elif self.derivation == PKCS12:
-            blocks, most = -(-self.key_size // 20) + 1, _MAX_PKCS12_ROUNDS
-        return f"{self.rounds} iterations" if self.rounds * max(blocks, 1) > most else ""
+            # ossl_scrypt_alg refuses what needs more memory than SCRYPT_MAX_MEM.
+            memory = 128 * self.block_size * (self.parallel + self.rounds + 2)
+            if memory > _SCRYPT_MEMORY or self.work > MOST_WORK:
+                return f"scrypt of N={self.rounds}, r={self.block_size}, p={self.parallel}"
+            return ""
+        return f"{self.rounds} iterations" if self.work > MOST_WORK else ""
 
-    def _costly_scrypt(self) -> str:
-        """ossl_scrypt_alg refuses what needs more memory than SCRYPT_MAX_MEM."""
-        memory = 128 * self.block_size * self.parallel + 128 * self.block_size * (self.rounds + 2)
-        blocks = self.rounds * self.block_size * self.parallel
-        if memory > _SCRYPT_MEMORY or blocks > _MAX_SCRYPT_BLOCKS:
-            return f"scrypt of N={self.rounds}, r={self.block_size}, p={self.parallel}"
-        return ""
+
+def pbkdf2_work(rounds: int, size: int, digest: str) -> int:
+    """Rounds of HMAC for a key of *size* octets: all of them for each block of the *digest*'s size."""
+    return rounds * max(1, -(-size // _DIGEST_SIZES.get(digest, 32)))
+
+
+def pkcs12_work(rounds: int) -> int:
+    """The same for one block of RFC 7292's derivation, whose digests are called from Python."""
+    return rounds * 4 // 3
 
 
 def of_pkcs8(data: bytes) -> Protection:
@@ -161,13 +170,14 @@ def _rounds(parameters: bytes) -> tuple[bytes, int]:
     salt = der.string(fields.need(der.OCTET_STRING))
     rounds = der.integer(fields.need(der.INTEGER))
     fields.end()
-    return salt, _positive(rounds)
+    return salt, positive(rounds)
 
 
-def _positive(number: int) -> int:
+def positive(number: int) -> int:
+    """A count of iterations or octets, no more than can be written out; raises DerError below 1."""
     if number < 1:
-        raise DerError("an iteration count is not positive")
-    return min(number, 1 << 63)  # absurd either way, and it can be written out
+        raise DerError("a number is not positive")
+    return min(number, 1 << 63)  # absurd either way
 
 
 def _pbes2(fields: Fields, secret: bytes) -> Protection:
@@ -178,7 +188,7 @@ def _pbes2(fields: Fields, secret: bytes) -> Protection:
     known = Protection(UNKNOWN, cipher, size, data=secret, legacy=_LEGACY.get(oid, ""))
     if cipher:
         known = replace(known, iv=_iv(iv, cipher))
-    if derivation == _PBKDF2:
+    if derivation == PBKDF2_OID:
         return _pbkdf2(known, how)
     return _scrypt(known, how) if derivation == _SCRYPT else known
 
@@ -198,13 +208,13 @@ def block_size(cipher: str) -> int:
 def _pbkdf2(known: Protection, parameters: bytes) -> Protection:
     fields = Fields(der.only(parameters))
     salt = der.string(fields.need(der.OCTET_STRING))
-    rounds = _positive(der.integer(fields.need(der.INTEGER)))
+    rounds = positive(der.integer(fields.need(der.INTEGER)))
     length = fields.maybe(der.INTEGER)
     if length is not None and known.key_size and der.integer(length) != known.key_size:
         raise DerError("a key's length is not that of its cipher")
     function = fields.maybe(der.SEQUENCE)
     fields.end()
-    digest = _DIGESTS.get(_SHA1_HMAC if function is None else algorithms.read(function)[0], "")
+    digest = HMACS.get(SHA1_HMAC if function is None else algorithms.read(function)[0], "")
     derivation = PBKDF2 if digest else UNKNOWN
     return replace(known, derivation=derivation, salt=salt, rounds=rounds, digest=digest)
 
@@ -213,7 +223,7 @@ def _scrypt(known: Protection, parameters: bytes) -> Protection:
     """RFC 7914, 7."""
     fields = Fields(der.only(parameters))
     salt = der.string(fields.need(der.OCTET_STRING))
-    rounds, block, parallel = (_positive(der.integer(fields.need(der.INTEGER))) for _each in "Nrp")
+    rounds, block, parallel = (positive(der.integer(fields.need(der.INTEGER))) for _each in "Nrp")
     fields.maybe(der.INTEGER)
     fields.end()
     if rounds & (rounds - 1) or rounds < 2:

@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
-from . import algorithms, der
+from . import algorithms, der, key_cipher
 from .der import DerError, Element, Fields
 
 _DATA = "1.2.840.113549.1.7.1"
 _ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
-_PBKDF2 = "1.2.840.113549.1.5.12"
 _PBMAC1 = "1.2.840.113549.1.5.14"
 _BAG = "1.2.840.113549.1.12.10.1."
 _X509_CERTIFICATE = "1.2.840.113549.1.9.22.1"
@@ -32,14 +31,8 @@ _DIGESTS = {
     "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
 }
-_HMACS = {
-    "1.2.840.113549.2.7": "sha1",
-    "1.2.840.113549.2.8": "sha224",
-    "1.2.840.113549.2.9": "sha256",
-    "1.2.840.113549.2.10": "sha384",
-    "1.2.840.113549.2.11": "sha512",
-}
 _DEEPEST = 5
+_LONGEST_KEY = 1024  # octets of PBMAC1's key
 
 
 class UnsupportedError(ValueError):
@@ -73,6 +66,13 @@ class Mac:
     value: bytes = field(repr=False)
     size: int
     prf: str = ""
+
+    @property
+    def work(self) -> int:
+        """What its key costs, in rounds of HMAC."""
+        if self.prf:
+            return key_cipher.pbkdf2_work(self.rounds, self.size, self.prf)
+        return key_cipher.pkcs12_work(self.rounds)
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,8 @@ def _part(element: Element) -> Union[tuple[Bag, ...], Sealed]:
     inner = Fields(fields.need())
     inner.need(der.OBJECT_IDENTIFIER)
     scheme = inner.need()
-    return Sealed(_value(0x30, scheme.encoding + _value(0x04, der.string(inner.need(der.CONTEXT | 0)))))
-
-
-def _value(first_octet: int, content: bytes) -> bytes:
-    """DER, with a length of four octets."""
-    return bytes([first_octet, 0x84]) + len(content).to_bytes(4, "big") + content
+    secret = der.encode(der.OCTET_STRING, der.string(inner.need(der.CONTEXT | 0)))
+    return Sealed(der.encode(der.SEQUENCE, scheme.encoding + secret, constructed=True))
 
 
 def bags(data: bytes, depth: int = 0) -> tuple[Bag, ...]:
@@ -178,20 +174,17 @@ def _pbmac1(fields: Fields, value: bytes) -> Mac:
     """RFC 9579, 5: PBKDF2 with a length, and an HMAC."""
     derivation, how = algorithms.read(fields.need())
     digest, _none = algorithms.read(fields.need())
-    inner = Fields(der.only(how)) if derivation == _PBKDF2 else None
-    if inner is None or digest not in _HMACS:
+    inner = Fields(der.only(how)) if derivation == key_cipher.PBKDF2_OID else None
+    if inner is None or digest not in key_cipher.HMACS:
         raise UnsupportedError("protected by a MAC that is not known here")
     salt, rounds = der.string(inner.need(der.OCTET_STRING)), _positive(inner.need())
     size = _positive(inner.need())
     function = inner.maybe(der.SEQUENCE)
-    prf = algorithms.read(function)[0] if function else "1.2.840.113549.2.7"
-    if prf not in _HMACS or size > 1024:
+    prf = algorithms.read(function)[0] if function else key_cipher.SHA1_HMAC
+    if prf not in key_cipher.HMACS or size > _LONGEST_KEY:
         raise UnsupportedError("protected by a MAC that is not known here")
-    return Mac(_HMACS[digest], salt, rounds, value, size, _HMACS[prf])
+    return Mac(key_cipher.HMACS[digest], salt, rounds, value, size, key_cipher.HMACS[prf])
 
 
 def _positive(element: Element) -> int:
-    number = der.integer(element)
-    if number < 1:
-        raise DerError("a number is not positive")
-    return min(number, 1 << 63)  # absurd either way, and it can be written out
+    return key_cipher.positive(der.integer(element))

@@ -127,10 +127,10 @@ def test_old_ciphers_are_told_from_a_wrong_passphrase(kind) -> None:
 @needs_openssl
 @pytest.mark.parametrize("kind", ["as it comes", "3DES", "no MAC", "certificates in the clear"])
 def test_the_price_is_known_before_it_is_paid(kind, monkeypatch) -> None:
-    """2,048 iterations each, for the MAC and two parts."""
-    monkeypatch.setattr(pkcs12, "MOST_ITERATIONS", 3 * 2048)
+    """2,048 iterations each, for the MAC and two parts; of up to three blocks."""
+    monkeypatch.setattr(pkcs12, "MOST_WORK", 10 * 2048)
     assert opened(stored(KINDS[kind])).findings == ()
-    monkeypatch.setattr(pkcs12, "MOST_ITERATIONS", 2047)
+    monkeypatch.setattr(pkcs12, "MOST_WORK", 2047)
     assert [finding.code for finding in opened(stored(KINDS[kind])).findings] == ["pair.costly_derivation"]
 
 
@@ -329,6 +329,37 @@ def test_the_price_inside_a_sealed_part_is_looked_at() -> None:
     inside = raw.seq(_certificate_bag(W.leaf), _sealed_key(_pbkdf2(HUGE)))
     (finding,) = opened(_store(_sealed_part(inside))).findings
     assert finding.code == "pair.costly_derivation"
+
+
+def _long_pbmac1(iterations: int, size: int) -> bytes:
+    hmac_sha1 = raw.seq(raw.oid("1.2.840.113549.2.7"))
+    kdf = raw.seq(raw.octets(b"salt"), raw.integer(iterations), raw.integer(size), hmac_sha1)
+    scheme = raw.seq(
+        raw.oid("1.2.840.113549.1.5.14"),
+        raw.seq(raw.seq(raw.oid("1.2.840.113549.1.5.12"), kdf), hmac_sha1),
+    )
+    return raw.seq(raw.seq(scheme, raw.octets(b"x" * 20)), raw.octets(b"unused"))
+
+
+MANY = [
+    ("a long key of PBMAC1", lambda: _store(mac=_long_pbmac1(500_000, 1024))),
+    ("many parts by scrypt", lambda: _store(_clear(*[_sealed_key(_scrypt(2, 20_000, 10))] * 50))),
+    ("many parts by PBKDF2, two blocks each", lambda: _store(_clear(*[_sealed_key(_pbkdf2(400_000))] * 12))),
+]
+
+
+@pytest.mark.parametrize(("case", "store"), MANY, ids=[case for case, _store in MANY])
+def test_what_is_cheap_one_by_one_may_be_too_much_together(case, store, monkeypatch) -> None:
+    monkeypatch.setattr(pkcs12.hashlib, "pbkdf2_hmac", lambda *_given: bytes(32))
+    monkeypatch.setattr(unlock, "unlock", lambda *_given: b"")
+    (finding,) = opened(store()).findings
+    assert finding.code == "pair.costly_derivation"
+
+
+def test_a_few_cheap_ones_together_are_not_too_much() -> None:
+    few = [_sealed_key(_scrypt(2, 8, 1)), _sealed_key(_pbkdf2(2048))]
+    (finding,) = opened(_store(_clear(*few), mac=b"")).findings
+    assert finding.code == "pair.key_encrypted"
 
 
 def test_a_costly_key_does_not_hide_the_certificates_beside_it() -> None:
