@@ -68,11 +68,25 @@ def credential_files(source: Mapping[str, bytes], part: str, name: str) -> dict[
     return {path[len(prefix) :]: data for path, data in source.items() if path.startswith(prefix)}
 
 
+def _decoded(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MtlsError(
+            "The text of the live release is no UTF-8: somebody has edited it.",
+            path,
+            "Run site.yml, which writes it again.",
+        ) from None
+
+
 def texts(source: Mapping[str, bytes], kind: str) -> dict[str, str]:
-    """Name → text as given, of all blocks of *kind* (sites, routes, listeners)."""
+    """Name → text as given, of all blocks of *kind* (sites, routes, listeners).
+
+    Raises MtlsError for a text that somebody's editor has saved in another encoding.
+    """
     prefix, suffix = FOLDERS[kind] + "/", ".conf"
     return {
-        path[len(prefix) : -len(suffix)]: data.decode("utf-8")
+        path[len(prefix) : -len(suffix)]: _decoded(data, path)
         for path, data in source.items()
         if path.startswith(prefix) and path.endswith(suffix)
     }

@@ -34,6 +34,13 @@ PROBE = credential("server", "probe", fullchain=b"P", privkey=b"K")
 CLIENT = credential("proxy", "client", fullchain=b"C", privkey=b"K", trust=b"T")
 
 
+def break_the_letters(store: Store, live: str) -> None:
+    for text in ("server/sites/a.conf.in", "proxy/listeners/l.conf.in"):
+        path = Path(f"{store.directory(live)}/{text}")
+        if path.parent.is_dir():
+            path.write_bytes(b"server { # \xff")
+
+
 @pytest.fixture(name="base")
 def _base(tmp_path: Path) -> str:
     return str(tmp_path / "mtls")
@@ -129,6 +136,7 @@ def test_pending_keys_are_named(base: str) -> None:
         (lambda store, live: store.remove(live), "current leads nowhere"),
         (lambda store, live: Path(f"{store.base}/state.json").write_text("[" * 9000), "state.json"),
         (break_a_text, "is not what was written"),
+        (break_the_letters, "is not what was written"),
     ],
 )
 def test_what_a_run_has_left_is_told(base: str, mess: Callable[[Store, str], None], words: str) -> None:
