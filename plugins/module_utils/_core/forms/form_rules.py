@@ -251,7 +251,7 @@ def _stops_old_readers(item: Item) -> bool:
         if "PRIVATE KEY" in item.label and not said_encrypted:
             oid = private_key.read(item.der).oid
             return oid != _TYPE_OF_LABEL.get(item.label, oid)
-        elif item.label in _KNOWN_LABELS[kinds.CERTIFICATE]:
+        if item.label in _KNOWN_LABELS[kinds.CERTIFICATE]:
             certificate_reader.read(item.der, aux=item.aux)
         elif item.label in _KNOWN_LABELS[kinds.CRL]:
             crl_reader.read(item.der)
