@@ -20,7 +20,7 @@ from pathlib import Path
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding, has_errors
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate_file, crl
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import test_armour
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core.forms import test_armour
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 
 

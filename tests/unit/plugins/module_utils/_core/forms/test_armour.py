@@ -4,7 +4,8 @@
 """PEM is read as PEM_read_bio reads it: by hand for each rule, and on mutated files call by call.
 
 More of them, with another seed:
-    python -m ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core.test_armour 200000 7
+    python -m \\
+        ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core.forms.test_armour 200000 7
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
 
-VERDICTS = json.loads((Path(__file__).parents[1] / "nginx_verdicts.json").read_text(encoding="utf-8"))
+VERDICTS = json.loads((Path(__file__).parents[2] / "nginx_verdicts.json").read_text(encoding="utf-8"))
 RELEASES = ["1.22", "1.26", "1.30"]
 CASES = [(slot, form) for slot in VERDICTS for form in VERDICTS[slot]]
 
