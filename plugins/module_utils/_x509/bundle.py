@@ -124,9 +124,9 @@ def _is_something_else(file: CertificateFile, data: bytes) -> bool:
     if form == contents.OTHER:
         return not (data[:1] == b"\x30" and data[1:2] >= b"\x80")
     return form == contents.EMPTY or (
-        form in (contents.PEM, contents.DER)
+        form in (contents.PEM, contents.DER, contents.UTF16)
         and not file.contents.certificates()
-        and not file.contents.problems
+        and all(problem.kind == "utf16" for problem in file.contents.problems)
     )
 
 

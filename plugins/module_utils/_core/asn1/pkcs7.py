@@ -15,8 +15,8 @@ _CERTIFICATES, _CRLS = der.CONTEXT | 0, der.CONTEXT | 1
 
 
 def unpack(data: bytes) -> tuple[list[bytes], list[bytes]]:
-    """(certificates, CRLs), as DER in their order; raises DerError for what is no SignedData. Other choices
-    of a set (attribute certificates, OCSP answers) are left out."""
+    """(certificates, CRLs), as DER in their order; raises DerError for what is no SignedData, and for more of
+    them than MAX_LIST. Other choices of a set (attribute certificates, OCSP answers) are left out."""
     top, _end = der.read(data)
     kind, wrapped = _two(der.sequence(top))
     if der.oid(kind) != _SIGNED_DATA:
@@ -28,6 +28,8 @@ def unpack(data: bytes) -> tuple[list[bytes], list[bytes]]:
         if part.tag in (_CERTIFICATES, _CRLS) and part.constructed:
             found = [one.encoding for one in part.children() if one.tag == der.SEQUENCE]
             (certificates if part.tag == _CERTIFICATES else crls).extend(found)
+        if len(certificates) + len(crls) > der.MAX_LIST:
+            raise der.DerError(f"PKCS#7 holds more than {der.MAX_LIST} values")
     return certificates, crls
 
 

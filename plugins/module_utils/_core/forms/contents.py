@@ -10,6 +10,7 @@ what it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -26,6 +27,9 @@ EMPTY = "empty"
 OTHER = "other"
 
 SLOTS = form_rules.SLOTS
+
+# Of a file, beside its PEM blocks: those are counted by themselves, and what they hold with them.
+_MOST_ITEMS = der.MAX_LIST
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def recognise(data: bytes) -> Contents:
     if text is not None:
         inside = recognise(text)
         problem = pem.Problem("utf16", 1)
-        return Contents(UTF16, inside.items, (problem,), "UTF-16 text")
+        return Contents(UTF16, inside.items, (problem, *inside.problems), "UTF-16 text")
     kind = kinds.of_der(data) if data[:1] == b"\x30" else kinds.OTHER
     if kind != kinds.OTHER:
         return _of_der(data, kind)
@@ -133,19 +137,26 @@ def _of_der(data: bytes, kind: str) -> Contents:
     if kind == kinds.PKCS7:
         return Contents(PKCS7, _unpacked(data, Item(kind, data)), what="PKCS#7")
     items: list[Item] = []
-    offset = 0
-    while offset < len(data):
-        try:
-            element, offset = der.read(data, offset)
-        except der.DerError:
+    problems: list[pem.Problem] = []
+    for number, element in enumerate(_values(data)):
+        if number == _MOST_ITEMS:
+            problems.append(pem.Problem("too_many", 0))
             break
         kind = kinds.of_der(element.encoding)
         if kind != kinds.OTHER:
             encrypted = kind == kinds.ENCRYPTED_PRIVATE_KEY
             items.append(Item(kind, element.encoding, encrypted=encrypted, number=len(items)))
     if items[0].kind == kinds.PKCS12:
-        return Contents(PKCS12, tuple(items), what="PKCS#12")
-    return Contents(DER, tuple(items), what=f"{kinds.WORDS[items[0].kind]} in DER")
+        return Contents(PKCS12, tuple(items), tuple(problems), "PKCS#12")
+    return Contents(DER, tuple(items), tuple(problems), f"{kinds.WORDS[items[0].kind]} in DER")
+
+
+def _values(data: bytes) -> Iterator[der.Element]:
+    """Up to the first that is none."""
+    try:
+        yield from der.iterate(data)
+    except der.DerError:
+        return
 
 
 _BY_LABEL = {
@@ -169,16 +180,23 @@ _BY_LABEL = {
 
 def _of_pem(document: pem.Document) -> Contents:
     items: list[Item] = []
+    problems = document.problems
+    crowded = False
     for number, block in enumerate(document.blocks):
-        items += _of_block(block, number)
+        found = _of_block(block, number, opens=not crowded)
+        if len(found) > 1 and len(items) + len(found) > _MOST_ITEMS:
+            crowded = True
+            problems += (pem.Problem("crowded", block.line, block.label),)
+            found = _of_block(block, number, opens=False)
+        items += found
     form, what = PEM, "PEM"
-    if not document.problems and document.blocks:
+    if not problems and document.blocks:
         inside = {_kind(block) for block in document.blocks}
         if inside == {kinds.PKCS7}:
             form, what = PKCS7, "PKCS#7 in PEM"
         elif inside == {kinds.PKCS12}:
             form, what = PKCS12, "PKCS#12 in PEM"
-    return Contents(form, tuple(items), document.problems, what)
+    return Contents(form, tuple(items), problems, what)
 
 
 def _kind(block: pem.Block) -> str:
@@ -196,14 +214,15 @@ def _kind(block: pem.Block) -> str:
     return kind if shape == kinds.OTHER else shape
 
 
-def _of_block(block: pem.Block, number: int) -> tuple[Item, ...]:
+def _of_block(block: pem.Block, number: int, opens: bool) -> tuple[Item, ...]:
+    """More than one only where *opens*, which lets a PKCS#7 give what it holds."""
     kind = _kind(block)
     encrypted = block.encrypted or kind == kinds.ENCRYPTED_PRIVATE_KEY
     whole = Item(
         kind, block.der, block.line, block.label, encrypted, block.text, number=number, seen=block.seen
     )
     if kind == kinds.PKCS7:
-        return _unpacked(block.der, whole)
+        return _unpacked(block.der, whole) if opens else (whole,)
     if kind not in (kinds.CERTIFICATE, kinds.CRL):
         return (whole,)
     try:

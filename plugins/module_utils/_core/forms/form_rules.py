@@ -83,6 +83,9 @@ def findings(contents: Contents, slot: str, place: str) -> list[Finding]:
     """See ``Contents.findings``; raises KeyError for another *slot*."""
     wanted = _WANTED[slot]
     found = _of_the_form(contents, slot, place)
+    if contents.form != "pem" and any(problem.kind == "too_many" for problem in contents.problems):
+        said = "The file holds more values than any file of certificates: the rest is not looked at."
+        found.append(Finding("file.too_large", said, place))
     if contents.form == "pem":
         found = _of_problems(contents, slot, place)
         first = next(iter(contents.certificates()), None)

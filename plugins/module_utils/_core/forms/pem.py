@@ -73,6 +73,10 @@ _KINDS = {
         "file.too_large",
         "a PEM block begins that is one too many: it and the rest are not looked at",
     ),
+    "crowded": (
+        "file.too_large",
+        "a PKCS#7 block begins that holds too much: what is in it, and in those behind, is not looked at",
+    ),
     "utf16": ("format.utf16", "the file begins as UTF-16"),
 }
 _FAULTS = {

@@ -426,7 +426,11 @@ def test_all_keys_of_every_form_are_refused_whatever_the_policy(run: Runner, pat
         der, builders.serialization.PrivateFormat.PKCS8, builders.serialization.NoEncryption()
     )
     (folder / "README").write_bytes(key)
-    for source in ({"directory": str(folder)}, {"path": str(folder / "README")}):
+    (folder / "utf16").write_bytes((TWO.pem + ONE.key_pem[:-30]).decode().encode("utf-16"))
+    for source in [
+        {"directory": str(folder)},
+        *({"path": str(folder / name)} for name in ("README", "utf16")),
+    ]:
         result = run(path=path, sources=[text(ONE), source], at=NOW, **keep)
         assert result["failed"] and result["code"] == "bundle.private_key"
         assert not os.path.exists(path)
@@ -482,6 +486,7 @@ def test_it_is_never_its_own_source(run: Runner, path: str, folder: Path) -> Non
 def test_a_directory_as_people_have_them(run: Runner, path: str, folder: Path) -> None:
     (folder / "README").write_text("These are our CAs.\n")
     (folder / "notes.pem").write_text("ask Bob\n")
+    (folder / "notes.txt").write_text("from Windows\r\n", encoding="utf-16")
     (folder / "one.txt").write_bytes(ONE.pem)
     (folder / "two").write_bytes(TWO.der)
     (folder / ".hidden").write_bytes(LEAF.pem + LEAF.key_pem)
@@ -497,15 +502,24 @@ def test_a_directory_as_people_have_them(run: Runner, path: str, folder: Path) -
     told = {os.path.basename(one["place"]): one["reason"] for one in result["dropped"]}
     assert told == {
         "README": "format.unreadable", "notes.pem": "format.unreadable", "empty": "format.unreadable",
-        "old": "file.not_regular", "pipe": "file.not_regular", "dangling": "file.missing",
-        "loop": told["loop"],
+        "notes.txt": "format.utf16", "old": "file.not_regular", "pipe": "file.not_regular",
+        "dangling": "file.missing", "loop": told["loop"],
     }  # fmt: skip
     assert told["loop"].startswith("file.")
     assert all(set(one) == set(result["dropped"][0]) for one in result["dropped"])
     assert all(set(one) <= set(result["dropped"][0]) for one in result["certificates"])
 
 
-@pytest.mark.parametrize("data", [TWO.pem[:-40], TWO.pem.replace(b"M", b"!", 1), TWO.der[:-10]])
+@pytest.mark.parametrize(
+    "data",
+    [
+        TWO.pem[:-40],
+        TWO.pem.replace(b"M", b"!", 1),
+        TWO.der[:-10],
+        TWO.pem[:-40].decode().encode("utf-16"),
+        TWO.der + b"\x30\x00" * 10_000,
+    ],
+)
 def test_a_damaged_certificate_in_a_directory_is_not_passed_over(
     run: Runner, path: str, folder: Path, data: bytes
 ) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
     builders,
     forms,
     libcrypto,
+    openssl,
     raw,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
@@ -367,6 +368,18 @@ HIDING = [
     ("not base64", forms.block("PRIVATE KEY", bytes(99)).replace(b"AAA", b"***"), [1]),
     ("swallowed", forms.block("X", b"\x30\x00")[:-16] + forms.block("EC PRIVATE KEY", bytes(99)), [3]),
     ("in UTF-16", forms.block("PRIVATE KEY", bytes(99)).decode().encode("utf-16"), [1]),
+    (
+        "cut off in UTF-16",
+        forms.block("PRIVATE KEY", bytes(99))[:90].decode().encode("utf-16"),
+        [1],
+    ),
+    (
+        "behind a PKCS#7 of thousands",
+        forms.block("PKCS7", forms.pkcs7([b"\x30\x00"] * 9_999))
+        + forms.block("PKCS7", forms.pkcs7([b"\x30\x00"] * 2))
+        + forms.block("PRIVATE KEY", bytes(99)),
+        [424],
+    ),
     ("a certificate", forms.block("CERTIFICATE", forms.world().leaf), []),
     ("a public key", forms.block("PUBLIC KEY", raw.spki(forms.world().key)), []),
 ]
@@ -413,6 +426,48 @@ def test_hostile_files_are_read_in_linear_time(data) -> None:
     assert len(found.problems) <= 1000
     for slot in contents.SLOTS:
         assert found.findings(slot, "f")
+
+
+_TINY = b"\x30\x00"
+MANY = [
+    ("certificates in DER", forms.world().leaf * 10_000, 10_000, False),
+    ("certificates in DER, one too many", forms.world().leaf * 10_001, 10_000, True),
+    ("values of no kind behind", forms.world().leaf + _TINY * 10_000, 1, True),
+    ("PKCS#12 with as many behind", forms.pkcs12() + _TINY * 10_000, 1, True),
+    ("PKCS#7", forms.pkcs7([_TINY] * 9_999, [_TINY]), 10_000, False),
+    ("PKCS#7 in PEM", forms.block("PKCS7", forms.pkcs7([_TINY] * 10_000)), 10_000, False),
+    ("PKCS#7s in PEM", forms.block("PKCS7", forms.pkcs7([_TINY] * 100)) * 100, 10_000, False),
+    ("PKCS#7s in PEM, one too many", forms.block("PKCS7", forms.pkcs7([_TINY] * 100)) * 101, 10_001, True),
+    ("hostile PKCS#7s", forms.block("PKCS7", forms.pkcs7([_TINY] * 200)) * 9_000, 18_950, True),
+]
+
+
+@pytest.mark.parametrize(("data", "items", "told"), [row[1:] for row in MANY], ids=[row[0] for row in MANY])
+def test_a_file_of_more_values_than_any_has(data, items, told) -> None:
+    """No clock: 1.8 million values would be minutes, and the run's own limit ends it."""
+    found = contents.recognise(data)
+    assert len(found.items) == items
+    for slot in ("certificate", "trust", "chain", "crl", "private_key"):
+        assert ("file.too_large" in [finding.code for finding in found.findings(slot, "f")]) == told
+
+
+@pytest.mark.parametrize(("certificates", "crls", "opened"), [(9_999, 1, 10_000), (9_999, 2, 1)])
+def test_a_pkcs7_of_more_than_any_has_is_not_opened(certificates, crls, opened) -> None:
+    found = contents.recognise(forms.pkcs7([_TINY] * certificates, [_TINY] * crls))
+    assert len(found.items) == opened and (found.items[0].kind == kinds.PKCS7) == (opened == 1)
+    assert [finding.code for finding in found.findings("trust", "f")] == ["format.pkcs7"]
+
+
+@openssl.needs_openssl
+def test_openssl_reads_as_many_as_there_are() -> None:
+    data = forms.pkcs7([forms.world().leaf] * 10_001)
+    said = openssl.ask("pkcs7", "-inform", "DER", "-print_certs", stdin=data)
+    compare(
+        "files",
+        ours=len(contents.recognise(data).certificates()),
+        theirs=said.out.count("BEGIN CERTIFICATE"),
+        case="more than 10,000 values in a file",
+    )
 
 
 def test_no_flood_of_blocks_and_findings() -> None:
