@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage fuzz sanity molecule lock images build
+.PHONY: help demo test clean setup lint units coverage fuzz matrix bench sanity molecule lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -70,6 +70,21 @@ coverage: ## which lines and branches of _core and _x509 the units run through
 
 fuzz: ## hostile bytes in every place, 20,000 examples and more
 	@$(STEP) 'fuzz' tests/lab/fuzz.sh
+
+matrix: ## long comparisons: nginx's own verdict on each form of a file, thousands of PKIs on each OpenSSL
+	@rm -f $(CACHE)/timings.tsv
+	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
+	@code=0; \
+	PYTHONPATH=$(CACHE) $(STEP) 'matrix: forms of files' .venv/bin/python tests/lab/file_forms.py --check || code=1; \
+	for image in bookworm trixie sid; do \
+	    MTLS_RANDOM_CHAINS=1000-6000 $(STEP) "matrix: PKIs on $$image" tests/lab/units.sh $$image $(UNITS)/_x509/test_random_chains.py || code=1; \
+	done; \
+	tests/lab/step --table; \
+	exit $$code
+
+bench: ## speed beside the alternatives, as ratios
+	@PYTHONPATH=$(CACHE) $(STEP) 'bench: credential_info' .venv/bin/python tests/benchmarks/credential_info.py
+	@PYTHONPATH=$(CACHE) $(STEP) 'bench: model' .venv/bin/python tests/benchmarks/model.py
 
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh

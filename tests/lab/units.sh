@@ -30,6 +30,6 @@ ansible=$(.venv/bin/python -c 'import ansible; print(ansible.__path__[0])')
 collections=/lab/ansible_collections
 run --volume "$LAB_ROOT:$collections/mutual_tls/nginx:ro" --volume "$LAB_ROOT/$wheels:/lab/wheels:ro" \
     --volume "$ansible:/lab/ansible:ro" --workdir "$collections/mutual_tls/nginx" \
-    --env PYTHONPATH=/lab:/lab/wheels --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp \
+    --env MTLS_RANDOM_CHAINS --env PYTHONPATH=/lab:/lab/wheels --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp \
     "$image" sh -c 'python3 -c "import sys, cryptography as c; print(\"Python\", sys.version.split()[0], \"cryptography\", c.__version__)" &&
         openssl version && exec python3 -m pytest --numprocesses auto "$@"' - "$@"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Made-up PKIs against `openssl verify`: a sample here, as many as wanted by `python -m pytest` with
-MTLS_RANDOM_CHAINS=FIRST-LAST in the environment."""
+MTLS_RANDOM_CHAINS=FIRST-LAST in the environment (`make matrix`)."""
 
 from __future__ import annotations
 
