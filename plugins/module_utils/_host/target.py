@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
 import re
 import stat
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Callable, Optional, Union
@@ -24,6 +26,9 @@ NEW_MODE = 0o644
 _LARGEST_MODE = 0o777
 # chown(2) takes the next one for "leave it as it is".
 _LARGEST_ID = 2**32 - 2
+# Before the process id, in the name of a file that is not whole yet.
+_NEW = ".mtls-new-"
+_LEFT_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Target:
 
         Raises MtlsError for what is no plain file or cannot be read.
         """
+        if os.path.basename(self.path) in ("", ".", ".."):
+            raise MtlsError("It is no plain file.", self.path or "path", "Name a file.")
         try:
             found = os.lstat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -94,32 +101,47 @@ class Target:
 
     def write(self, planned: There) -> None:
         """By one rename: what is there is the old file or the new one, with its owner and mode."""
-        temporary = f"{self.folder}/.mtls-new-{os.getpid()}"
+        self._put(self.path, planned)
+
+    def back_up(self, there: There, now: datetime) -> str:
+        """The path of a copy of *there* beside the file; a copy is whole or not there."""
+        copy = f"{self.path}.{os.getpid()}.{now:%Y-%m-%d@%H:%M:%S.%f}~"
+        if os.path.lexists(copy):  # somebody's
+            raise _fault(OSError(errno.EEXIST, os.strerror(errno.EEXIST)), copy)
+        self._put(copy, there)
+        return copy
+
+    def drop_copy(self, copy: str, there: There) -> None:
+        """Remove what ``back_up`` made of *there*, unless the file is another one by now."""
+        with contextlib.suppress(OSError):
+            if files.read_file(self.path) == there.data:
+                os.unlink(copy)
+
+    def _put(self, path: str, planned: There) -> None:
+        temporary = f"{self.folder}/{_NEW}{os.getpid()}"
         try:
+            self._sweep()
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             files.write_new(temporary, planned.data or b"", planned.mode, (planned.uid, planned.gid))
-            os.rename(temporary, self.path)
+            os.rename(temporary, path)
             files.fsync_directory(self.folder)
         except OSError as error:
-            raise _fault(error, self.path) from None
+            raise _fault(error, path) from None
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
-    def back_up(self, there: There, now: datetime) -> str:
-        """The path of a copy of *there* beside the file; no copy stays that is not whole."""
-        copy = f"{self.path}.{os.getpid()}.{now:%Y-%m-%d@%H:%M:%S.%f}~"
-        try:
-            files.write_new(copy, there.data or b"", there.mode, (there.uid, there.gid))
-            files.fsync_directory(self.folder)
-        except FileExistsError as error:  # somebody's copy
-            raise _fault(error, copy) from None
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(copy)
-            raise _fault(error, copy) from None
-        return copy
+    def _sweep(self) -> None:
+        """Remove what killed runs have left, here or in a container that sees this directory, too: by its
+        age, for a run takes seconds."""
+        before = time.time() - _LEFT_S
+        for name in os.listdir(self.folder):
+            if name.startswith(_NEW) and name[len(_NEW) :].isdecimal():
+                left = f"{self.folder}/{name}"
+                with contextlib.suppress(OSError):
+                    if os.lstat(left).st_mtime < before:
+                        os.unlink(left)
 
     def remove(self) -> None:
         try:

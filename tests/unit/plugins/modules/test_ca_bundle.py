@@ -9,7 +9,9 @@ import base64
 import grp
 import itertools
 import os
+import signal
 import stat
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,7 +21,12 @@ pytest.importorskip("ansible", reason="the module itself imports ansible")
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, intake, trust_sources
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
+    files,
+    intake,
+    target,
+    trust_sources,
+)
 from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
@@ -30,6 +37,7 @@ TWO = builders.root("CN=Two")
 OLD = builders.root("CN=Old", end=AT - DAY)
 LEAF = builders.client(ONE)
 NOW = "2026-06-01T12:00:00Z"
+WRITERS = ("_put", "write_new")
 STORE = pkcs12.serialize_key_and_certificates(
     b"x", ONE.key, ONE.certificate, None, builders.serialization.NoEncryption()
 )
@@ -76,6 +84,31 @@ def line(one: builders.Issued) -> str:
 
 def subjects(result: dict[str, Any]) -> list[str]:
     return [one["subject"] for one in result["certificates"]]
+
+
+def killed(run: Runner, step: int, **options: Any) -> bool:
+    """Runs the module in a process of its own, which dies before its *step*-th line of writing; whether it
+    came to its end before."""
+    child = os.fork()
+    if child == 0:
+        lines = itertools.count(1)
+
+        def trace(frame: Any, event: str, _argument: Any) -> Any:
+            if (
+                frame.f_code.co_filename in (files.__file__, target.__file__)
+                and frame.f_code.co_name in WRITERS
+            ):
+                if event == "line" and next(lines) == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return trace
+            return None
+
+        sys.settrace(trace)
+        try:
+            run(**options)
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def nothing_beside(path: str) -> bool:
@@ -291,6 +324,85 @@ def test_no_name_for_the_backup(run: Runner, tmp_path: Path) -> None:
     assert result["failed"] and "File name too long" in result["msg"] and read(path) == ONE.pem
 
 
+def test_a_run_that_fails_after_it_leaves_no_backup(
+    run: Runner, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that is tried again every hour leaves a copy each time (chattr +i on the bundle)."""
+    run(path=path, sources=[text(ONE)], at=NOW)
+    rename, unlink = os.rename, os.unlink
+
+    def immutable_rename(old: str, new: str) -> None:
+        if new == path:
+            raise PermissionError(1, "Operation not permitted")
+        rename(old, new)
+
+    def immutable_unlink(name: str) -> None:
+        if name == path:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(name)
+
+    monkeypatch.setattr(files.os, "rename", immutable_rename)
+    monkeypatch.setattr(files.os, "unlink", immutable_unlink)
+    for state in ("present", "absent"):
+        result = run(path=path, sources=[text(TWO)], at=NOW, state=state, backup=True)
+        assert result["failed"] and "Operation not permitted" in result["msg"]
+        assert read(path) == ONE.pem and nothing_beside(path)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_the_backup_stays_where_the_bundle_is_replaced_all_the_same(
+    run: Runner, path: str, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """The name has changed, and the disk cannot make it last."""
+    run(path=path, sources=[text(ONE)], at=NOW)
+    sync = files.fsync_directory
+
+    def broken(folder: str) -> None:
+        if not os.path.exists(path) or read(path) != ONE.pem:
+            raise OSError(5, "Input/output error")
+        sync(folder)
+
+    monkeypatch.setattr(files, "fsync_directory", broken)
+    result = run(path=path, sources=[text(TWO)], at=NOW, state=state, backup=True)
+    assert result["failed"] and "Input/output error" in result["msg"]
+    copies = [name for name in os.listdir(os.path.dirname(path)) if name.endswith("~")]
+    assert [read(f"{os.path.dirname(path)}/{name}") for name in copies] == [ONE.pem]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child starts no thread
+def test_killed_in_the_middle_it_leaves_nothing_for_ever(run: Runner, path: str) -> None:
+    """After any step: the bundle is the old one or the new one, a backup is whole, and what else is left goes
+    with the first run an hour later."""
+    folder = os.path.dirname(path)
+    steps = 0
+    ended = False
+    while not ended:
+        run(path=path, sources=[text(ONE)], at=NOW, mode="0600")
+        steps += 1
+        ended = killed(run, steps, path=path, sources=[text(TWO)], at=NOW, mode="0644", backup=True)
+        assert (read(path), mode_of(path)) in ((ONE.pem, 0o600), (TWO.pem, 0o644))
+        assert all(read(f"{folder}/{name}") == ONE.pem for name in os.listdir(folder) if name[-1] == "~")
+        for name in os.listdir(folder):
+            if name != "trust.pem":
+                os.utime(f"{folder}/{name}", (0, 0))
+    assert steps > 10
+    run(path=path, sources=[text(ONE, TWO)], at=NOW)
+    assert [name for name in os.listdir(folder) if name[-1] != "~"] == ["trust.pem"]
+
+
+def test_what_a_run_at_this_moment_writes_stays(run: Runner, path: str) -> None:
+    folder = os.path.dirname(path)
+    kept = [".mtls-new-1", ".mtls-new-", ".mtls-new-1x", "mtls-new-1"]
+    for name in kept:
+        Path(folder, name).write_bytes(b"")
+        if name != kept[0]:
+            os.utime(f"{folder}/{name}", (0, 0))
+    os.mkdir(f"{folder}/.mtls-new-2")
+    os.utime(f"{folder}/.mtls-new-2", (0, 0))
+    run(path=path, sources=[text(ONE)], at=NOW)
+    assert sorted(os.listdir(folder)) == sorted([*kept, ".mtls-new-2", "trust.pem"])
+
+
 # -- absent
 
 
@@ -347,6 +459,17 @@ def test_what_is_no_bundle_stays(run: Runner, path: str, tmp_path: Path, kind: s
 def test_no_directory_for_it(run: Runner, tmp_path: Path) -> None:
     result = run(path=str(tmp_path / "no" / "trust.pem"), sources=[text(ONE)], at=NOW)
     assert result["failed"] and result["place"] == str(tmp_path / "no")
+
+
+@pytest.mark.parametrize("name", ["trust.pem/", "trust.pem/.", "out/", ""])
+def test_a_path_that_ends_as_one_of_a_directory(run: Runner, path: str, name: str) -> None:
+    """A look at it finds nothing, and a run could not write: both say so."""
+    Path(path).write_bytes(ONE.pem)
+    wrong = f"{os.path.dirname(path)}/{name}" if name else ""
+    for state, check in itertools.product(("present", "absent"), (True, False)):
+        result = run(check, path=wrong, sources=[text(TWO)], at=NOW, state=state)
+        assert result["failed"] and "no plain file" in result["msg"], result
+    assert read(path) == ONE.pem and nothing_beside(path)
 
 
 @pytest.mark.parametrize("wrong", ["/tmp/\0", "/" + "x" * 300, "/tmp/" + "x/" * 3000, ""])
