@@ -40,10 +40,6 @@ from .path_faults import (
 
 NGINX_DEPTH = 1  # ssl_verify_depth's default; it counts intermediates
 
-build_path = paths.build_path
-in_order = paths.in_order
-order = paths.order
-
 
 @dataclass(frozen=True)
 class Verdict:

@@ -9,7 +9,6 @@ refuse it, now; ``warning``: works now, and will not or should not; ``info``: sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +241,3 @@ class Finding:
             "remedy": self.remedy,
             "place": self.place,
         }
-
-
-def has_errors(findings: Iterable[Finding]) -> bool:
-    return any(finding.severity == ERROR for finding in findings)

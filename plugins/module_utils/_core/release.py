@@ -28,7 +28,6 @@ MANIFEST = "manifest.json"
 PARTS = ("server", "proxy")
 #: Kind of block → its folder; also the order in which mtls.conf includes them.
 FOLDERS = {"sites": "server/sites", "routes": "proxy/routes", "listeners": "proxy/listeners"}
-CREDENTIAL_FILES = ("fullchain.pem", "privkey.pem", "trust.pem", "crl.pem", "tls.conf")
 
 _CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BLOCK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

@@ -8,7 +8,6 @@ The facts come from the reader in ``_core``, the same with every version of the 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Union
@@ -22,7 +21,7 @@ from .._core.errors import MtlsError
 from .._core.findings import CATALOGUE, ERROR, Finding
 from .._core.forms import contents, pem
 from .._core.forms.contents import Contents
-from . import _deps, signature
+from . import signature
 
 
 @dataclass(frozen=True)
@@ -95,21 +94,6 @@ def from_der(der: bytes, place: str = "", aux: bytes = b"") -> Certificate:
     return Certificate(written, facts)
 
 
-def key_kind(key: Any) -> tuple[str, int]:
-    """(rsa|ec|ed25519|ed448|dsa|unknown, bits) of a public or private key."""
-    if isinstance(key, (_deps.rsa.RSAPublicKey, _deps.rsa.RSAPrivateKey)):
-        return "rsa", key.key_size
-    if isinstance(key, (_deps.ec.EllipticCurvePublicKey, _deps.ec.EllipticCurvePrivateKey)):
-        return "ec", key.curve.key_size
-    if isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed25519.Ed25519PrivateKey)):
-        return "ed25519", 256
-    if isinstance(key, (_deps.ed448.Ed448PublicKey, _deps.ed448.Ed448PrivateKey)):
-        return "ed448", 456
-    if isinstance(key, (_deps.dsa.DSAPublicKey, _deps.dsa.DSAPrivateKey)):
-        return "dsa", key.key_size
-    return "unknown", 0
-
-
 def signed_by(subject: Certificate, issuer: Certificate) -> bool | None:
     """Whether *issuer*'s key made *subject*'s signature; None where the library cannot tell."""
     return signature.made_by(issuer.facts, signature.of(subject.facts))
@@ -118,12 +102,11 @@ def signed_by(subject: Certificate, issuer: Certificate) -> bool | None:
 def describe(source: Source, at: datetime | None = None, form: str = "pem") -> dict[str, Any]:
     """The `certificate` element of credential_info: plain values only; `days_left` is None without *at*, it
     and a date are None where the date cannot be read."""
-    cert = first(source)
-    facts = cert.facts
+    facts = first(source).facts
     return {
         "subject": facts.subject_text,
         "issuer": facts.issuer_text,
-        "serial": serial_hex(cert),
+        "serial": serial_text(facts.serial),
         "not_before": facts.not_before_text or None,
         "not_after": facts.not_after_text or None,
         "days_left": None if at is None else expiry.days_left_until(facts.not_after_text, at),
@@ -149,21 +132,11 @@ def first(source: Source) -> Certificate:
     return source if isinstance(source, Certificate) else split(source)[0]
 
 
-def sha1_hex(source: Source) -> str:
-    """Lower-case, as nginx's $ssl_client_fingerprint."""
-    return hashlib.sha1(first(source).der).hexdigest()
-
-
 def sha256_hex(source: Source) -> str:
     return first(source).facts.sha256
 
 
-def serial_hex(source: Source) -> str:
-    """Upper-case with whole bytes, as nginx's $ssl_client_serial (i2a_ASN1_INTEGER)."""
-    return serial_text(first(source).facts.serial)
-
-
 def serial_text(serial: int) -> str:
-    """``serial_hex`` of the number."""
+    """Upper-case with whole bytes, as nginx's $ssl_client_serial (i2a_ASN1_INTEGER)."""
     digits = f"{abs(serial):X}"
     return ("-" if serial < 0 else "") + ("0" if len(digits) % 2 else "") + digits

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from .._core import certificate as rules
 from .._core import chain, expiry, hostnames
+from .._core import path as paths
 from .._core.certificate import CertificateFacts
 from .._core.findings import Finding
 from . import certificate, key, pair, slots, verdict
@@ -75,7 +76,7 @@ def _describe_chain(files: Slots) -> dict[str, Any] | None:
         return None
     sent = [cert.facts for cert in files.sent]
     leaf = sent[0]
-    ordered = chain.order(leaf, sent[1:])
+    ordered = paths.order(leaf, sent[1:])
     length = next(
         (
             index
@@ -92,7 +93,7 @@ def _describe_chain(files: Slots) -> dict[str, Any] | None:
             cert.facts.self_signed and rules.likely_issued(cert.facts, path[-1]) for cert in files.trusted
         )
     return {
-        "ordered": chain.in_order(unique[:length]),
+        "ordered": paths.in_order(unique[:length]),
         "complete": complete,
         "leaf_first": not any(rules.likely_issued(leaf, other) for other in sent[1:] if other != leaf),
         "has_root": any(cert.self_signed and rules.is_ca(cert) for cert in sent),
@@ -169,7 +170,7 @@ def assemble(certificate_data: bytes, chain_data: bytes | None = None) -> bytes:
         certs += certificate.split(chain_data, "chain")
     by_digest = {cert.facts.sha256: cert for cert in certs}
     facts = [cert.facts for cert in certs]
-    return b"".join(by_digest[cert.sha256].pem for cert in chain.order(_leaf(facts), facts))
+    return b"".join(by_digest[cert.sha256].pem for cert in paths.order(_leaf(facts), facts))
 
 
 def _leaf(facts: Sequence[CertificateFacts]) -> CertificateFacts:

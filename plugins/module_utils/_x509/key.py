@@ -18,7 +18,6 @@ from .._core.findings import CATALOGUE, Finding
 from .._core.forms import contents, kinds
 from .._core.forms.contents import Contents, Item
 from . import _deps, unlock
-from .certificate import key_kind
 
 KEY_TYPES = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 _CURVES = {"secp256r1": "p256", "secp384r1": "p384"}
@@ -26,7 +25,7 @@ _CURVES = {"secp256r1": "p256", "secp384r1": "p384"}
 Passphrase = Union[None, str, bytes]
 
 # Asks the host's OpenSSL for the public half of a key: (the block or the DER, the passphrase or None).
-# ``_host.openssl_key.ask`` is one.
+# ``_host.openssl_key.HostKeys.ask`` is one.
 Ask = Callable[[bytes, Optional[bytes]], Answer]
 
 
@@ -285,19 +284,29 @@ def _error(code: str, message: str, place: str) -> MtlsError:
     return MtlsError(message, place, CATALOGUE[code].remedy, code)
 
 
-def load_private_key(data: bytes, passphrase: Passphrase = None, place: str = "private_key") -> Any:
-    """The library's key object; raises as ``read``."""
-    return read(data, passphrase, place).key
-
-
 def normalise_private_key(data: bytes, passphrase: Passphrase = None, place: str = "private_key") -> bytes:
     """Unencrypted PKCS#8 PEM, one block; raises as ``read``."""
     return read(data, passphrase, place).to_pem()
 
 
+def _kind(key: Any) -> tuple[str, int]:
+    """(rsa|ec|ed25519|ed448|dsa|unknown, bits) of the library's object."""
+    if isinstance(key, (_deps.rsa.RSAPublicKey, _deps.rsa.RSAPrivateKey)):
+        return "rsa", key.key_size
+    if isinstance(key, (_deps.ec.EllipticCurvePublicKey, _deps.ec.EllipticCurvePrivateKey)):
+        return "ec", key.curve.key_size
+    if isinstance(key, (_deps.ed25519.Ed25519PublicKey, _deps.ed25519.Ed25519PrivateKey)):
+        return "ed25519", 256
+    if isinstance(key, (_deps.ed448.Ed448PublicKey, _deps.ed448.Ed448PrivateKey)):
+        return "ed448", 456
+    if isinstance(key, (_deps.dsa.DSAPublicKey, _deps.dsa.DSAPrivateKey)):
+        return "dsa", key.key_size
+    return "unknown", 0
+
+
 def type_name(key: Any) -> str:
     """One of KEY_TYPES where it is one of them, else kind and size; for public and private keys."""
-    kind, bits = key_kind(key)
+    kind, bits = _kind(key)
     if kind == "ec":
         curve: str = key.curve.name
         return _CURVES.get(curve, curve)

@@ -97,7 +97,6 @@ class _Body:
             "spki": spki.encoding,
             "key_type": key.kind,
             "key_bits": key.bits,
-            "key_oid": key.oid,
             "key_parameters": key.parameters,
             "curve": key.curve,
             "public_key_sha256": key.sha256,

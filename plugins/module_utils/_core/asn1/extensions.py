@@ -119,8 +119,9 @@ def values(found: Sequence[Extension]) -> dict[str, Any]:
         if count > 1 and oid in _READERS
     ]
     result["extension_faults"] = tuple(faults + _inconsistent(result, counts))
-    result["critical_oids"] = tuple(extension.oid for extension in found if extension.critical)
-    result["unknown_critical"] = tuple(oid for oid in result["critical_oids"] if oid not in KNOWN_TO_OPENSSL)
+    result["unknown_critical"] = tuple(
+        extension.oid for extension in found if extension.critical and extension.oid not in KNOWN_TO_OPENSSL
+    )
     return result
 
 

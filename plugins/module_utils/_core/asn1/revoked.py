@@ -18,7 +18,6 @@ from .extensions import Extension
 from .times import Moment
 
 REASON_CODE = "2.5.29.21"
-INVALIDITY_DATE = "2.5.29.24"
 CERTIFICATE_ISSUER = "2.5.29.29"
 
 REASONS = {
@@ -50,7 +49,6 @@ class Entry(NamedTuple):
     serial: int
     revoked_at: Moment
     reason: int | None
-    invalid_since: Moment | None
     issuers: tuple[bytes, ...] | None
 
     @property
@@ -97,9 +95,7 @@ class Entries:
         serial, date, found = _take_apart(der.read(self._content, offset)[0])
         given_up = self._given_up_at is not None and offset >= self._given_up_at
         reason: int | None = 0 if given_up else _reason(found)
-        return Entry(
-            der.integer(serial), times.read(date), reason, _invalid_since(found), self._issuers_at(offset)
-        )
+        return Entry(der.integer(serial), times.read(date), reason, self._issuers_at(offset))
 
     def _issuers_at(self, offset: int) -> tuple[bytes, ...] | None:
         position = bisect_right(self._changes, offset)
@@ -225,11 +221,3 @@ def _reason(found: list[Extension], strict: bool = False) -> int | None:
         if strict:
             raise
         return 0
-
-
-def _invalid_since(found: list[Extension]) -> Moment | None:
-    try:
-        element = _only(found, INVALIDITY_DATE)
-        return None if element is None else times.read(element)
-    except DerError:
-        return None

@@ -108,10 +108,6 @@ class Block:
     seen: bool = True
 
     @property
-    def is_certificate(self) -> bool:
-        return self.label in CERTIFICATE_LABELS
-
-    @property
     def is_private_key(self) -> bool:
         return self.label.endswith("PRIVATE KEY")
 
@@ -138,18 +134,11 @@ class Document:
     blocks: tuple[Block, ...]
     problems: tuple[Problem, ...]
 
-    def certificates(self) -> list[Block]:
-        return [block for block in self.blocks if block.is_certificate]
-
-    def findings(self, place: str) -> list[Finding]:
-        """The problems as findings, the first few of each kind; *place* is the file, the line is added."""
-        return problem_findings(self.problems, place)
-
 
 def problem_findings(
     problems: Iterable[Problem], place: str, is_harmless: Callable[[Problem], bool] = lambda problem: False
 ) -> list[Finding]:
-    """As ``Document.findings``."""
+    """The problems as findings, the first few of each kind; *place* is the file, the line is added."""
     counts: dict[tuple[str, bool], int] = {}
     found: list[Finding] = []
     for problem in problems:

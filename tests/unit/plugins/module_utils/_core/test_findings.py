@@ -73,8 +73,3 @@ def test_harmless(code, severity) -> None:
 def test_unknown_code() -> None:
     with pytest.raises(KeyError):
         Finding("pair.unheard_of", "x")
-
-
-def test_has_errors() -> None:
-    assert findings.has_errors([Finding("expiry.soon", "x"), Finding("expiry.expired", "x")])
-    assert not findings.has_errors([Finding("expiry.soon", "x")])

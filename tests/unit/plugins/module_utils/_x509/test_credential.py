@@ -45,7 +45,7 @@ def test_whole_element() -> None:
         verify_depth=2,
     )
     digests = [certificate.sha256_hex(one.pem) for one in (LEAF, LOWER, UPPER)]
-    assert result["certificate"].pop("serial") == certificate.serial_hex(LEAF.pem)
+    assert result["certificate"].pop("serial") == certificate.serial_text(LEAF.certificate.serial_number)
     assert len(result["private_key"].pop("public_key_sha256")) == 64
     assert result == {
         "name": "client",

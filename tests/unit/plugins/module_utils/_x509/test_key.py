@@ -107,7 +107,7 @@ def test_repr_shows_nothing() -> None:
 def test_made_keys_have_their_type(kind) -> None:
     made = key.generate(kind)
     assert key.type_name(made.key) == kind
-    assert key.type_name(key.load_private_key(made.to_pem())) == kind
+    assert key.type_name(key.read(made.to_pem()).key) == kind
     assert key.generate("p256").public_key_sha256 != made.public_key_sha256
 
 

@@ -17,7 +17,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding, has_errors
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR, Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate_file, crl
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core.forms import test_armour
@@ -91,6 +91,10 @@ def old_readers_load(data: bytes) -> bool:
 
 
 NEW = {"certificate": libcrypto.certificates, "trust": libcrypto.trust, "crl": libcrypto.crls}
+
+
+def has_errors(findings: list[Finding]) -> bool:
+    return any(finding.severity == ERROR for finding in findings)
 
 
 def fault(slot: str, data: bytes) -> str:

@@ -115,7 +115,6 @@ def test_values_of_extensions() -> None:
     assert facts.authority_issuer is not None
     assert facts.netscape_types == {"sslClient", "sslServer", "sslCA"}
     assert (facts.has_rfc3779, facts.is_proxy) == (True, False)
-    assert facts.critical_oids == (raw.BASIC_CONSTRAINTS, raw.KEY_USAGE, raw.NAME_CONSTRAINTS)
     assert facts.unknown_critical == ()
     constraints = facts.name_constraints
     assert constraints is not None
@@ -189,7 +188,7 @@ ODD = {
     ),
     "critical false written out": (
         with_extensions(raw.seq(raw.oid("1.2.3"), raw.tlv(1, b"\0"), raw.octets(b"x"))),
-        {"unknown_critical": (), "critical_oids": ()},
+        {"unknown_critical": ()},
     ),
     "bytes behind the value of an extension": (
         with_extensions(raw.extension(raw.BASIC_CONSTRAINTS, raw.seq(raw.boolean(True)) + b"junk")),
@@ -228,7 +227,7 @@ def test_odd(case) -> None:
 @pytest.mark.parametrize("case", [name for name in ODD if name.startswith("serial") or "serial" in name])
 def test_openssl_prints_the_same_serial(case) -> None:
     said = ask("x509", "-noout", "-serial", stdin=raw.pem(ODD[case][0]))
-    ours = certificate.serial_hex(certificate.from_der(ODD[case][0]))
+    ours = certificate.serial_text(certificate.from_der(ODD[case][0]).facts.serial)
     theirs = said.out[len("serial=") :].replace("\\\n", "").strip()  # it breaks the line after 35 octets
     compare("files", ours=ours, theirs=theirs, case=f"text of {case}")
 

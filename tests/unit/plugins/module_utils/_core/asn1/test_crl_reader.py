@@ -99,14 +99,7 @@ def test_reason_of_thousands_of_digits() -> None:
 
 def test_entry_without_a_reason() -> None:
     entry = read(raw.revoked(5)).entries.find(5, OWN, OWN)
-    assert (entry.reason, entry.reason_text, entry.invalid_since, entry.issuers) == (None, "", None, None)
-
-
-def test_invalidity_date() -> None:
-    entry = read(raw.revoked(5, extensions=[INVALID_SINCE])).entries.find(5, OWN, OWN)
-    assert entry.invalid_since.text == "2026-01-02T03:04:05Z"
-    unreadable = raw.extension(raw.INVALIDITY_DATE, b"\x05\x00")
-    assert read(raw.revoked(5, extensions=[unreadable])).entries.find(5, OWN, OWN).invalid_since is None
+    assert (entry.reason, entry.reason_text, entry.issuers) == (None, "", None)
 
 
 def test_issuer_of_an_entry_holds_for_those_behind() -> None:

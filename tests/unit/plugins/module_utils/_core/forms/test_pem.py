@@ -16,6 +16,11 @@ TWO = pem.encode("CERTIFICATE", b"\x30" + b"2" * 99)
 KEY = pem.encode("PRIVATE KEY", b"\x30" + b"3" * 99)
 BOM = b"\xef\xbb\xbf"
 
+
+def certificates(document: pem.Document) -> list[pem.Block]:
+    return [block for block in document.blocks if block.label in pem.CERTIFICATE_LABELS]
+
+
 GOOD = [
     ("plain", ONE + TWO, 2),
     ("CRLF", (ONE + TWO).replace(b"\n", b"\r\n"), 2),
@@ -34,7 +39,7 @@ GOOD = [
 @pytest.mark.parametrize(("data", "count"), [row[1:] for row in GOOD], ids=[row[0] for row in GOOD])
 def test_read_without_a_word(data, count) -> None:
     document = pem.parse(data)
-    assert (len(document.certificates()), document.problems) == (count, ())
+    assert (len(certificates(document)), document.problems) == (count, ())
 
 
 INDENTED = b"\n".join(b"  " + line for line in ONE.splitlines()) + b"\n"
@@ -122,9 +127,9 @@ BAD = [
 )
 def test_told_with_its_line(data, count, problems, codes) -> None:
     document = pem.parse(data)
-    assert len(document.certificates()) == count
+    assert len(certificates(document)) == count
     assert [(problem.kind, problem.line) for problem in document.problems] == problems
-    told = document.findings("a.pem")
+    told = pem.problem_findings(document.problems, "a.pem")
     assert [finding.code for finding in told] == codes
     assert [finding.place for finding in told] == [f"a.pem:{line}" for _kind, line in problems]
 
@@ -164,12 +169,12 @@ SILENT = [
 @pytest.mark.parametrize("data", [row[1] for row in SILENT], ids=[row[0] for row in SILENT])
 def test_what_only_looks_like_a_problem_is_none(data) -> None:
     document = pem.parse(data)
-    assert (len(document.certificates()), document.problems) == (1, ())
+    assert (len(certificates(document)), document.problems) == (1, ())
 
 
 def test_no_flood_of_findings() -> None:
     document = pem.parse(INDENTED * 4000)
-    told = document.findings("a.pem")
+    told = pem.problem_findings(document.problems, "a.pem")
     assert len(document.problems) == 1000
     assert [finding.place for finding in told] == [*(f"a.pem:{line}" for line in (1, 6, 11, 16, 21)), "a.pem"]
     assert told[-1].message.startswith("In 995 more lines ")
