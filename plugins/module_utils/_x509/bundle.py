@@ -18,9 +18,8 @@ from .._core.errors import MtlsError, SeveralError
 from .._core.findings import CATALOGUE, ERROR, Finding
 from .._core.forms import contents, kinds
 from .._core.inputs import bytes_of
-from . import certificate_file
-from .certificate import Certificate
-from .certificate_file import CertificateFile
+from . import certificate
+from .certificate import Certificate, CertificateFile
 
 # One source: what to call it in messages (variable or file), and its bytes.
 Source = tuple[str, bytes]
@@ -100,8 +99,8 @@ def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
     ]
     # In the order of their names, so that of two equal certificates the same place is told.
     for label, data, in_directory in sorted(marked):
-        file = certificate_file.load("trust", data, label)
-        keys = certificate_file.private_keys(file.contents, label)
+        file = certificate.load("trust", data, label)
+        keys = file.private_keys(label)
         if in_directory and not keys and _is_something_else(file, data):
             gathered.dropped.append(_passed_over(label, file))
             continue
@@ -216,7 +215,7 @@ def diff(before: Optional[bytes], after: Optional[bytes]) -> dict[str, str]:
 def _lines(data: Optional[bytes]) -> str:
     if data is None:
         return ""
-    found = certificate_file.load("trust", data, "").certificates
+    found = certificate.load("trust", data, "").certificates
     lines = [f"{cert.facts.subject_text} {cert.facts.sha256}\n" for cert in found]
     return "".join(lines) or "(no certificate)\n"
 

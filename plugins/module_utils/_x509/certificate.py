@@ -36,31 +36,45 @@ class Certificate:
         return pem.encode("CERTIFICATE", self.der)
 
 
-def load(data: bytes, place: str, slot: str = "certificate") -> tuple[list[Certificate], list[Finding]]:
-    """All certificates of a file, whatever its form, and what is wrong with it in that *slot*.
+@dataclass(frozen=True)
+class CertificateFile:
+    """*certificates* in the order of the file; *unseen*: those that OpenSSL takes for a part of the block
+    before, so that nginx never gets them. *findings*: of its form, for its slot, and of what cannot be read
+    in it."""
 
-    Never raises for what the bytes are. What cannot be read is a finding and is left out, and so is a block
-    that OpenSSL takes for a part of the one before.
+    contents: Contents
+    certificates: tuple[Certificate, ...]
+    unseen: tuple[Certificate, ...]
+    findings: tuple[Finding, ...]
+
+    def private_keys(self, place: str) -> list[Finding]:
+        """A finding for each private key, of whatever form, encrypted, damaged or neither."""
+        return [
+            Finding(
+                "bundle.private_key",
+                "A private key stands in the trust bundle.",
+                f"{place}:{line}" if line else place,
+            )
+            for line in self.contents.private_key_lines()
+        ]
+
+
+def load(slot: str, data: bytes, place: str) -> CertificateFile:
+    """All certificates of a file, whatever its form; *slot* is one of ``contents.SLOTS``.
+
+    Never raises for what the bytes are: a certificate that cannot be read is a finding and left out.
     """
     found = contents.recognise(data)
-    certificates, _unseen, unreadable = of_contents(found, place)
-    findings = [*found.findings(slot, place), *unreadable]
-    if not certificates and not findings:
-        findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
-    return certificates, findings
-
-
-def of_contents(found: Contents, place: str) -> tuple[list[Certificate], list[Certificate], list[Finding]]:
-    """The certificates of a file that is recognised already: those that OpenSSL sees, those that it takes for
-    a part of the block before, and a finding for each that cannot be read."""
     certificates: dict[bool, list[Certificate]] = {True: [], False: []}
-    findings: list[Finding] = []
+    findings = found.findings(slot, place)
     for item in found.certificates():
         try:
             certificates[item.seen].append(from_der(item.der, item.place(place), item.aux))
         except MtlsError as error:
             findings.append(Finding("format.unreadable", error.message, error.place))
-    return certificates[True], certificates[False], findings
+    if not certificates[True] and not findings:
+        findings = [Finding("format.unreadable", "The file holds no certificate.", place)]
+    return CertificateFile(found, tuple(certificates[True]), tuple(certificates[False]), tuple(findings))
 
 
 # Forms that nginx does not read, and that hold whole certificates all the same.
@@ -69,8 +83,9 @@ _WHOLE = frozenset(["format.der", "format.pkcs7"])
 
 def split(data: bytes, place: str = "certificate") -> list[Certificate]:
     """The certificates of *data* in order; raises MtlsError when one cannot be read or none is there."""
-    certificates, findings = load(data, place)
-    for finding in findings:
+    file = load("certificate", data, place)
+    certificates = list(file.certificates)
+    for finding in file.findings:
         if finding.severity == ERROR and (finding.code not in _WHOLE or not certificates):
             raise MtlsError(finding.message, finding.place, finding.remedy, finding.code)
     if not certificates:

@@ -34,8 +34,8 @@ def read_live(read: Read) -> tuple[Optional[Live], Optional[key.PrivateKey]]:
     chain = read("fullchain.pem")
     if chain is None:
         return None, None
-    loaded, _findings = certificate.load(chain, "fullchain.pem")
-    trust, _findings = certificate.load(read("trust.pem") or b"", "trust.pem")
+    loaded = certificate.load("certificate", chain, "fullchain.pem").certificates
+    trust = certificate.load("trust", read("trust.pem") or b"", "trust.pem").certificates
     trusted = tuple(cert.facts for cert in trust)
     try:
         private_key = key.read(read(KEY_FILE) or b"")

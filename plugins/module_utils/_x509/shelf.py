@@ -16,9 +16,8 @@ from .._core.certificate import CertificateFacts
 from .._core.crl import CrlFacts
 from .._core.findings import Finding
 from .._core.judgement import Judge
-from . import certificate, certificate_file, crl, pkcs12
-from .certificate import Certificate
-from .certificate_file import CertificateFile
+from . import certificate, crl, pkcs12
+from .certificate import Certificate, CertificateFile
 from .pkcs12 import Opened
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class Shelf:
 
     def certificates(self, slot: str, data: bytes, place: str) -> CertificateFile:
         """*slot* is one of ``contents.SLOTS``."""
-        return self._files.ask((slot, data, place), lambda: certificate_file.load(slot, data, place))
+        return self._files.ask((slot, data, place), lambda: certificate.load(slot, data, place))
 
     def store(self, der: bytes, passphrase: Optional[bytes], place: str) -> Opened:
         """A PKCS#12 store; to open one may take a second."""
@@ -88,7 +87,7 @@ class Shelf:
             file = self.certificates("trust", data, place)
             facts = [cert.facts for cert in file.certificates]
             return [
-                *(("", finding) for finding in certificate_file.private_keys(file.contents, place)),
+                *(("", finding) for finding in file.private_keys(place)),
                 *bundle_rules.roles(facts),
                 *(("", finding) for finding in bundle_rules.namesake_findings(facts)),
             ]

@@ -17,8 +17,7 @@ from .._core.findings import Finding
 from .._core.forms import contents, kinds
 from .._core.forms.contents import Contents
 from . import certificate, crl, key
-from .certificate import Certificate
-from .certificate_file import CertificateFile
+from .certificate import Certificate, CertificateFile
 from .pkcs12 import Opened
 from .shelf import Shelf
 
@@ -129,7 +128,7 @@ def _keep_key(slots: Slots, store: Opened, place: str) -> None:
 def _read_certificate(slots: Slots, spec: Mapping[str, Any]) -> None:
     found = _file(slots, "certificate", spec)
     if found is not None:
-        slots.form = found.form
+        slots.form = found.contents.form
         slots.sent = _certificates(slots, "certificate", spec)
 
 

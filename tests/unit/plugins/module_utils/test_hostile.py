@@ -27,7 +27,6 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms impor
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     bundle,
     certificate,
-    certificate_file,
     credential,
     crl,
     key,
@@ -109,7 +108,7 @@ def check_verdict(element: dict, spec) -> None:
 
 
 def loaded(data: bytes) -> list[certificate.Certificate]:
-    return certificate.load(data, "certificate")[0]
+    return list(certificate.load("certificate", data, "certificate").certificates)
 
 
 # Inputs that once broke something; each is put in every slot.
@@ -265,7 +264,7 @@ def test_how_long_an_identifier_may_be(octets, case) -> None:
 @given(st.one_of(mutations.texts(), mutations.armoured(), mutations.scratched(mutations.sound())))
 def test_a_bundle_without_error_is_read_as_openssl_reads_it(data) -> None:
     COUNTS["example", "bundle as OpenSSL's"] += 1
-    file = certificate_file.load("trust", data, "file")
+    file = certificate.load("trust", data, "file")
     if any(finding.severity == "error" for finding in file.findings):
         return
     if any(cert.facts.date_faults for cert in file.certificates) or file.contents.private_keys():
@@ -290,7 +289,7 @@ def _reading(read, data: bytes) -> None:
 @given(mutations.files(), st.sampled_from([None, "", corpus.PASSPHRASE, b"\xff", "x" * 5000]))
 def test_readers_take_anything(data, passphrase) -> None:
     COUNTS["example", "readers"] += 1
-    _reading(lambda given: certificate.load(given, "file"), data)
+    _reading(lambda given: certificate.load("certificate", given, "file"), data)
     _reading(lambda given: certificate.split(given, "file"), data)
     _reading(lambda given: crl.load(given, "file"), data)
     _reading(lambda given: key.read(given, passphrase, "file"), data)

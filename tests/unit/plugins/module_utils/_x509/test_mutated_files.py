@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR, Finding
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate_file, crl
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, crl
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import forms, libcrypto
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core.forms import test_armour
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import compare
@@ -74,7 +74,7 @@ def said(slot: str, data: bytes) -> tuple[list[Finding], list[bytes]]:
     if slot == "crl":
         crls, findings = crl.load(data, "f")
         return findings, [one.der for one in crls]
-    found = certificate_file.load(slot, data, "f")
+    found = certificate.load(slot, data, "f")
     return list(found.findings), [one.der for one in found.certificates]
 
 
