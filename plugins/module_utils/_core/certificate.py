@@ -118,7 +118,7 @@ class CertificateFacts:
 
     @property
     def self_issued(self) -> bool:
-        return _subject_key(self) == _issuer_key(self)
+        return subject_key(self) == issuer_key(self)
 
     @property
     def self_signed(self) -> bool:
@@ -130,20 +130,24 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}..."
 
 
-def _subject_key(cert: CertificateFacts) -> bytes:
+def subject_key(cert: CertificateFacts) -> bytes:
+    """The subject in the form that OpenSSL compares, made now where the facts have it not."""
     return cert.subject_key or names.key(cert.subject)
 
 
-def _issuer_key(cert: CertificateFacts) -> bytes:
+def issuer_key(cert: CertificateFacts) -> bytes:
+    """The same of the issuer."""
     return cert.issuer_key or names.key(cert.issuer)
 
 
 def likely_issued(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
     """OpenSSL's test for a candidate (ossl_x509_likely_issued): names, the authority key identifier where
     both have one, and the kind of key against the kind of signature. The signature itself is not checked."""
-    if _subject_key(issuer) != _issuer_key(subject):
+    if subject_key(issuer) != issuer_key(subject):
         return False
-    return _identifiers_agree(issuer, subject) and may_sign(issuer.key_type, subject.signature_type)
+    if not identifies(issuer, subject.authority_key_id, subject.authority_issuer, subject.authority_serial):
+        return False
+    return may_sign(issuer.key_type, subject.signature_type)
 
 
 def may_sign(key_type: str, signature_type: str) -> bool:
@@ -151,16 +155,12 @@ def may_sign(key_type: str, signature_type: str) -> bool:
     return signature_type in ("", key_type) or (key_type == "rsa" and signature_type == "rsa-pss")
 
 
-def _identifiers_agree(issuer: CertificateFacts, subject: CertificateFacts) -> bool:
-    """X509_check_akid: what is absent on either side does not disagree."""
-    by_key = (
-        subject.authority_key_id is None
-        or issuer.subject_key_id is None
-        or subject.authority_key_id == issuer.subject_key_id
-    )
-    by_serial = subject.authority_serial is None or subject.authority_serial == issuer.serial
-    by_issuer = subject.authority_issuer is None or names.key(subject.authority_issuer) == _issuer_key(issuer)
-    return by_key and by_serial and by_issuer
+def identifies(ca: CertificateFacts, key_id: bytes | None, issuer: Rdns | None, serial: int | None) -> bool:
+    """Whether *ca* may be the one that an authority key identifier names (X509_check_akid): what is absent on
+    either side does not disagree."""
+    by_key = key_id is None or ca.subject_key_id is None or key_id == ca.subject_key_id
+    by_serial = serial is None or serial == ca.serial
+    return by_key and by_serial and (issuer is None or names.key(issuer) == issuer_key(ca))
 
 
 def is_ca(cert: CertificateFacts) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Callable, NamedTuple, Optional
 
+from . import certificate as rules
 from . import expiry, names
 from .asn1 import distribution_points, revoked
 from .asn1.distribution_points import ALL_REASONS, IssuingPoint
@@ -79,15 +80,7 @@ class CrlFacts:
 
     def entry(self, cert: CertificateFacts) -> Entry | None:
         """The entry of *cert*, whatever it says."""
-        return self.entries.find(cert.serial, _issuer_key(cert), self.issuer_key)
-
-
-def _subject_key(cert: CertificateFacts) -> bytes:
-    return cert.subject_key or names.key(cert.subject)
-
-
-def _issuer_key(cert: CertificateFacts) -> bytes:
-    return cert.issuer_key or names.key(cert.issuer)
+        return self.entries.find(cert.serial, rules.issuer_key(cert), self.issuer_key)
 
 
 # CRL, CA -> whether the CA's key made the CRL's signature; None: the library cannot tell
@@ -203,11 +196,11 @@ def _is_better(choice: _Choice, best: _Choice) -> bool:
 def _choice(case: _Case, crl: CrlFacts, index: int, covered: int) -> _Choice | None:
     """get_crl_score; None for a CRL that is no candidate at all."""
     cert = case.path[index]
-    if crl.issuer_key != _issuer_key(cert) or _unusable(crl, case.openssl):
+    if crl.issuer_key != rules.issuer_key(cert) or _unusable(crl, case.openssl):
         return None
     nearest, *above = _signers(case.path, index)
-    namesakes = (one for one in above if _subject_key(one) == crl.issuer_key)
-    signer = next((one for one in (nearest, *namesakes) if _identifies(crl, one)), None)
+    namesakes = (one for one in above if rules.subject_key(one) == crl.issuer_key)
+    signer = next((one for one in (nearest, *namesakes) if _may_have_made(crl, one)), None)
     if signer is None:
         return None
     reasons = distribution_points.reasons_covered(cert, crl.issuer, crl.point)
@@ -218,6 +211,10 @@ def _choice(case: _Case, crl: CrlFacts, index: int, covered: int) -> _Choice | N
     return _Choice(crl, signer, score, covered | (reasons or 0))
 
 
+def _may_have_made(crl: CrlFacts, ca: CertificateFacts) -> bool:
+    return rules.identifies(ca, crl.authority_key_id, crl.authority_issuer, crl.authority_serial)
+
+
 def _unusable(crl: CrlFacts, openssl: tuple[int, ...]) -> bool:
     point = crl.point
     if crl.is_delta and openssl >= SINCE_DELTAS_ARE_PASSED_OVER:
@@ -226,14 +223,6 @@ def _unusable(crl: CrlFacts, openssl: tuple[int, ...]) -> bool:
         return False
     empty = point.says_nothing and openssl >= SINCE_EMPTY_POINTS_ARE_REFUSED
     return point.contradicts_itself or point.indirect or point.some_reasons or empty
-
-
-def _identifies(crl: CrlFacts, ca: CertificateFacts) -> bool:
-    """X509_check_akid: what is absent on either side does not disagree."""
-    by_key = None in (crl.authority_key_id, ca.subject_key_id) or crl.authority_key_id == ca.subject_key_id
-    by_serial = crl.authority_serial is None or crl.authority_serial == ca.serial
-    by_issuer = crl.authority_issuer is None or names.key(crl.authority_issuer) == _issuer_key(ca)
-    return by_key and by_serial and by_issuer
 
 
 def _is_current(crl: CrlFacts, now: int) -> bool:
@@ -309,7 +298,7 @@ def _date_faults(crl: CrlFacts, at: datetime, now: int) -> Iterator[Finding]:
 def _why_none(case: _Case, index: int, covered: int) -> Finding:
     cert = case.path[index]
     issuer = _signers(case.path, index)[0]
-    own = [crl for crl in case.crls if crl.issuer_key == _issuer_key(cert)]
+    own = [crl for crl in case.crls if crl.issuer_key == rules.issuer_key(cert)]
     for crl in own:
         if _unusable(crl, case.openssl):
             return _unused(crl)
@@ -366,7 +355,7 @@ def remarks(
     known = {(finding.code, finding.place) for finding in told}
     keys: dict[bytes, set[str]] = {}
     for ca in cas:
-        keys.setdefault(_subject_key(ca), set()).add(ca.public_key_sha256)
+        keys.setdefault(rules.subject_key(ca), set()).add(ca.public_key_sha256)
     found = [finding for crl in crls for finding in _remarks(crl, len(keys.get(crl.issuer_key, ())))]
     return [one for one in dict.fromkeys(found) if (one.code, one.place) not in known]
 

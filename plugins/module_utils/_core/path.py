@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Union
 
-from . import expiry, names, trust
-from .certificate import ANY, CertificateFacts, likely_issued
+from . import expiry, trust
+from .certificate import ANY, CertificateFacts, issuer_key, likely_issued, subject_key
 
 # OpenSSL's default depth, with one to spare to tell too deep from endless. Cross certificates in a circle go
 # on for ever, so there is a limit to what anyone may allow.
@@ -33,18 +33,18 @@ class Pool:
         self._all = list(dict.fromkeys(certificates))
         self._by_name: dict[bytes, list[CertificateFacts]] = {}
         for cert in self._all:
-            self._by_name.setdefault(_key(cert.subject_key, cert.subject), []).append(cert)
+            self._by_name.setdefault(subject_key(cert), []).append(cert)
 
     def __iter__(self) -> Iterator[CertificateFacts]:
         return iter(self._all)
 
     def namesakes(self, cert: CertificateFacts) -> Sequence[CertificateFacts]:
         """Those of its subject's name, itself among them where it is here."""
-        return self._by_name.get(_key(cert.subject_key, cert.subject), ())
+        return self._by_name.get(subject_key(cert), ())
 
     def called_as_issuer(self, cert: CertificateFacts) -> Sequence[CertificateFacts]:
         """Those of its issuer's name, whatever their keys."""
-        return self._by_name.get(_key(cert.issuer_key, cert.issuer), ())
+        return self._by_name.get(issuer_key(cert), ())
 
     def issuers(self, subject: CertificateFacts) -> list[CertificateFacts]:
         """Every candidate (ossl_x509_likely_issued). One with an extension that OpenSSL cannot read is none,
@@ -56,10 +56,6 @@ class Pool:
             for cert in self.called_as_issuer(subject)
             if not cert.extension_faults and likely_issued(cert, subject)
         ]
-
-
-def _key(made: bytes, name: names.Rdns) -> bytes:
-    return made or repr(names.canonical(name)).encode("utf-8", "surrogatepass")
 
 
 Certificates = Union[Pool, Sequence[CertificateFacts]]

@@ -70,6 +70,7 @@ __all__ = [
     "ec",
     "ed448",
     "ed25519",
+    "engine",
     "hashes",
     "modes",
     "padding",
@@ -109,6 +110,11 @@ def untrusted() -> Iterator[None]:
 
 def available() -> bool:
     return not IMPORT_ERROR
+
+
+def engine() -> str:
+    """`cryptography 43.0.0`, as results name who gave a verdict."""
+    return f"cryptography {VERSION}"
 
 
 def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:

@@ -35,7 +35,7 @@ def matches(
         return None, None
     verdict = pair.same(own, private_key.public)
     if verdict is not None:
-        return verdict, private_key.engine or f"cryptography {_deps.VERSION}"
+        return verdict, private_key.engine or _deps.engine()
     if ask is None:
         return None, None
     answers = [ask(cert.spki), ask(private_key.public.normal)]

@@ -33,11 +33,6 @@ class Decided:
     findings: tuple[Finding, ...]
 
 
-def library() -> str:
-    """The engine behind the rules."""
-    return f"cryptography {_deps.VERSION}"
-
-
 def decide(files: Slots, purpose: str, depth: Optional[int], at: datetime) -> Decided:
     """The verdict on the first certificate of *files*, which must be there, against their bundle and CRLs.
 
@@ -69,7 +64,7 @@ def decide(files: Slots, purpose: str, depth: Optional[int], at: datetime) -> De
         )
         verdict, engine = judgement.settle(verdict, question, files.shelf.judge)
         return Decided(verdict.accepted, engine or None, (*verdict.findings, *remarks))
-    return Decided(verdict.accepted, library(), (*verdict.findings, *remarks))
+    return Decided(verdict.accepted, _deps.engine(), (*verdict.findings, *remarks))
 
 
 def _with_crls(files: Slots, verdict: Verdict, at: datetime) -> tuple[Verdict, tuple[Finding, ...]]:

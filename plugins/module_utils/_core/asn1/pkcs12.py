@@ -23,14 +23,8 @@ _BAG = "1.2.840.113549.1.12.10.1."
 _X509_CERTIFICATE = "1.2.840.113549.1.9.22.1"
 _LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
 
-_DIGESTS = {
-    "1.2.840.113549.2.5": "md5",
-    "1.3.14.3.2.26": "sha1",
-    "2.16.840.1.101.3.4.2.4": "sha224",
-    "2.16.840.1.101.3.4.2.1": "sha256",
-    "2.16.840.1.101.3.4.2.2": "sha384",
-    "2.16.840.1.101.3.4.2.3": "sha512",
-}
+# Those that hashlib has under the same name.
+_DIGESTS = {oid: name for oid, name in algorithms.DIGESTS.items() if "-" not in name}
 _DEEPEST = 5
 _LONGEST_KEY = 1024  # octets of PBMAC1's key
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential, verdict
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, credential
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
 
@@ -74,7 +74,7 @@ def test_whole_element() -> None:
             "sha256": digests,
         },
         "verifies": True,
-        "engines": dict.fromkeys(("matches", "verifies"), verdict.library()),
+        "engines": dict.fromkeys(("matches", "verifies"), _deps.engine()),
         "hostnames": {"b1.example.com": True},
         "findings": [],
     }
@@ -348,7 +348,7 @@ def test_a_block_that_openssl_does_not_see_trusts_nothing() -> None:
 
 
 def test_the_engines() -> None:
-    library = verdict.library()
+    library = _deps.engine()
     both = examine(certificate=LEAF.pem, private_key=LEAF.key_pem, trust=ROOT.pem)
     assert both["engines"] == {"matches": library, "verifies": library}
     none = examine(certificate=LEAF.pem)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential, verdict
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
     chains,
@@ -59,7 +59,7 @@ def test_verdict_and_explanation(build) -> None:
     # what does not stop the path is no error, and what stops it is one
     assert {one["severity"] for one in found.values()} <= {"warning" if chain.accepted else "error"}
     by = result["engines"]["verifies"]
-    assert by in {"rules": {verdict.library()}, "openssl": {JUDGE.engine}}.get(chain.by, {by})
+    assert by in {"rules": {_deps.engine()}, "openssl": {JUDGE.engine}}.get(chain.by, {by})
     if chain.leaf.key_pem:
         assert result["matches"] is True
 
