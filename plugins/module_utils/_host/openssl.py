@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's command openssl: how it is run. What it is asked stands beside (``openssl_verify``).
+"""The host's command openssl: how it is run. What it is asked stands beside (``openssl_verify`` about chains,
+``openssl_key`` about keys).
 
 It is the judge where the rules or the library cannot tell: nginx is linked with the same library.
 Nothing from outside ever stands in its arguments or its environment.
@@ -74,10 +75,11 @@ def run(arguments: Sequence[str], stdin: bytes = b"", pass_fds: Sequence[int] = 
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def version(ask: Run = run) -> str:
-    """The number alone, as in `3.5.7`; "" where there is no such command or it is older than 3.0."""
+def engine(ask: Run = run) -> str:
+    """`openssl 3.5.7`, as results name who gave a verdict; "" where there is no such command, or it is older
+    than 3.0."""
     ended = ask(["version"])
     found = re.match(rb"OpenSSL (\d+\.\d+\.\d+)", ended.out)
     if not ended.ran or found is None or int(found.group(1).split(b".")[0]) < 3:
         return ""
-    return found.group(1).decode("ascii")
+    return f"openssl {found.group(1).decode('ascii')}"

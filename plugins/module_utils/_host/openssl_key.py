@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from typing import Optional
 
 from .._core.asn1 import der, private_key, public_key
@@ -36,14 +37,11 @@ class HostKeys:
 
     def __init__(self, run: openssl.Run = openssl.run) -> None:
         self._run = run
-        self._version: Optional[str] = None
 
-    @property
+    @cached_property
     def engine(self) -> str:
-        """`openssl 3.5.7`; "" where there is no such command, or it is older than 3.0."""
-        if self._version is None:
-            self._version = openssl.version(self._run)
-        return f"openssl {self._version}" if self._version else ""
+        """As ``openssl.engine``."""
+        return openssl.engine(self._run)
 
     def ask(self, key: bytes, passphrase: Optional[bytes] = None) -> Answer:
         """The public half of the private *key*, one PEM block or DER. What its derivation costs is the

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import cached_property
 from typing import Optional
 
 from .._core import judgement
@@ -22,7 +23,6 @@ class Verifier:
     def __init__(self, run: Run = openssl.run, scratch: Optional[str] = None) -> None:
         self._run = run
         self._scratch = scratch
-        self._engine: Optional[str] = None
 
     def __call__(self, question: Question) -> Optional[Judgement]:
         if not self.engine:
@@ -38,10 +38,7 @@ class Verifier:
             return None
         return judgement.read(ended.code, ended.out, ended.err, self.engine) if ended.ran else None
 
-    @property
+    @cached_property
     def engine(self) -> str:
-        """`openssl 3.5.7`, or "" where there is no such command of version 3."""
-        if self._engine is None:
-            version = openssl.version(self._run)
-            self._engine = f"openssl {version}" if version else ""
-        return self._engine
+        """As ``openssl.engine``."""
+        return openssl.engine(self._run)
