@@ -283,9 +283,7 @@ def _date_faults(crl: CrlFacts, at: datetime, now: int) -> Iterator[Finding]:
             text = f"{crl.text} has a date that cannot be read: {name} {moment.fault}."
             yield Finding("crl.unreadable_date", text, crl.place)
     if not crl.last_update.fault and crl.last_update.seconds > now:
-        text = (
-            f"{crl.text} is valid from {crl.last_update.text} on, this host's time is {expiry.rfc3339(at)}."
-        )
+        text = f"{crl.text} is valid from {crl.last_update.text} on, it was judged at {expiry.rfc3339(at)}."
         yield Finding("crl.not_yet_valid", text, crl.place)
     later = crl.next_update
     if later is not None and not later.fault and later.seconds <= now:

@@ -66,7 +66,7 @@ def _date_fault(cert: CertificateFacts, at: datetime) -> Finding | None:
         return Finding(
             "expiry.not_yet_valid",
             f"{quoted(cert)} is valid from {cert.not_before_text or expiry.rfc3339(cert.not_before)} on,"
-            f" this host's time is {expiry.rfc3339(at)}.",
+            f" it was judged at {expiry.rfc3339(at)}.",
             cert.place,
         )
     return None

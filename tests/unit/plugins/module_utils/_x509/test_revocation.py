@@ -141,7 +141,7 @@ MESSAGES = [
         "crl.not_yet_valid",
         (
             'The CRL of "CN=Issuing" is valid from 2026-06-02T12:00:00Z on,'
-            " this host's time is 2026-06-01T12:00:00Z."
+            " it was judged at 2026-06-01T12:00:00Z."
         ),
         "crl.pem:{second}",
         [of(ROOT), of(CA, start=AT + DAY)],
