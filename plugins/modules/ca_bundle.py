@@ -159,7 +159,7 @@ certificates:
       type: str
       returned: always
     not_after:
-      description: The end of its validity, RFC 3339.
+      description: The end of its validity, RFC 3339. Null where it cannot be read.
       type: str
       returned: always
       sample: "2031-01-01T00:00:00Z"
@@ -190,12 +190,12 @@ dropped:
       returned: always
       sample: bundle.expired
 verify_depth:
-  description: The C(ssl_verify_depth) that a chain to one of these CAs may need, at least 1.
+  description: The C(ssl_verify_depth) that a chain to one of these CAs may need, from 1 to 10.
   returned: O(state=present)
   type: int
   sample: 1
 earliest_expiry:
-  description: When the first of them expires, RFC 3339.
+  description: When the first of them expires, RFC 3339. Null where no date can be read.
   returned: O(state=present)
   type: str
   sample: "2031-01-01T00:00:00Z"

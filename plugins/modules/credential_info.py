@@ -160,9 +160,12 @@ EXAMPLES = r"""
   become: true
   register: installed
 
-- name: All problems, one line each
+- name: All problems, what, where, and what to do
   ansible.builtin.debug:
-    msg: "{{ installed.findings | map(attribute='message') }}"
+    msg: "{{ item.place }}: {{ item.message }} {{ item.remedy }}"
+  loop: "{{ installed.findings }}"
+  loop_control:
+    label: "{{ item.code }}"
 """
 
 RETURN = r"""
@@ -192,7 +195,28 @@ credentials:
       description: The private key. Null without one that can be read.
       type: dict
       returned: always
-      sample: {type: ec, size: 256, encrypted: false, public_key_sha256: 5e0a2c3f0d6f8a0b6a1f6a2f3c9d7b1e}
+      contains:
+        type:
+          description:
+            - Its kind, such as V(rsa), V(rsa-pss), V(ec), V(ed25519) or V(dsa), or V(unknown).
+          type: str
+          returned: always
+          sample: ec
+        size:
+          description: Its bits, as OpenSSL counts them, 0 for an unknown kind.
+          type: int
+          returned: always
+          sample: 256
+        encrypted:
+          description: Whether the file has it encrypted.
+          type: bool
+          returned: always
+        public_key_sha256:
+          description:
+            - SHA-256 of its public half, a DER SubjectPublicKeyInfo with EC points uncompressed, hexadecimal
+              digits in lower case.
+          type: str
+          returned: always
     certificate:
       description: The first certificate. Null without one that can be read.
       type: dict
@@ -207,19 +231,19 @@ credentials:
           type: str
           returned: always
         serial:
-          description: The serial number, hexadecimal digits in upper case.
+          description: The serial number, hexadecimal digits in upper case, with a minus sign if negative.
           type: str
           returned: always
         not_before:
-          description: The beginning of its validity, RFC 3339.
+          description: The beginning of its validity, RFC 3339. Null where it cannot be read.
           type: str
           returned: always
         not_after:
-          description: The end of its validity, RFC 3339.
+          description: The end of its validity, RFC 3339. Null where it cannot be read.
           type: str
           returned: always
         days_left:
-          description: Whole days until then, negative when it has expired.
+          description: Whole days until then, negative when it has expired. Null where it cannot be read.
           type: int
           returned: always
         san:
@@ -272,7 +296,7 @@ credentials:
           type: bool
           returned: always
         duplicates:
-          description: How many are there twice.
+          description: How many repeat an earlier one.
           type: int
           returned: always
         extraneous:
@@ -289,13 +313,15 @@ credentials:
       description:
         - Whether nginx with this trust bundle would accept the certificate; path, purpose, depth, dates and
           CRLs, not names.
+        - False where there is a trust bundle, and the certificate cannot be read.
         - Null without a trust bundle, and when nothing on the host can tell (V(chain.undecided)).
       type: bool
       returned: always
     engines:
       description:
         - Who gave the verdicts RV(credentials[].matches) and RV(credentials[].verifies), such as
-          V(cryptography 43.0.0) or V(openssl 3.5.4). Null without a verdict.
+          V(cryptography 43.0.0) or V(openssl 3.5.4). The first stands for the rules of this module with that
+          library. Null without a verdict, and for a certificate that cannot be read.
       type: dict
       returned: always
       sample: {matches: cryptography 43.0.0, verifies: cryptography 43.0.0}
