@@ -11,7 +11,7 @@ what it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from ..asn1 import der, pkcs7
@@ -28,6 +28,14 @@ OTHER = "other"
 
 SLOTS = form_rules.SLOTS
 
+_OPENSSH = b"openssh-key-v1\0"
+_BEGIN = b"-----BEGIN "
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+_LABEL_OF = {
+    kinds.CERTIFICATE: "CERTIFICATE",
+    kinds.CRL: pem.CRL_LABEL,
+    **dict.fromkeys(form_rules.SECRET_KINDS, "PRIVATE KEY"),
+}
 # Of a file, beside its PEM blocks: those are counted by themselves, and what they hold with them.
 _MOST_ITEMS = der.MAX_LIST
 
@@ -87,6 +95,7 @@ class Contents:
         """Lines of all private keys, also of those in a block that is damaged, indented or cut off, and in
         OpenSSH's format; 0 stands for one in a binary file. For whoever must not pass a key on."""
         found = [item.line for item in self.items if item.kind in form_rules.SECRET_KINDS]
+        found += [item.line for item in self.items if item.label.upper().endswith("PRIVATE KEY")]
         found += [problem.line for problem in self.problems if problem.is_private_key]
         return sorted(set(found))
 
@@ -112,7 +121,7 @@ def recognise(data: bytes) -> Contents:
     if any(problem.label.startswith("PGP ") for problem in document.problems) and not document.blocks:
         return Contents(OTHER, what=kinds.WORDS[kinds.OPENPGP])
     if document.blocks or any(problem.kind != "bom" for problem in document.problems):
-        return _of_pem(document)
+        return _of_pem(document, _behind_pem(data))
     what = other_files.name(data)
     items = (Item(kinds.OPENSSH_PUBLIC_KEY, data),) if what == kinds.WORDS[kinds.OPENSSH_PUBLIC_KEY] else ()
     return Contents(OTHER, items, what=what)
@@ -125,30 +134,74 @@ def _utf16(data: bytes) -> Optional[bytes]:
         encoding = "utf-32"
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    else:
-        for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
-            if "-----BEGIN ".encode(name) in data:
-                encoding = name
-                break
+    elif _BEGIN not in data:
+        encoding = next((name for name in _WIDE if _BEGIN.decode().encode(name) in data), "")
     return data.decode(encoding, "replace").encode("utf-8", "replace") if encoding else None
 
 
 def _of_der(data: bytes, kind: str) -> Contents:
-    if kind == kinds.PKCS7:
-        return Contents(PKCS7, _unpacked(data, Item(kind, data)), what="PKCS#7")
     items: list[Item] = []
     problems: list[pem.Problem] = []
+    position = end = 0
     for number, element in enumerate(_values(data)):
         if number == _MOST_ITEMS:
             problems.append(pem.Problem("too_many", 0))
             break
-        kind = kinds.of_der(element.encoding)
-        if kind != kinds.OTHER:
-            encrypted = kind == kinds.ENCRYPTED_PRIVATE_KEY
-            items.append(Item(kind, element.encoding, encrypted=encrypted, number=len(items)))
+        position += len(element.encoding)
+        inner = kinds.of_der(element.encoding)
+        if inner != kinds.OTHER:
+            end = position  # the letters of PEM are some value, too
+        if inner == kinds.PKCS7 and kind == kinds.PKCS7 and not items:
+            items += _unpacked(element.encoding, Item(kind, element.encoding))
+        elif inner != kinds.OTHER:
+            encrypted = inner == kinds.ENCRYPTED_PRIVATE_KEY
+            items.append(Item(inner, element.encoding, encrypted=encrypted, number=len(items)))
+    behind = _joined(data[end:])
+    items += behind.items
+    problems += behind.problems
+    if kind == kinds.PKCS7:
+        return Contents(PKCS7, tuple(items), tuple(problems), "PKCS#7")
     if items[0].kind == kinds.PKCS12:
         return Contents(PKCS12, tuple(items), tuple(problems), "PKCS#12")
     return Contents(DER, tuple(items), tuple(problems), f"{kinds.WORDS[items[0].kind]} in DER")
+
+
+def _joined(tail: bytes) -> Contents:
+    """What somebody has put behind a binary value by `cat`: the PEM in it."""
+    return _not_seen(_of_pem(pem.parse(tail))) if _BEGIN in tail else Contents(EMPTY)
+
+
+def _behind_pem(data: bytes) -> Contents:
+    """What somebody has put behind PEM, and OpenSSL takes for text: DER by `cat`, UTF-16 by `>>` of a shell
+    that writes it. The items, and a problem for each kind of them."""
+    last = data.rfind(b"-----END ")
+    begin = data.find(b"\n", last) + 1 if last >= 0 else 0
+    tail = data[begin:] if begin else b""
+    kind = kinds.of_der(tail) if tail[:1] == b"\x30" else kinds.OTHER
+    if kind != kinds.OTHER:
+        return _told("der_part", data.count(b"\n", 0, begin) + 1, _not_seen(_of_der(tail, kind)))
+    for name in _WIDE:
+        begin = data.find(_BEGIN.decode().encode(name))
+        if begin >= 0:
+            text = data[begin:].decode(name, "replace").encode("utf-8", "replace")
+            return _told("utf16_part", data.count(b"\n", 0, begin) + 1, _not_seen(_of_pem(pem.parse(text))))
+    return Contents(EMPTY)
+
+
+def _not_seen(found: Contents) -> Contents:
+    """The same, in no line."""
+    items = [replace(item, line=0, seen=False) for item in found.items]
+    problems = [replace(problem, line=0) for problem in found.problems]
+    return replace(found, items=tuple(items), problems=tuple(problems))
+
+
+def _told(problem: str, line: int, found: Contents) -> Contents:
+    """*found*, all of it in *line*, with a *problem* for each kind of value, named by its label in PEM."""
+    labels = [_LABEL_OF.get(item.kind, "") for item in found.items]
+    labels += [other.label for other in found.problems]
+    problems = [pem.Problem(problem, line, label) for label in dict.fromkeys(labels or [""])]
+    items = [replace(item, line=line) for item in found.items]
+    return replace(found, items=tuple(items), problems=tuple(problems))
 
 
 def _values(data: bytes) -> Iterator[der.Element]:
@@ -178,7 +231,7 @@ _BY_LABEL = {
 }
 
 
-def _of_pem(document: pem.Document) -> Contents:
+def _of_pem(document: pem.Document, behind: Optional[Contents] = None) -> Contents:
     items: list[Item] = []
     problems = document.problems
     crowded = False
@@ -189,6 +242,9 @@ def _of_pem(document: pem.Document) -> Contents:
             problems += (pem.Problem("crowded", block.line, block.label),)
             found = _of_block(block, number, opens=False)
         items += found
+    if behind:
+        items += behind.items
+        problems += behind.problems
     form, what = PEM, "PEM"
     if not problems and document.blocks:
         inside = {_kind(block) for block in document.blocks}
@@ -209,6 +265,8 @@ def _kind(block: pem.Block) -> str:
     if block.encrypted or kind in (kinds.OTHER, kinds.OPENSSH_KEY, kinds.PARAMETERS, kinds.KEY_URI):
         # of an unknown label only a key matters: whoever must not pass one on has to see it
         secret = kind == kinds.OTHER and kinds.of_der(block.der) in form_rules.SECRET_KINDS
+        if kind == kinds.OTHER and block.der.startswith(_OPENSSH):
+            return kinds.OPENSSH_KEY
         return kinds.PRIVATE_KEY if secret else kind
     shape = kinds.of_der(block.der)
     return kind if shape == kinds.OTHER else shape

@@ -91,6 +91,8 @@ def findings(contents: Contents, slot: str, place: str) -> list[Finding]:
         first = next(iter(contents.certificates()), None)
         has_crls = bool(contents.crls())
         for item in contents.items:
+            if not item.text:  # no block: DER behind them
+                continue
             found += _of_item(item, item is first, has_crls, slot, place)
         found += _of_all(contents, slot, place)
     if not any(item.kind in wanted for item in contents.items) and not _explained(found):

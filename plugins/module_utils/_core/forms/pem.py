@@ -25,6 +25,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _BEGIN_LINE = re.compile(rb"^-----BEGIN ([^\r\n]*)-----[\x00-\x20\x80-\xff]*$", re.MULTILINE)
 _BEGIN_MARK = re.compile(rb"-----BEGIN ([^-\r\n]{1,64})-----")
+_KEY_MARK = re.compile(rb"-----BEGIN ([A-Z ]{0,60}PRIVATE KEY)-----")
 # The same as people and word processors spoil it: dashes lost or made long, small letters.
 _DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
 _SPOILT_MARK = re.compile(rb"(?i)" + _DASH + rb"{1,9} ?BEGIN ([A-Z0-9 #.]{1,40}?) ?" + _DASH + rb"{1,9}")
@@ -77,6 +78,11 @@ _KINDS = {
         "file.too_large",
         "a PKCS#7 block begins that holds too much: what is in it, and in those behind, is not looked at",
     ),
+    "der_part": (
+        "format.der",
+        "something in DER begins behind the PEM blocks, where OpenSSL does not see it",
+    ),
+    "utf16_part": ("format.utf16", "a PEM block begins that is UTF-16, so OpenSSL does not see it"),
     "utf16": ("format.utf16", "the file begins as UTF-16"),
 }
 _FAULTS = {
@@ -90,7 +96,9 @@ _FAULTS = {
 }
 # What OpenSSL passes over, and what is read and found wrong only where a block of that label is opened; all
 # others end the reading, for nginx that of the whole file.
-PASSED_OVER = frozenset(["indented", "prefixed", "misspelt", "line_breaks", "swallowed"])
+PASSED_OVER = frozenset(
+    ["indented", "prefixed", "misspelt", "line_breaks", "swallowed", "der_part", "utf16_part"]
+)
 READ = frozenset(["hyphen", "cut_off", "headers"])
 
 
@@ -122,7 +130,7 @@ class Problem:
 
     @property
     def is_private_key(self) -> bool:
-        return self.label.endswith("PRIVATE KEY")
+        return self.label.upper().endswith("PRIVATE KEY")
 
     def finding(self, place: str) -> Finding:
         code, sentence = _KINDS[self.kind]
@@ -288,6 +296,10 @@ class _Reader:
             kind = self._why_skipped(begin, mark, line_end)
             if kind:
                 self._problem(kind, begin, mark.group(1))
+            key = _KEY_MARK.search(self.data, mark.end(), line_end)
+            kind = self._why_skipped(begin, key, line_end) if key else ""
+            if key and kind:  # behind its parameters, or its certificate
+                self._problem(kind, begin, key.group(1))
             position = line_end + 1
 
     def _why_skipped(self, begin: int, mark: re.Match[bytes], line_end: int) -> str:

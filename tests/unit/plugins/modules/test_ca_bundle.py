@@ -28,7 +28,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
     trust_sources,
 )
 from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, forms
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.modules.running import Runner, as_process
 
@@ -158,6 +158,25 @@ def test_form_and_order_never_change_the_bytes(run: Runner, path: str, folder: P
         run(path=path, sources=list(order), at=NOW)
         made.add(read(path))
     assert made == {ONE.pem + TWO.pem}
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        ONE.pem + TWO.der,
+        ONE.der + TWO.pem,
+        ONE.pem + TWO.pem.decode().encode("utf-16"),
+        forms.pkcs7([ONE.der]) + TWO.pem,
+    ],
+)
+def test_no_ca_is_lost_of_files_joined_by_cat(run: Runner, path: str, folder: Path, joined: bytes) -> None:
+    (folder / "all").write_bytes(joined)
+    for source in ({"path": str(folder / "all")}, {"directory": str(folder)}):
+        run(path=path, sources=[source], at=NOW)
+        assert read(path) == ONE.pem + TWO.pem
+        (folder / "all").write_bytes(joined + ONE.key_pem)
+        assert run(path=path, sources=[source], at=NOW)["failed"]
+        (folder / "all").write_bytes(joined)
 
 
 def test_a_gone_source_leaves_the_bundle(run: Runner, path: str) -> None:

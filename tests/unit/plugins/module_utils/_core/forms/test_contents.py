@@ -380,6 +380,38 @@ HIDING = [
         + forms.block("PRIVATE KEY", bytes(99)),
         [424],
     ),
+    (
+        "behind its parameters, without line breaks",
+        forms.block("EC PARAMETERS", bytes(10)).replace(b"\n", b"\\n")
+        + forms.block("EC PRIVATE KEY", bytes(99)).replace(b"\n", b"\\n"),
+        [1],
+    ),
+    ("in small letters", forms.block("rsa private key", bytes(99)), [1]),
+    (
+        "OpenSSH's under another label",
+        forms.block("OPENSSH CERTIFICATE", b"openssh-key-v1\0" + bytes(99)),
+        [1],
+    ),
+    ("PEM behind DER", forms.world().leaf + forms.block("PRIVATE KEY", bytes(99)), [0]),
+    (
+        "indented behind DER",
+        forms.world().leaf + b"\n    " + forms.block("PRIVATE KEY", bytes(99)).replace(b"\n", b"\n    "),
+        [0],
+    ),
+    ("cut off in PEM behind DER", forms.world().leaf + forms.block("PRIVATE KEY", bytes(99))[:90], [0]),
+    ("PEM behind PKCS#7", forms.pkcs7([forms.world().leaf]) + forms.block("PRIVATE KEY", bytes(99)), [0]),
+    (
+        "DER behind PEM",
+        forms.block("CERTIFICATE", forms.world().leaf) + forms.private(forms.world().key),
+        [9],
+    ),
+    (
+        "UTF-16 behind PEM",
+        forms.block("CERTIFICATE", forms.world().leaf)
+        + forms.block("PRIVATE KEY", bytes(99)).decode().encode("utf-16-le"),
+        [9],
+    ),
+    ("a certificate behind DER", forms.world().leaf + forms.block("CERTIFICATE", forms.world().leaf), []),
     ("a certificate", forms.block("CERTIFICATE", forms.world().leaf), []),
     ("a public key", forms.block("PUBLIC KEY", raw.spki(forms.world().key)), []),
 ]
@@ -388,6 +420,61 @@ HIDING = [
 @pytest.mark.parametrize(("data", "lines"), [row[1:] for row in HIDING], ids=[row[0] for row in HIDING])
 def test_a_private_key_is_found_however_it_is_hidden(data, lines) -> None:
     assert contents.recognise(data).private_key_lines() == lines
+
+
+JOINED = [
+    ("DER, then PEM", forms.world().leaf + forms.block("CERTIFICATE", forms.world().root), "format.der", "f"),
+    (
+        "PEM, then DER",
+        forms.block("CERTIFICATE", forms.world().leaf) + forms.world().root,
+        "format.der",
+        "f:9",
+    ),
+    (
+        "PKCS#7, then PEM",
+        forms.pkcs7([forms.world().leaf]) + forms.block("CERTIFICATE", forms.world().root),
+        "format.pkcs7",
+        "f",
+    ),
+    *(
+        (
+            f"PEM, then {name}",
+            forms.block("CERTIFICATE", forms.world().leaf)
+            + forms.block("CERTIFICATE", forms.world().root).decode().encode(name),
+            "format.utf16",
+            "f:9",
+        )
+        for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32-le")
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "place"), [row[1:] for row in JOINED], ids=[row[0] for row in JOINED]
+)
+def test_files_of_several_forms_joined_by_cat(data, code, place) -> None:
+    """All of it is there, and what nginx does not see is said."""
+    found = contents.recognise(data)
+    assert [item.der for item in found.certificates()] == [forms.world().leaf, forms.world().root]
+    assert [(one.code, one.severity, one.place) for one in found.findings("trust", "f")] == [
+        (code, "error", place)
+    ]
+
+
+@libcrypto.needs_libcrypto
+@pytest.mark.parametrize("name", [row[0] for row in JOINED if row[0].startswith("PEM")])
+def test_openssl_reads_the_first_of_joined_files(name) -> None:
+    data = next(row[1] for row in JOINED if row[0] == name)
+    seen = [item.der for item in contents.recognise(data).certificates() if item.seen]
+    compare("files", ours=seen, theirs=libcrypto.trust(data), case=f"joined: {name}")
+
+
+@pytest.mark.parametrize(
+    "text", ["the DER behind it: ", "0 certificates follow\n", "\x30\x82 is how DER begins\n"]
+)
+def test_text_behind_blocks_is_no_fault(text) -> None:
+    data = forms.block("CERTIFICATE", forms.world().leaf) + text.encode()
+    assert contents.recognise(data).findings("trust", "f") == []
 
 
 def test_no_repr_shows_a_key() -> None:
