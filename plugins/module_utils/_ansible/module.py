@@ -28,6 +28,10 @@ class SecretModule(AnsibleModule):
         """Log *msg*; with *log_args*, which only the log of the call has, nothing but that it took place."""
         super().log(msg if log_args is None else "Invoked")
 
+    def _log_invocation(self) -> None:
+        """As ``log``; what it overrides ends in a traceback for a path whose name is not UTF-8."""
+        self.log("", {})
+
 
 class FactsModule(SecretModule):
     """A SecretModule whose result is made of facts about secrets, never of their text.

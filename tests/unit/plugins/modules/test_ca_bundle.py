@@ -480,6 +480,14 @@ def test_no_directory_for_it(run: Runner, tmp_path: Path) -> None:
     assert result["failed"] and result["place"] == str(tmp_path / "no")
 
 
+def test_a_path_whose_name_is_not_utf_8(run: Runner, path: str) -> None:
+    """JSON carries such octets as lone surrogates, as Python does."""
+    odd = f"{path}\udcff"
+    assert run(path=odd, sources=[text(ONE)], at=NOW)["changed"] is True
+    assert read(odd) == ONE.pem and run.log == ["Invoked"]
+    assert run(path=odd, state="absent")["changed"] is True and not os.path.exists(odd)
+
+
 @pytest.mark.parametrize("name", ["trust.pem/", "trust.pem/.", "out/", ""])
 def test_a_path_that_ends_as_one_of_a_directory(run: Runner, path: str, name: str) -> None:
     """A look at it finds nothing, and a run could not write: both say so."""
