@@ -31,7 +31,6 @@ NETSCAPE_TYPES = (
 _NETSCAPE_CA = frozenset(["sslCA", "smimeCA", "objectSigningCA"])
 _NETSCAPE_USE = {SERVER: "sslServer", CLIENT: "sslClient"}
 
-
 _MAX_SERIAL = 20  # octets
 _MAX_TEXT = 1000  # characters of a name in a message
 

@@ -38,7 +38,6 @@ class Opened:
     """*certificates* as DER, that of the key first where one is; *keys*: PKCS#8 in the clear."""
 
     certificates: tuple[bytes, ...] = ()
-    crls: tuple[bytes, ...] = ()
     keys: tuple[bytes, ...] = field(repr=False, default=())
     findings: tuple[Finding, ...] = ()
 
@@ -64,7 +63,7 @@ def open_store(data: bytes, passphrase: Union[str, bytes, None], place: str) -> 
             found = _finding(error, bool(passphrase), place)
     clear = [bag for part in store.parts if not isinstance(part, Sealed) for bag in part]
     opened = _arranged(clear)
-    return Opened(opened.certificates, opened.crls, opened.keys, (found,) if found else ())
+    return Opened(opened.certificates, opened.keys, (found,) if found else ())
 
 
 _FAULTS = (
@@ -166,7 +165,7 @@ class _Opening:
 def _arranged(bags: list[Bag]) -> Opened:
     """The key's certificate first: with the same public key, or of the same local key identifier where the
     library cannot tell."""
-    kinds: dict[str, list[tuple[bytes, bytes]]] = {"key": [], "certificate": [], "crl": []}
+    kinds: dict[str, list[tuple[bytes, bytes]]] = {"key": [], "certificate": []}
     for bag in bags:
         if bag.kind in kinds and isinstance(bag.content, bytes):
             kinds[bag.kind].append((bag.content, bag.key_id))
@@ -178,8 +177,7 @@ def _arranged(bags: list[Bag]) -> Opened:
         own = own or [one for one in certificates if key_id and key_id == one[1]]
         certificates = own + [one for one in certificates if one not in own]
     unique = tuple(dict.fromkeys(one for one, _key_id in certificates))
-    crls = tuple(one for one, _key_id in kinds["crl"])
-    return Opened(unique, crls, tuple(one for one, _key_id in kinds["key"]))
+    return Opened(unique, tuple(one for one, _key_id in kinds["key"]))
 
 
 def _public_key(key: bytes) -> Optional[bytes]:

@@ -10,7 +10,7 @@ from .der import CONTEXT, DerError, Element, Fields
 
 RSASSA_PSS = "1.2.840.113549.1.1.10"
 
-# The two that OpenSSL takes for one another's key are "rsa-pss": an RSA key may sign it, too.
+# The key that signs, and the digest. RSASSA-PSS has its digest in its parameters: see ``signature``.
 SIGNATURES = {
     "1.2.840.113549.1.1.2": ("rsa", "md2"),
     "1.2.840.113549.1.1.3": ("rsa", "md4"),

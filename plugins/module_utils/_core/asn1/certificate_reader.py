@@ -16,8 +16,8 @@ from .der import CONTEXT, Element, Fields
 
 
 def read(data: bytes, place: str = "", aux: bytes = b"") -> tuple[CertificateFacts, bytes]:
-    """The facts of the certificate that begins *data*, and its DER in the form in which OpenSSL writes it
-    (bytes that follow it, and lengths in another form than DER's, are not in there).
+    """The facts of the certificate that begins *data*, and its DER as OpenSSL writes it: without the bytes
+    that follow it, and with lengths in the form of DER around the signed body, which stays as it is.
 
     *aux* is what follows the certificate in a `TRUSTED CERTIFICATE`. Raises DerError exactly where d2i_X509
     (or d2i_X509_AUX) refuses, but for dates that are too short, see ``times.read``. Not checked: signatures,

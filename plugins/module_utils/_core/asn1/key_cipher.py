@@ -52,7 +52,8 @@ _LEGACY = {
 _LEGACY_NAME = re.compile(
     r"(DES|DESX|RC2|RC4|RC5|BF|CAST|CAST5|SEED|IDEA)(-(40|64))?(-(CBC|CFB|OFB|ECB)\d*)?"
 )
-# Schemes of their own: what they are called, and whether OpenSSL 3 still has their ciphers.
+# Schemes of derivation and cipher in one (RFC 8018, appendix A.3; RFC 7292, appendix C): those with a cipher
+# of the legacy provider, by their names for people, and the others.
 _LEGACY_SCHEMES = {
     "1.2.840.113549.1.5.1": "DES and MD2",
     "1.2.840.113549.1.5.3": "DES and MD5",

@@ -42,7 +42,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Bag:
-    """*kind*: key, certificate, crl or other; *key_id* links a key with its certificate."""
+    """*kind*: key, certificate or other; *key_id* links a key with its certificate."""
 
     kind: str
     content: Union[bytes, Sealed] = field(repr=False)
@@ -133,10 +133,8 @@ def _bag(element: Element, depth: int) -> tuple[Bag, ...]:
         return (Bag("key", Sealed(value.encoding), key_id),)
     if kind == _BAG + "6":
         return bags(value.encoding, depth + 1)
-    if kind in (_BAG + "3", _BAG + "4"):
+    if kind == _BAG + "3":
         what, inside = _content_info(value)
-        if kind == _BAG + "4":
-            return (Bag("crl", der.string(inside), key_id),)
         if what == _X509_CERTIFICATE:
             return (Bag("certificate", der.string(inside), key_id),)
     return (Bag("other", b""),)
