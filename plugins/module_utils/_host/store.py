@@ -177,6 +177,8 @@ class Store:
     def state(self) -> Optional[State]:
         """None where there is no state file or none that can be read."""
         try:
+            if not os.path.isfile(self._state_file):  # to open a fifo is to wait
+                return None
             with open(self._state_file, encoding="utf-8") as file:
                 return read_state(json.loads(file.read(_JSON_LIMIT)))
         except (OSError, ValueError, RecursionError):

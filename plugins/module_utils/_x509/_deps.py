@@ -45,9 +45,10 @@ try:
         Camellia = algorithms.Camellia  # type: ignore[misc]
 
     IMPORT_ERROR = ""
-except ImportError as error:
+except (ImportError, AttributeError, OSError, RuntimeError) as error:
+    # Not only absent: built for another Python or OpenSSL, or without the legacy provider that it asks for.
     VERSION = ""
-    IMPORT_ERROR = str(error)
+    IMPORT_ERROR = str(error) or type(error).__name__
 
 # What Debian 11 has; whoever needs more says so. One call of `require` per module run.
 READ_MINIMUM = (3, 3)
@@ -126,7 +127,7 @@ def require(minimum: tuple[int, int] = READ_MINIMUM) -> None:
     )
     if not available():
         raise MtlsError(
-            f"The Python library cryptography is missing on this host ({IMPORT_ERROR}).",
+            f"The Python library cryptography is missing or broken on this host ({IMPORT_ERROR}).",
             sys.executable or "python",
             remedy,
         )

@@ -365,6 +365,22 @@ def test_without_the_library_the_package_is_named(run: Runner, monkeypatch: pyte
     assert result["failed"] and "apt install python3-cryptography" in result["msg"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "raise RuntimeError('the legacy provider failed to load')",
+        "raise OSError('libssl.so.1.1: cannot open')",
+        "raise AttributeError()",
+        "__version__ = '2.6.1'",
+    ],
+)
+def test_a_broken_library_is_told(tmp_path: Path, said: str) -> None:
+    (tmp_path / "cryptography.py").write_text(said + "\n")
+    result, printed = as_process("credential_info", tmp_path, credentials=[])
+    assert result["failed"] and "apt install python3-cryptography" in result["msg"], printed
+    assert "Traceback" not in printed
+
+
 # -- many
 
 
@@ -407,6 +423,14 @@ def test_a_bare_host_is_no_fault(run: Runner, tmp_path: Path) -> None:
     result = run(base=str(tmp_path / "mtls"))
     assert (result["credentials"], result["findings"], result["installed"]["exists"]) == ([], [], False)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "loop"])
+def test_a_state_that_is_no_file_is_not_waited_for(run: Runner, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state.json"
+    {"fifo": os.mkfifo, "directory": os.mkdir, "loop": lambda one: os.symlink(one, one)}[kind](path)
+    installed = run(base=str(tmp_path))["installed"]
+    assert installed["exists"] and installed["state"] is None and installed["next_run"]
 
 
 def test_what_is_installed_and_served(run: Runner, tmp_path: Path) -> None:
