@@ -79,7 +79,7 @@ Put to the host's `openssl verify`, and `null` with the finding `chain.undecided
 
 - a key or signature algorithm that the rules or the installed python3-cryptography do not know (private ones,
   SM2, some curves), an EC key with its curve written out, a key that cannot be read as one;
-- signatures with SHA-3: OpenSSL 3.0 does not know them as signatures of certificates, 3.5 does;
+- signatures of certificates and CRLs with SHA-3, which OpenSSL 3.0 does not know and 3.5 does;
 - under name constraints: URIs with a user, a query or an odd port (OpenSSL 3.0 takes `user@host` for the
   host, 3.5 does not), addresses with more than one `@`, names with a NUL inside, SmtpUTF8Mailbox, other names
   of another type than the constraint's;

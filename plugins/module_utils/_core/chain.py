@@ -18,6 +18,7 @@ from datetime import datetime
 from . import certificate as rules
 from . import name_constraints, names, strength
 from . import path as paths
+from .asn1 import algorithms
 from .certificate import CertificateFacts, likely_issued
 from .findings import Finding
 from .path import Certificates, Path, Pool
@@ -192,8 +193,7 @@ def _path_is_open(path: Path) -> bool:
 
 
 def _signed_as_known(cert: CertificateFacts) -> bool:
-    """Every version of OpenSSL knows the algorithm; 3.0 has none with SHA-3 (OBJ_find_sigid_algs)."""
-    return bool(cert.signature_type) and not cert.signature_digest.startswith("sha3-")
+    return algorithms.in_every_openssl(cert.signature_type, cert.signature_digest)
 
 
 def _open_questions(case: Case) -> Iterator[str]:

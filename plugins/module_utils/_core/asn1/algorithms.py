@@ -88,3 +88,9 @@ def signature(oid: str, parameters: bytes) -> tuple[str, str]:
         return "rsa-pss", "sha1" if chosen is None else DIGESTS.get(read(der.explicit(chosen))[0], "")
     except DerError:
         return "rsa-pss", ""
+
+
+def in_every_openssl(kind: str, digest: str) -> bool:
+    """Whether every version of OpenSSL 3 knows what ``signature`` found; 3.0 has none with SHA-3
+    (OBJ_find_sigid_algs)."""
+    return bool(kind) and not digest.startswith("sha3-")

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import crl as rules
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import judgement
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.openssl_verify import Verifier
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
@@ -27,6 +28,8 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.crl_ca
     HERE,
     LEAF,
     ROOT,
+    RSA_CA,
+    RSA_LEAF,
     TWIN,
     UNKNOWN,
     USERS,
@@ -45,7 +48,9 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openss
 )
 
 
-def examine(case: Case, version: tuple[int, ...] = rules.STRICTEST, at: datetime = AT) -> dict:
+def examine(
+    case: Case, version: tuple[int, ...] = rules.STRICTEST, at: datetime = AT, judge=judgement.nobody
+) -> dict:
     return credential.examine(
         {
             "certificate": case.leaf.pem + case.ca.pem,
@@ -56,7 +61,7 @@ def examine(case: Case, version: tuple[int, ...] = rules.STRICTEST, at: datetime
             "hostnames": [],
         },
         at,
-        Shelf(openssl=version),
+        Shelf(judge, openssl=version),
     )
 
 
@@ -86,6 +91,18 @@ def test_verdict(case) -> None:
 def test_openssl_says_the_same(case) -> None:
     ours = examine(case, openssl.version())["verifies"]
     compare("crls", ours, openssl_accepts(case.leaf.pem, case.ca.pem, case.lists), case.name)
+
+
+@needs_openssl
+@pytest.mark.parametrize("entries", [[], [dead(3)]], ids=["nobody", "the leaf"])
+@pytest.mark.parametrize(("ca", "leaf"), [(CA, LEAF), (RSA_CA, RSA_LEAF)], ids=["ECDSA", "RSA"])
+def test_what_not_every_openssl_knows_is_put_to_the_one_here(ca, leaf, entries) -> None:
+    """OpenSSL 3.0 knows no signature with SHA-3: there nobody passes."""
+    case = Case("SHA3-256", [of(ROOT), of(ca, *entries, digest="sha3_256")], [], leaf=leaf, ca=ca)
+    alone = examine(case, openssl.version())
+    assert alone["verifies"] is (False if entries else None)
+    asked = examine(case, openssl.version(), judge=Verifier())["verifies"]
+    compare("crls", asked, openssl_accepts(leaf.pem, ca.pem, case.lists), f"{case} of {len(entries)}")
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
