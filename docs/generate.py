@@ -105,7 +105,7 @@ OPENSSL_FILES = """
 ## Files
 
 `format.*` says what nginx does with a file's form in its place: an error where 1.22, 1.26 or 1.30 refuses the
-file or does not see a block of it, a warning where it works all the same. The table of 480 forms and places
+file or does not see a block of it, a warning where it works all the same. The table of 492 forms and places
 is `tests/unit/plugins/module_utils/nginx_verdicts.json`; `tests/lab/file_forms.py` makes it by `nginx -t` on
 three hosts, `--check` compares. What surprises in it:
 

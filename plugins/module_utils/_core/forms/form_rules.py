@@ -206,7 +206,7 @@ def _of_item(item: Item, is_first: bool, has_crls: bool, slot: str, place: str) 
 
 
 def _in_key_place(item: Item, where: str) -> Iterator[Finding]:
-    if item.kind not in _KEYS or item.encrypted or _is_key(item):
+    if item.kind not in _KEYS or item.encrypted or not item.seen or _is_key(item):
         return
     form = kinds.key_form(item.der)
     if form:

@@ -170,6 +170,9 @@ def _layouts(first: bytes, second: bytes, label: str) -> dict[str, bytes]:
         "DER": first,
         "DER in BER": b"\x30\x80" + b"".join(raw.parts(first)) + b"\0\0",
         "DER with bytes behind": first + b"\n",
+        "PEM, then DER": one + second,
+        "PEM, then UTF-16": one + two.decode().encode("utf-16"),
+        "PEM, then UTF-16 LE": one + two.decode().encode("utf-16-le"),
         "two in DER": first + second,
     }
 

@@ -33,6 +33,9 @@ _IN_EVERY_PLACE = [
     "END indented",
     "first without END",
     "NUL between",
+    "PEM, then DER",
+    "PEM, then UTF-16",
+    "PEM, then UTF-16 LE",
 ]
 LOST = {
     "certificate": [*_IN_EVERY_PLACE, "plain, then trusted", "trusted certificate behind", "PKCS#7 behind"],
