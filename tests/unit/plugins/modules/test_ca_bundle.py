@@ -480,12 +480,14 @@ def test_no_directory_for_it(run: Runner, tmp_path: Path) -> None:
     assert result["failed"] and result["place"] == str(tmp_path / "no")
 
 
-def test_a_path_whose_name_is_not_utf_8(run: Runner, path: str) -> None:
-    """JSON carries such octets as lone surrogates, as Python does."""
+def test_a_path_whose_name_is_not_utf_8(path: str) -> None:
+    """JSON carries such octets as lone surrogates, as Python does. Where the controller's half of Ansible is
+    loaded as well, as by other tests, it refuses them: so this runs by itself, as on a host."""
     odd = f"{path}\udcff"
-    assert run(path=odd, sources=[text(ONE)], at=NOW)["changed"] is True
-    assert read(odd) == ONE.pem and run.log == ["Invoked"]
-    assert run(path=odd, state="absent")["changed"] is True and not os.path.exists(odd)
+    result, printed = as_process("ca_bundle", path=odd, sources=[text(ONE)], at=NOW)
+    assert result["changed"] is True and read(odd) == ONE.pem, printed
+    result, printed = as_process("ca_bundle", path=odd, state="absent")
+    assert result["changed"] is True and not os.path.exists(odd), printed
 
 
 @pytest.mark.parametrize("name", ["trust.pem/", "trust.pem/.", "out/", ""])
