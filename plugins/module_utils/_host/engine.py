@@ -9,25 +9,21 @@ Every decision is made in ``_core`` over plain values; this file is the order of
 from __future__ import annotations
 
 import contextlib
-import os
-import traceback
-from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from .._core import changes, proof, proof_plan, release
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
-from .._core.transaction import Action, Recovery, State, removable
-from .call import Call, Outcome, Wanted
+from .._core.transaction import Recovery, removable
+from .call import Outcome, Wanted
 from .lock import locked
-from .nginx import ErrorLog
 from .processes import Process
-from .prover import Sessions
+from .recovering import Recovering
 from .signals import deaf
 
 
-class Transaction(Call):
+class Transaction(Recovering):
     """One call that changes the host. After an MtlsError *outcome* holds what is known."""
 
     def apply(self, intent: Intent) -> Outcome:
@@ -72,38 +68,7 @@ class Transaction(Call):
         self.ports.store.remove_all()
         self.outcome.changed, self.outcome.release = True, ""
 
-    # -- recover and enter
-
-    def _recover(self) -> Recovery:
-        store = self.ports.store
-        store.drop_unfinished()
-        found = store.state()
-        recovery = self.recovery()
-        self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
-        if recovery.reason:
-            self.outcome.log.append(f"recovery: {recovery.reason}")
-        if recovery.action in (Action.LAY_EMPTY, Action.RESTORE) and recovery.live == release.EMPTY:
-            store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
-        if recovery.action in (Action.LAY_EMPTY, Action.RESTORE):
-            store.switch(recovery.live)
-        if recovery.action is Action.LAY_EMPTY:
-            self._state("stable", recovery.origin, recovery.live)
-        if recovery.action is Action.COMMIT and found is not None:
-            self._state("stable", found.origin, found.target)
-        if recovery.action is Action.ROLL_BACK:
-            self._finish_rollback(recovery)
-        return recovery
-
-    def _finish_rollback(self, recovery: Recovery) -> None:
-        self.ports.store.switch(recovery.live)
-        master = self.ports.host.master()
-        if master is not None and not self._reload_once(master, self.ports.host.error_log()):
-            raise MtlsError(
-                f"nginx does not take release {recovery.live} back: it still serves another one.",
-                self.ports.store.base,
-                "See nginx's error log, mend what it says, and run again.",
-            )
-        self._state("rolled_back", recovery.origin, recovery.origin, recovery.reason)
+    # -- enter
 
     def _enter(self) -> Dump:
         """Make sure that nginx reads our mtls.conf, and return its configuration without our blocks."""
@@ -160,32 +125,6 @@ class Transaction(Call):
         proof.settle(rows, frozenset(), {row.probe.key: row for row in rows})
         self._report(rows, wanted)
 
-    def _prove(
-        self,
-        wanted: Wanted,
-        quick: bool,
-        sessions: Optional[Sessions] = None,
-        extra: Sequence[proof_plan.Probe] = (),
-    ) -> list[proof.Row]:
-        with self.timed("prove"):
-            probes = proof_plan.plan(
-                wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
-            )
-            directory = self.ports.store.directory(wanted.identity)
-            return self.ports.prover.rows([*probes, *extra], directory, sessions)
-
-    def _report(self, rows: Sequence[proof.Row], wanted: Wanted) -> None:
-        self.outcome.proof = [row.to_dict() for row in rows]
-        still = [row for row in rows if row.verdict == proof.WAS_FAILING]
-        self.outcome.warnings += [
-            f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
-            f"{row.probe.target}: {row.got}. {proof.remedy(row)}"
-            for row in still[:1]
-        ]
-        self.outcome.positive = proof.positive(rows)
-        master = self.ports.host.master()
-        self.outcome.draining_workers = len(self.ports.host.processes.workers(master.pid)[1]) if master else 0
-
     # -- a change
 
     def _change(self, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump) -> None:
@@ -229,34 +168,6 @@ class Transaction(Call):
             self.test_in_shadow(wanted, self.ports.store.directory(wanted.identity))
             self._refuse_dead_servers(before, wanted)
 
-    def _manifest(self, wanted: Wanted) -> dict[str, Any]:
-        return {
-            "release": wanted.identity,
-            "made_by": release.VERSION,
-            "made_at": self.ports.now(),
-            "credentials": [
-                {name: value for name, value in credential.items() if name != "findings"}
-                for credential in self.outcome.credentials
-            ],
-        }
-
-    def _baseline(
-        self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
-    ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
-        """How the live release answers before the switch, and sessions of its good client."""
-        # What a release that nobody has proven fails is its own doing, not something that failed before.
-        live = recovery.live
-        if master is None or live == release.EMPTY or recovery.unproven:
-            return {}, {}, []
-        directory = self.ports.store.directory(live)
-        with self.timed("baseline"):
-            rows = self.ports.prover.rows(
-                proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
-            )
-            asked = proof_plan.session_probes(before, wanted.source)
-            sessions = self.ports.prover.sessions(asked, directory)
-        return {row.probe.key: row for row in rows}, sessions, asked
-
     def _refuse_dead_servers(self, before: release.Source, wanted: Wanted) -> None:
         """Ask the servers of each route whose credential changes with the staged one, before anything is
         switched."""
@@ -271,6 +182,17 @@ class Transaction(Call):
             self.outcome.state = "checked"
             raise self._unproven(failed, "Nothing was switched: a changed credential cannot be proven")
 
+    def _manifest(self, wanted: Wanted) -> dict[str, Any]:
+        return {
+            "release": wanted.identity,
+            "made_by": release.VERSION,
+            "made_at": self.ports.now(),
+            "credentials": [
+                {name: value for name, value in credential.items() if name != "findings"}
+                for credential in self.outcome.credentials
+            ],
+        }
+
     def _switch(self, wanted: Wanted, origin: str, master: Optional[Process]) -> None:
         store = self.ports.store
         with self.timed("switch"):
@@ -283,90 +205,7 @@ class Transaction(Call):
         self._reload(master)
         self._state("reloaded", origin, wanted.identity)
 
-    # -- reload
-
-    def _reload(self, master: Optional[Process]) -> None:
-        """HUP, or start a stopped nginx.
-
-        Raises MtlsError with nginx's own lines where the new one does not serve.
-        """
-        log = self.ports.host.error_log()
-        with self.timed("reload"):
-            done = self._reload_once(master, log) if master else self._start()
-        if done:
-            return
-        lines = log.urgent()
-        self.outcome.log += lines
-        raise MtlsError(
-            f"It did not {'reload' if master else 'start'}: "
-            + (" ".join(lines) or "it wrote no [emerg] line."),
-            "nginx",
-            "Mend what nginx names.",
-        )
-
-    def _reload_once(self, master: Process, log: ErrorLog) -> bool:
-        host = self.ports.host
-        return host.processes.reload(master.pid, self.options.timeout_s, host.test_seconds, log.gave_up)
-
-    def _start(self) -> bool:
-        return self.ports.service.start() and self.ports.host.master() is not None
-
-    # -- the way back
-
-    def _rolled_back(self, origin: str, wanted: Wanted, error: Exception, staged: bool) -> MtlsError:
-        """Take *origin* back and return the error that tells both stories."""
-        store, outcome = self.ports.store, self.outcome
-        first = error if isinstance(error, MtlsError) else MtlsError(_words(error))
-        # A full disk must not stop the way back: without the line the next run finds `switched`,
-        # which leads here too.
-        with contextlib.suppress(OSError):
-            self._state("rolling_back", origin, wanted.identity, str(first))
-        outcome.release = wanted.identity
-        try:
-            store.switch(origin)
-            outcome.release, outcome.state = origin, "rolled_back"
-            with self.timed("roll back"):
-                story = self._serve_again(origin, wanted)
-            with contextlib.suppress(OSError):
-                self._state("rolled_back", origin, wanted.identity, str(first))
-            if staged:
-                store.remove(wanted.identity)
-        except Exception as second:  # noqa: BLE001 the first fault is the one to tell, whatever came of the way back
-            story = (
-                f"The way back to release {origin} did not end: {_words(second)}. Mend that and run again."
-            )
-        return MtlsError(first.message, first.place, f"{first.remedy} {story}".strip(), first.code)
-
-    def _serve_again(self, origin: str, wanted: Wanted) -> str:
-        """Let nginx load *origin*, to which the link is back, and say what came of it."""
-        store = self.ports.store
-        master = self.ports.host.master()
-        if master is None:
-            return f"Release {origin} is back on disk; nginx does not run."
-        log = self.ports.host.error_log()
-        if not self._reload_once(master, log):
-            return f"Release {origin} is back on disk, but nginx did not reload: " + " ".join(log.urgent())
-        source = release.unrender(store.read(origin))
-        probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
-        rows = self.ports.prover.rows(probes, store.directory(origin))
-        self.outcome.restored = [row.to_dict() for row in rows]
-        if proof.drifted(rows):
-            return f"Release {origin} is back, but its own proof fails: see restored."
-        return f"Release {origin} is back and serves as before."
-
-    def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
-        row = rows[0]
-        more = f" ({len(rows)} rows of the proof failed.)" if len(rows) > 1 else ""
-        return MtlsError(
-            f"{what}: {row.probe.kind}, expected {row.probe.expected}, got {row.got}.{more}",
-            row.probe.target,
-            proof.remedy(row),
-        )
-
     # -- commit
-
-    def _state(self, step: str, origin: str, target: str, reason: str = "") -> None:
-        self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason))
 
     def _main_level(self, dump: Dump) -> Optional[Callable[[], None]]:
         """Bring worker_shutdown_timeout to what is wanted.
@@ -398,11 +237,3 @@ class Transaction(Call):
             pending = f"{store.base}/pending/{credential.part}/{credential.name}/"
             if credential.key_path.startswith(pending):
                 store.drop_pending(credential.part, credential.name)
-
-
-def _words(error: Exception) -> str:
-    """What happened, in words that hold no secret: those of an unforeseen fault may quote a configuration."""
-    if isinstance(error, (MtlsError, OSError)):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"An unforeseen {type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"

@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways back: what a killed run left is finished or undone, and what cannot be proven is taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+
+from .._core import proof, proof_plan, release
+from .._core.errors import MtlsError
+from .._core.transaction import Action, Recovery, State
+from .call import Wanted
+from .serving import Serving
+
+
+class Recovering(Serving):
+    """The half of a call that leads back to a release that was proven."""
+
+    def _state(self, step: str, origin: str, target: str, reason: str = "") -> None:
+        self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason))
+
+    # -- what a killed run left
+
+    def _recover(self) -> Recovery:
+        store = self.ports.store
+        store.drop_unfinished()
+        found = store.state()
+        recovery = self.recovery()
+        self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
+        if recovery.reason:
+            self.outcome.log.append(f"recovery: {recovery.reason}")
+        if recovery.action in (Action.LAY_EMPTY, Action.RESTORE) and recovery.live == release.EMPTY:
+            store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
+        if recovery.action in (Action.LAY_EMPTY, Action.RESTORE):
+            store.switch(recovery.live)
+        if recovery.action is Action.LAY_EMPTY:
+            self._state("stable", recovery.origin, recovery.live)
+        if recovery.action is Action.COMMIT and found is not None:
+            self._state("stable", found.origin, found.target)
+        if recovery.action is Action.ROLL_BACK:
+            self._finish_rollback(recovery)
+        return recovery
+
+    def _finish_rollback(self, recovery: Recovery) -> None:
+        self.ports.store.switch(recovery.live)
+        master = self.ports.host.master()
+        if master is not None and not self._reload_once(master, self.ports.host.error_log()):
+            raise MtlsError(
+                f"nginx does not take release {recovery.live} back: it still serves another one.",
+                self.ports.store.base,
+                "See nginx's error log, mend what it says, and run again.",
+            )
+        self._state("rolled_back", recovery.origin, recovery.origin, recovery.reason)
+
+    # -- from a failure
+
+    def _rolled_back(self, origin: str, wanted: Wanted, error: Exception, staged: bool) -> MtlsError:
+        """Take *origin* back and return the error that tells both stories."""
+        store, outcome = self.ports.store, self.outcome
+        first = error if isinstance(error, MtlsError) else MtlsError(_words(error))
+        # A full disk must not stop the way back: without the line the next run finds `switched`,
+        # which leads here too.
+        with contextlib.suppress(OSError):
+            self._state("rolling_back", origin, wanted.identity, str(first))
+        outcome.release = wanted.identity
+        try:
+            store.switch(origin)
+            outcome.release, outcome.state = origin, "rolled_back"
+            with self.timed("roll back"):
+                story = self._serve_again(origin, wanted)
+            with contextlib.suppress(OSError):
+                self._state("rolled_back", origin, wanted.identity, str(first))
+            if staged:
+                store.remove(wanted.identity)
+        except Exception as second:  # noqa: BLE001 the first fault is the one to tell, whatever came of the way back
+            story = (
+                f"The way back to release {origin} did not end: {_words(second)}. Mend that and run again."
+            )
+        return MtlsError(first.message, first.place, f"{first.remedy} {story}".strip(), first.code)
+
+    def _serve_again(self, origin: str, wanted: Wanted) -> str:
+        """Let nginx load *origin*, to which the link is back, and say what came of it."""
+        store = self.ports.store
+        master = self.ports.host.master()
+        if master is None:
+            return f"Release {origin} is back on disk; nginx does not run."
+        log = self.ports.host.error_log()
+        if not self._reload_once(master, log):
+            return f"Release {origin} is back on disk, but nginx did not reload: " + " ".join(log.urgent())
+        source = release.unrender(store.read(origin))
+        probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
+        rows = self.ports.prover.rows(probes, store.directory(origin))
+        self.outcome.restored = [row.to_dict() for row in rows]
+        if proof.drifted(rows):
+            return f"Release {origin} is back, but its own proof fails: see restored."
+        return f"Release {origin} is back and serves as before."
+
+
+def _words(error: Exception) -> str:
+    """What happened, in words that hold no secret: those of an unforeseen fault may quote a configuration."""
+    if isinstance(error, (MtlsError, OSError)):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"An unforeseen {type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"

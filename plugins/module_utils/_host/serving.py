@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nginx serves: letting it load a release, asking it, and putting into words what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from .._core import proof, proof_plan, release
+from .._core.errors import MtlsError
+from .._core.transaction import Recovery
+from .call import Call, Wanted
+from .nginx import ErrorLog
+from .processes import Process
+from .prover import Sessions
+
+
+class Serving(Call):
+    """The half of a call that speaks with the running nginx."""
+
+    # -- reload
+
+    def _reload(self, master: Optional[Process]) -> None:
+        """HUP, or start a stopped nginx.
+
+        Raises MtlsError with nginx's own lines where the new one does not serve.
+        """
+        log = self.ports.host.error_log()
+        with self.timed("reload"):
+            done = self._reload_once(master, log) if master else self._start()
+        if done:
+            return
+        lines = log.urgent()
+        self.outcome.log += lines
+        raise MtlsError(
+            f"It did not {'reload' if master else 'start'}: "
+            + (" ".join(lines) or "it wrote no [emerg] line."),
+            "nginx",
+            "Mend what nginx names.",
+        )
+
+    def _reload_once(self, master: Process, log: ErrorLog) -> bool:
+        host = self.ports.host
+        return host.processes.reload(master.pid, self.options.timeout_s, host.test_seconds, log.gave_up)
+
+    def _start(self) -> bool:
+        return self.ports.service.start() and self.ports.host.master() is not None
+
+    # -- the proof
+
+    def _prove(
+        self,
+        wanted: Wanted,
+        quick: bool,
+        sessions: Optional[Sessions] = None,
+        extra: Sequence[proof_plan.Probe] = (),
+    ) -> list[proof.Row]:
+        with self.timed("prove"):
+            probes = proof_plan.plan(
+                wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
+            )
+            directory = self.ports.store.directory(wanted.identity)
+            return self.ports.prover.rows([*probes, *extra], directory, sessions)
+
+    def _baseline(
+        self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
+    ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
+        """How the live release answers before the switch, and sessions of its good client."""
+        # What a release that nobody has proven fails is its own doing, not something that failed before.
+        live = recovery.live
+        if master is None or live == release.EMPTY or recovery.unproven:
+            return {}, {}, []
+        directory = self.ports.store.directory(live)
+        with self.timed("baseline"):
+            rows = self.ports.prover.rows(
+                proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
+            )
+            asked = proof_plan.session_probes(before, wanted.source)
+            sessions = self.ports.prover.sessions(asked, directory)
+        return {row.probe.key: row for row in rows}, sessions, asked
+
+    def _report(self, rows: Sequence[proof.Row], wanted: Wanted) -> None:
+        self.outcome.proof = [row.to_dict() for row in rows]
+        still = [row for row in rows if row.verdict == proof.WAS_FAILING]
+        self.outcome.warnings += [
+            f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
+            f"{row.probe.target}: {row.got}. {proof.remedy(row)}"
+            for row in still[:1]
+        ]
+        self.outcome.positive = proof.positive(rows)
+        master = self.ports.host.master()
+        self.outcome.draining_workers = len(self.ports.host.processes.workers(master.pid)[1]) if master else 0
+
+    def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
+        row = rows[0]
+        more = f" ({len(rows)} rows of the proof failed.)" if len(rows) > 1 else ""
+        return MtlsError(
+            f"{what}: {row.probe.kind}, expected {row.probe.expected}, got {row.got}.{more}",
+            row.probe.target,
+            proof.remedy(row),
+        )
