@@ -209,8 +209,18 @@ options:
     type: str
     choices: [present, absent, rolled_back]
     default: present
+  until:
+    description:
+      - V(checked) stages and tests what is given and switches nothing. A later call with O(to=prepared) does.
+      - The prepared release stays until a call that changes a credential is proven; that call says so.
+    type: str
+    choices: [checked, stable]
+    default: stable
   to:
-    description: The id of the release to go back to. Only with O(state=rolled_back).
+    description:
+      - The id of the release to go back to, with O(state=rolled_back).
+      - V(prepared) switches to what an earlier call with O(until=checked) has prepared, all checks anew;
+        what that call only carried over is taken from the live release, should that have moved since.
     type: str
   keep:
     description: How many releases to keep. The live one and the one before are always kept.
@@ -260,6 +270,20 @@ EXAMPLES = r"""
   mutual_tls.nginx.release:
     state: rolled_back
 
+- name: Prepare a new certificate on Friday morning
+  mutual_tls.nginx.release:
+    until: checked
+    parts:
+      server:
+        credentials:
+          - name: server
+            certificate_path: /root/new.pem
+            private_key_path: /root/new.key
+
+- name: Switch to it at night
+  mutual_tls.nginx.release:
+    to: prepared
+
 - name: Take everything off the host
   mutual_tls.nginx.release:
     state: absent
@@ -293,6 +317,11 @@ previous:
   returned: always
   type: str
   sample: empty
+prepared:
+  description: The id of the release that this call has prepared, with O(until=checked).
+  returned: always
+  type: str
+  sample: ""
 credentials:
   description: All credentials of the release.
   returned: always
@@ -535,7 +564,7 @@ def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, O
 
 def intent_of(params: dict[str, Any]) -> Intent:
     parts = {name: given for name, given in (params["parts"] or {}).items() if given is not None}
-    return Intent(params["state"], parts, params["to"] or "")
+    return Intent(params["state"], parts, params["to"] or "", params["until"])
 
 
 def bare(binary: Optional[str]) -> Outcome:

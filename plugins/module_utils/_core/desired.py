@@ -49,17 +49,13 @@ class Tools:
 
 @dataclass
 class Credential:
-    """One credential of the wanted release.
-
-    *pending*: the path its key came from, where that is a pending one.
-    """
+    """One credential of the wanted release."""
 
     part: str
     name: str
     purpose: str
     files: Source
     changed: bool = False
-    key_path: str = ""
     hostnames: tuple[str, ...] = ()
     findings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -169,7 +165,7 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
     before = credential_files(live, part, name)
     try:
         files = _pair(spec, before, place, tools)
-        credential = Credential(part, name, purpose, files, key_path=spec.get("private_key_path") or "")
+        credential = Credential(part, name, purpose, files)
         credential.hostnames = tuple(spec.get("hostnames") or ())
         if part == "server" and name == PROBE:
             return credential

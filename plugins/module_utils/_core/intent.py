@@ -17,6 +17,7 @@ from .errors import MtlsError
 from .transaction import State
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+PREPARED = "prepared"
 _NOTHING: dict[str, dict[str, list[Any]]] = {
     "server": {"credentials": [], "sites": []},
     "proxy": {"credentials": [], "routes": [], "listeners": []},
@@ -25,20 +26,38 @@ _NOTHING: dict[str, dict[str, list[Any]]] = {
 
 @dataclass(frozen=True)
 class Intent:
-    """*state*: present, absent or rolled_back. *parts* as the module's option; *to* names a release."""
+    """*state*: present, absent or rolled_back. *parts* as the module's option. *until*: stable or checked.
+
+    *to*: the release to go back to, or ``prepared``, the one that an earlier call has checked.
+    """
 
     state: str = "present"
     parts: Mapping[str, Any] = field(default_factory=dict)
     to: str = ""
+    until: str = "stable"
 
     def check(self) -> None:
         """Raises MtlsError for options that say nothing together."""
-        if self.to and self.state != "rolled_back":
+        if self.to_prepared and (self.state != "present" or self.parts):
+            raise MtlsError(
+                "It switches to what was given when it was prepared.",
+                "to: prepared",
+                "Leave parts and state out.",
+            )
+        if self.to and not self.to_prepared and self.state != "rolled_back":
             raise MtlsError(
                 "It names a release to go back to.", "to", "Leave it out, or set state: rolled_back."
             )
+        if self.until == "checked" and (self.state != "present" or self.to):
+            raise MtlsError(
+                "Only what is given by parts can be prepared.", "until: checked", "Leave state and to out."
+            )
         if self.parts and self.state == "rolled_back":
             raise MtlsError("A whole release is taken back, not a part.", "parts", "Leave parts out.")
+
+    @property
+    def to_prepared(self) -> bool:
+        return self.to == PREPARED
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -66,6 +85,18 @@ def rollback_target(intent: Intent, state: Optional[State], live: str, whole: fr
             "Name one of these, or rotate forward.",
         )
     return target
+
+
+def prepared_release(state: Optional[State], whole: frozenset[str]) -> State:
+    """The state that names a prepared release. Raises MtlsError where there is none, or not all of it."""
+    remedy = "Prepare it again: the same call as before, with until: checked."
+    if state is None or not state.prepared:
+        raise MtlsError("No release is prepared on this host.", "to: prepared", remedy)
+    if state.prepared not in whole:
+        raise MtlsError(
+            f"The prepared release {state.prepared} is not what was written.", "to: prepared", remedy
+        )
+    return state
 
 
 def refuse_older_trust(live: Mapping[str, bytes], target: Mapping[str, bytes]) -> None:

@@ -9,9 +9,9 @@ one of the rows that ``recover`` knows.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Optional
+from typing import Any, Optional
 
 from .release import EMPTY, is_release_id
 
@@ -22,7 +22,11 @@ AT_REST = ("stable", "rolled_back")
 
 @dataclass(frozen=True)
 class State:
-    """state.json. *origin* is the release to go back to, *target* the one wanted; *since* is RFC 3339."""
+    """state.json. *origin* is the release to go back to, *target* the one wanted; *since* is RFC 3339.
+
+    *prepared*: a release that was checked and waits for its switch; *own*: what of it is not carried over
+    (``prepared.own_paths``). After the switch it names the live one, so that the same call is no change.
+    """
 
     step: str
     origin: str
@@ -30,17 +34,15 @@ class State:
     since: str = ""
     reason: str = ""
     prepared: str = ""
+    own: tuple[str, ...] = ()
 
     @property
     def home(self) -> str:
         """The release that a run at rest left live; for a run under way the one that was proven before."""
         return self.target if self.step in ("stable", "proven") else self.origin
 
-    def at(self, step: str, since: str, reason: str = "") -> State:
-        return replace(self, step=step, since=since, reason=reason)
-
-    def to_dict(self) -> dict[str, str]:
-        data = asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        data = {**asdict(self), "own": list(self.own)}
         return {"step": data.pop("step"), "from": data.pop("origin"), "to": data.pop("target"), **data}
 
 
@@ -53,8 +55,11 @@ def read_state(data: object) -> Optional[State]:
         return None
     if not is_release_id(origin) or not is_release_id(target):
         return None
-    rest = {name: str(data.get(name) or "") for name in ("since", "reason", "prepared")}
-    return State(str(step), origin, target, **rest)
+    texts = {name: str(data.get(name) or "") for name in ("since", "reason", "prepared")}
+    own = data.get("own")
+    if not is_release_id(texts["prepared"]) or not isinstance(own, list):
+        texts["prepared"], own = "", []
+    return State(str(step), origin, target, own=tuple(map(str, own)), **texts)
 
 
 class Action(Enum):

@@ -16,8 +16,9 @@ from .._core import changes, release
 from .._core.default_server import DefaultPlan
 from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
-from .._core.intent import Intent, refuse_older_trust, rollback_target
+from .._core.intent import Intent, prepared_release, refuse_older_trust, rollback_target
 from .._core.nginx_conf import Dump
+from .._core.prepared import laid_over
 from .._core.transaction import Action, Recovery, recover
 from . import shadow
 from .host import Host, Service, expected_files
@@ -50,6 +51,7 @@ class Outcome:
     state: str = ""
     release: str = ""
     previous: str = ""
+    prepared: str = ""
     credentials: list[dict[str, Any]] = field(default_factory=list)
     proof: list[dict[str, str]] = field(default_factory=list)
     restored: list[dict[str, str]] = field(default_factory=list)
@@ -136,6 +138,9 @@ class Call:
                     store.read(rollback_target(intent, store.state(), live_id, store.whole()))
                 )
                 refuse_older_trust(live, kept)
+            if intent.to_prepared:
+                waiting = prepared_release(store.state(), store.whole())
+                kept = laid_over(live, release.unrender(store.read(waiting.prepared)), waiting.own)
             desired = build(intent.given, kept, live, self.ports.tools, planning)
             self.outcome.plan += desired.waiting
             users = self.ports.host.users(dump) if dump is not None else []

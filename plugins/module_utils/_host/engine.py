@@ -9,13 +9,15 @@ Every decision is made in ``_core`` over plain values; this file is the order of
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from .._core import changes, proof, proof_plan, release
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
-from .._core.transaction import Recovery, removable
+from .._core.prepared import own_paths
+from .._core.transaction import Recovery, State, removable
 from .call import Outcome, Wanted
 from .lock import locked
 from .processes import Process
@@ -43,19 +45,25 @@ class Transaction(Recovering):
                 recovery = self._recover()
             with self.timed("read"):
                 dump = self._enter()
-            wanted = self.want(intent, recovery.live, dump, planning=False)
-            self.refuse_errors(wanted)
-            master = self._master()
-            if wanted.identity == recovery.live and not recovery.unproven:
-                self._unchanged(wanted, recovery, master, dump)
+            if intent.until == "checked":
+                self._prepare(intent, recovery, dump)
             else:
-                self._change(wanted, recovery, master, dump)
-            self._clean(wanted, recovery)
-            if intent.takes_all:
-                self._leave()
+                self._bring(intent, recovery, dump)
         if intent.state == "absent":
             self.outcome.state = "absent"
         return self.outcome
+
+    def _bring(self, intent: Intent, recovery: Recovery, dump: Dump) -> None:
+        wanted = self.want(intent, recovery.live, dump, planning=False)
+        self.refuse_errors(wanted)
+        master = self._master()
+        if wanted.identity == recovery.live and not recovery.unproven:
+            self._unchanged(wanted, recovery, master, dump)
+        else:
+            self._change(intent, wanted, recovery, master, dump)
+        self._clean(wanted, recovery)
+        if intent.takes_all:
+            self._leave()
 
     def _leave(self) -> None:
         """Take our last traces away, in the reverse of the order in which they came; nginx runs as before."""
@@ -96,6 +104,38 @@ class Transaction(Recovering):
             )
         return master
 
+    # -- until: checked
+
+    def _prepare(self, intent: Intent, recovery: Recovery, dump: Dump) -> None:
+        """Stage and check what is wanted, and leave it for a later call with ``to: prepared``."""
+        store, outcome = self.ports.store, self.outcome
+        if recovery.unproven:
+            # What an earlier run left half done is finished first.
+            self._bring(Intent(), recovery, dump)
+        live = store.current() or recovery.live
+        wanted = self.want(intent, live, dump, planning=False)
+        self.refuse_errors(wanted)
+        before = release.unrender(store.read(live))
+        outcome.release = outcome.previous = live
+        outcome.state, outcome.prepared = "checked", wanted.identity
+        if wanted.identity == live:
+            outcome.log.append(f"release {live} is live already: there is nothing to prepare")
+            outcome.prepared = ""
+            return
+        with self.timed("stage"):
+            staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
+        try:
+            self._check(before, wanted)
+            ready = wanted.identity, own_paths(before, wanted.source)
+            if ready != self._prepared:
+                self._prepared, outcome.changed = ready, True
+                state = store.state() or State("stable", live, live)
+                store.write_state(replace(state, since=self.ports.now(), prepared=ready[0], own=ready[1]))
+        except (MtlsError, OSError):
+            if staged:
+                store.remove(wanted.identity)
+            raise
+
     # -- nothing to change
 
     def _unchanged(self, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump) -> None:
@@ -127,7 +167,9 @@ class Transaction(Recovering):
 
     # -- a change
 
-    def _change(self, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump) -> None:
+    def _change(
+        self, intent: Intent, wanted: Wanted, recovery: Recovery, master: Optional[Process], dump: Dump
+    ) -> None:
         store, outcome = self.ports.store, self.outcome
         origin = recovery.origin if recovery.unproven else recovery.live
         before = release.unrender(store.read(origin))
@@ -152,6 +194,7 @@ class Transaction(Recovering):
                 self._report(rows, wanted)
                 if blocking:
                     raise self._unproven(blocking, f"Release {wanted.identity} is not proven")
+                self._settle_prepared(intent, before, wanted)
                 deafer()
             except Exception as error:  # a bug, too, must not leave an unproven release live
                 deafer()
@@ -162,6 +205,20 @@ class Transaction(Recovering):
             self._state("proven", origin, wanted.identity)
             self._state("stable", origin, wanted.identity)
         outcome.release, outcome.state, outcome.changed = wanted.identity, "stable", True
+
+    def _settle_prepared(self, intent: Intent, before: release.Source, wanted: Wanted) -> None:
+        """What becomes of a prepared release once *wanted* is proven: other credentials make it stale."""
+        waiting, dummy = self._prepared
+        if intent.to_prepared:
+            self._prepared = wanted.identity, ()
+        elif waiting and any(
+            not kind.endswith(" block") for kind, dummy in changes.changed_things(before, wanted.source)
+        ):
+            self._prepared = "", ()
+            if waiting != self.outcome.previous:
+                self.outcome.log.append(
+                    f"the prepared release {waiting} is dropped: other credentials are live"
+                )
 
     def _check(self, before: release.Source, wanted: Wanted) -> None:
         with self.timed("check"):
@@ -230,10 +287,11 @@ class Transaction(Recovering):
         store = self.ports.store
         if self.outcome.state != "stable":
             return
-        protected = frozenset((wanted.identity, recovery.origin, recovery.live, self.outcome.previous))
+        protected = frozenset(
+            (wanted.identity, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
+        )
         for name in removable(store.names(), self.options.keep, protected):
             store.remove(name)
         for credential in wanted.desired.credentials:
-            pending = f"{store.base}/pending/{credential.part}/{credential.name}/"
-            if credential.key_path.startswith(pending):
+            if store.pending_key(credential.part, credential.name) == credential.files["privkey.pem"]:
                 store.drop_pending(credential.part, credential.name)

@@ -40,6 +40,8 @@ class Preview(Call):
                 outcome.changed = True
                 outcome.release = wanted.identity if not wanted.desired.waiting else ""
                 outcome.state = "checked"
+            if intent.until == "checked":
+                self._only_prepared(wanted, live_id)
             if not wanted.desired.waiting:
                 self.refuse_errors(wanted)
                 if outcome.changed:
@@ -52,6 +54,15 @@ class Preview(Call):
                 outcome.changed = True
                 outcome.plan.append("worker_shutdown_timeout is to be set.")
         return outcome
+
+    def _only_prepared(self, wanted: Wanted, live_id: str) -> None:
+        state, outcome = self.ports.store.state(), self.outcome
+        outcome.state, outcome.release = "checked", live_id
+        if wanted.desired.waiting or wanted.identity == live_id:
+            return
+        outcome.prepared = wanted.identity
+        if state is not None and state.prepared == wanted.identity:
+            outcome.changed = False
 
     def _mended(self, recovery: Recovery) -> list[str]:
         """What a run would mend before its own work, in sentences."""

@@ -19,8 +19,11 @@ from .serving import Serving
 class Recovering(Serving):
     """The half of a call that leads back to a release that was proven."""
 
+    #: What is prepared on this host, and what of it is its own; each state that is written names it.
+    _prepared: tuple[str, tuple[str, ...]] = ("", ())
+
     def _state(self, step: str, origin: str, target: str, reason: str = "") -> None:
-        self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason))
+        self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason, *self._prepared))
 
     # -- what a killed run left
 
@@ -28,6 +31,8 @@ class Recovering(Serving):
         store = self.ports.store
         store.drop_unfinished()
         found = store.state()
+        if found is not None:
+            self._prepared = found.prepared, found.own
         recovery = self.recovery()
         self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
         if recovery.reason:

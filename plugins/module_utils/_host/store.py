@@ -193,6 +193,13 @@ class Store:
 
     # -- pending keys
 
+    def pending_key(self, part: str, name: str) -> Optional[bytes]:
+        """The key that waits for this credential's certificate, None where there is none to read."""
+        try:
+            return files.read_file(f"{self.base}/pending/{part}/{name}/privkey.pem")
+        except OSError:
+            return None
+
     def drop_pending(self, part: str, name: str) -> None:
         """Remove the key and the request of a credential whose certificate is live now."""
         files.remove_tree(f"{self.base}/pending/{part}/{name}")

@@ -92,7 +92,7 @@ def test_only_proven_releases_are_left_alone() -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_state_survives_its_file(step: str) -> None:
-    one = State(step, A, "empty", "2026-01-01T00:00:00+00:00", "why", C)
+    one = State(step, A, "empty", "2026-01-01T00:00:00+00:00", "why", C, ("server/credentials/server",))
     assert read_state(one.to_dict()) == one
 
 

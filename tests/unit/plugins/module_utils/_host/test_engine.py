@@ -224,6 +224,106 @@ def test_a_first_install_begins_at_the_empty_release(world: World) -> None:
     assert "empty" in world.store.names()
 
 
+def prepare(world: World, wanted: Mapping[str, Any]) -> Outcome:
+    return apply(world, wanted, until="checked")
+
+
+def test_what_is_prepared_is_switched_to_by_a_later_call_without_staging_again(world: World) -> None:
+    first = apply(world, parts())
+    ready = prepare(world, parts("deny all;"))
+    assert (ready.changed, ready.state, ready.release) == (True, "checked", first.release)
+    assert world.serves == world.store.current() == first.release
+    assert not prepare(world, parts("deny all;")).changed
+    inode = os.stat(world.store.directory(ready.prepared)).st_ino
+    done = apply(world, {}, to="prepared")
+    assert (done.changed, done.state, done.release) == (True, "stable", ready.prepared)
+    assert world.serves == ready.prepared
+    assert os.stat(world.store.directory(ready.prepared)).st_ino == inode
+    again = apply(world, {}, to="prepared")
+    assert (again.changed, again.state) == (False, "stable")
+
+
+def test_without_anything_prepared_a_switch_to_it_is_refused(world: World) -> None:
+    first = apply(world, parts())
+    with pytest.raises(MtlsError, match="No release is prepared"):
+        apply(world, {}, to="prepared")
+    assert world.serves == first.release
+    assert not prepare(world, parts()).prepared, "what is live needs no preparation"
+
+
+def test_what_a_prepared_release_only_carried_over_is_taken_from_the_live_one(world: World) -> None:
+    def both(one: str, two: str) -> dict[str, Any]:
+        texts = {"1": LISTENER % one, "2": (LISTENER % two).replace("8080", "8081")}
+        return {
+            "proxy": {"routes": [], "listeners": [{"name": n, "content": text} for n, text in texts.items()]}
+        }
+
+    apply(world, both("", ""))
+    ready = prepare(world, both("deny all;", ""))
+    apply(world, both("", "allow all;"))
+    done = apply(world, {}, to="prepared")
+    source = release.texts(release.unrender(world.store.read(done.release)), "listeners")
+    assert ("deny" in source["1"], "allow" in source["2"]) == (True, True)
+    assert done.release != ready.prepared
+    assert not apply(world, {}, to="prepared").changed
+
+
+def test_cleaning_spares_what_is_prepared(world: World) -> None:
+    apply(world, parts())
+    ready = prepare(world, parts("deny all;"))
+    for number in range(5):
+        apply(world, parts(f"allow 10.0.0.{number};"))
+    assert ready.prepared in world.store.names()
+    assert apply(world, {}, to="prepared").state == "stable"
+
+
+def test_other_credentials_make_a_prepared_release_stale(world: World) -> None:
+    apply(world, parts())
+    ready = prepare(world, parts("deny all;"))
+    source = {"proxy/credentials/client/privkey.pem": b"x"}
+    call = Transaction(ports(world), Options())
+    call._prepared = ready.prepared, ("proxy/listeners/1.conf",)
+    wanted: Any = SimpleNamespace(identity="0" * 16, source=source)
+    call._settle_prepared(Intent(), source, wanted)
+    assert call._prepared[0] == ready.prepared, "nothing else was changed"
+    call._settle_prepared(Intent(), {}, wanted)
+    assert call._prepared == ("", ())
+    assert ready.prepared in call.outcome.log[0]
+
+
+def test_what_fails_its_check_is_not_prepared(world: World) -> None:
+    first = apply(world, parts())
+    before = tree(world)
+    world.refuses = lambda identity: [] if identity in ("empty", first.release) else ["[emerg] bad"]
+    with pytest.raises(MtlsError):
+        prepare(world, parts("deny all;"))
+    assert tree(world) == before
+    with pytest.raises(MtlsError, match="No release is prepared"):
+        apply(world, {}, to="prepared")
+
+
+def test_a_switch_to_what_is_prepared_that_fails_can_be_tried_again(world: World) -> None:
+    first = apply(world, parts())
+    ready = prepare(world, parts("deny all;"))
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == first.release else "OTHER")
+    with pytest.raises(MtlsError, match="is not proven"):
+        apply(world, {}, to="prepared")
+    assert world.serves == first.release
+    world.answers = None
+    assert apply(world, {}, to="prepared").release == ready.prepared
+
+
+def test_preparing_finishes_first_what_a_killed_run_left(world: World) -> None:
+    first = apply(world, parts())
+    world.store.write_state(State("switched", "empty", first.release))
+    world.serves = "empty"
+    ready = prepare(world, parts("deny all;"))
+    assert (world.serves, ready.state) == (first.release, "checked")
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home, state.prepared) == ("stable", first.release, ready.prepared)
+
+
 def test_bad_input_leaves_nothing_on_a_fresh_host(world: World, tmp_path: Path) -> None:
     failing(world, {"proxy": {"credentials": [{"name": "client"}]}})
     assert list(tmp_path.iterdir()) == []
