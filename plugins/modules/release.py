@@ -279,6 +279,7 @@ EXAMPLES = r"""
           - name: server
             certificate_path: /root/new.pem
             private_key_path: /root/new.key
+          - name: probe
 
 - name: Switch to it at night
   mutual_tls.nginx.release:

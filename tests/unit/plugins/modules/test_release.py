@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_equals_no_other(tmp_path: Path) -> None:
     ],
 )
 def test_a_part_that_is_not_given_is_no_part(params: dict[str, Any], state: str, parts: set[str]) -> None:
-    intent = module.intent_of({"to": None, **params})
+    intent = module.intent_of({"to": None, "until": "stable", **params})
     assert (intent.state, set(intent.parts), intent.to) == (state, parts, "")
 
 

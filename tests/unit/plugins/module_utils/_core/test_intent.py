@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import (
     Intent,
+    prepared_release,
     refuse_older_trust,
     rollback_target,
 )
@@ -42,6 +43,50 @@ def test_where_to_go_back(to: str, state: State | None, target: str) -> None:
 def test_nowhere_to_go_back(to: str, state: State | None) -> None:
     with pytest.raises(MtlsError):
         rollback_target(Intent("rolled_back", to=to), state, A, frozenset({A, B}))
+
+
+@pytest.mark.parametrize(
+    ("intent", "place"),
+    [
+        (Intent(parts={"server": {}}, to="prepared"), "to: prepared"),
+        (Intent("rolled_back", to="prepared"), "to: prepared"),
+        (Intent("absent", to="prepared"), "to: prepared"),
+        (Intent(to=B), "to"),
+        (Intent("rolled_back", until="checked"), "until: checked"),
+        (Intent("absent", until="checked"), "until: checked"),
+        (Intent(to="prepared", until="checked"), "until: checked"),
+        (Intent("rolled_back", {"server": {}}), "parts"),
+    ],
+)
+def test_options_that_say_nothing_together(intent: Intent, place: str) -> None:
+    with pytest.raises(MtlsError) as found:
+        intent.check()
+    assert found.value.place == place
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        Intent(),
+        Intent(parts={"server": {}}, until="checked"),
+        Intent(to="prepared"),
+        Intent("rolled_back"),
+        Intent("rolled_back", to=B),
+        Intent("absent", {"server": {}}),
+    ],
+)
+def test_options_that_go_together(intent: Intent) -> None:
+    intent.check()
+
+
+def test_the_prepared_release_must_be_there_whole() -> None:
+    waiting = State("stable", A, A, prepared=B)
+    assert prepared_release(waiting, frozenset({A, B})) is waiting
+    for state, whole in ((None, {A, B}), (State("stable", A, A), {A, B}), (waiting, {A})):
+        with pytest.raises(MtlsError) as found:
+            prepared_release(state, frozenset(whole))
+        assert found.value.place == "to: prepared"
+        assert "until: checked" in found.value.remedy
 
 
 def pem(*cas: bytes) -> bytes:
