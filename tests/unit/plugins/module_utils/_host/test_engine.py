@@ -907,3 +907,25 @@ def test_check_mode_of_leaving_altogether(world: World, tmp_path: Path) -> None:
 
 def test_the_empty_release_is_what_it_says() -> None:
     assert release.release_id(release.empty_source()) == release.EMPTY
+
+
+def test_check_mode_tells_what_would_be_prepared_and_switched_to(world: World, tmp_path: Path) -> None:
+    def show(intent: Intent) -> Outcome:
+        return Preview(ports(world), Options()).show(intent)
+
+    first = apply(world, parts()).release
+    prepared = Intent(parts=parts("deny all;"), until="checked")
+    with pytest.raises(MtlsError, match="No release is prepared"):
+        show(Intent(to="prepared"))
+    found = show(prepared)
+    assert (found.changed, found.state, found.release) == (True, "checked", first)
+    ready = prepare(world, parts("deny all;"))
+    assert found.prepared == ready.prepared
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert not show(prepared).changed
+    assert not show(Intent(parts=parts(), until="checked")).changed, "what is live needs no preparation"
+    found = show(Intent(to="prepared"))
+    assert (found.changed, found.release, found.previous) == (True, ready.prepared, first)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    apply(world, {}, to="prepared")
+    assert not show(Intent(to="prepared")).changed
