@@ -56,6 +56,8 @@ def _credential(place: str, given: dict[str, Any], read: Reader) -> dict[str, An
         trust = dict(result["trust"])
         trust["sources"] = _list(f"{place}.trust.sources", trust.get("sources") or [], read)
         result["trust"] = trust
+    if result.get("proof"):
+        result["proof"] = [_credential(f"{place}.proof[{one['name']}]", one, read) for one in result["proof"]]
     if result.get("crl"):
         result["crl"] = _list(f"{place}.crl", result["crl"], read)
     return result
@@ -81,7 +83,13 @@ def files_of(arguments: dict[str, Any], message: str) -> str:
         for credential in (given or {}).get("credentials") or []:
             name = credential["name"]
             if f"parts.{part}.credentials[{name}]" in message or f"{part} credential {name}:" in message:
-                named = [f"{key[:-4]} {value}" for key, value in credential.items() if key.endswith("_src")]
+                pairs = [credential, *(credential.get("proof") or [])]
+                named = [
+                    f"{key[:-4]} {value}"
+                    for pair in pairs
+                    for key, value in pair.items()
+                    if key.endswith("_src")
+                ]
                 trust = (credential.get("trust") or {}).get("sources") or []
                 for what, several in (("trust", trust), ("crl", credential.get("crl") or [])):
                     named += [f"{what} {one['src']}" for one in several if one.get("src")]
@@ -93,7 +101,8 @@ def holds_private_content(arguments: dict[str, Any]) -> bool:
     """Is there a key or a passphrase among the contents, also one that was put in a certificate's place?"""
     for given in (arguments.get("parts") or {}).values():
         for credential in (given or {}).get("credentials") or []:
-            if any(credential.get(name) for name in _PRIVATE):
+            pairs = [credential, *(credential.get("proof") or [])]
+            if any(pair.get(name) for pair in pairs for name in _PRIVATE):
                 return True
             if "PRIVATE KEY-----" in str(credential):
                 return True

@@ -82,16 +82,16 @@ options:
                 type: list
                 elements: str
                 default: []
-              certificate_src:
+              certificate_src: &certificate_src
                 description: The certificate, or its whole chain with the leaf in it, on the controller.
                 type: str
-              certificate_path:
+              certificate_path: &on_the_host
                 description: The same on the host.
                 type: path
-              certificate_content:
+              certificate_content: &inline
                 description: The same inline.
                 type: str
-              private_key_src:
+              private_key_src: &private_key_src
                 description: The private key on the controller.
                 type: str
               private_key_path:
@@ -100,16 +100,16 @@ options:
               private_key_content:
                 description: The same inline.
                 type: str
-              private_key_passphrase:
+              private_key_passphrase: &passphrase
                 description: Passphrase of the private key. The key is installed without.
                 type: str
-              private_key_passphrase_src:
+              private_key_passphrase_src: &passphrase_src
                 description: File on the controller that holds the passphrase, final line breaks left out.
                 type: str
               private_key_passphrase_path:
                 description: The same on the host.
                 type: path
-              chain_src:
+              chain_src: &chain_src
                 description: Further certificates of the chain, on the controller.
                 type: str
               chain_path:
@@ -172,6 +172,32 @@ options:
                   - Not given, it is kept, V(off) at first.
                 type: str
                 choices: ["off", shared]
+              proof:
+                description:
+                  - Clients that the credential's own CRL revokes. Each site that uses the credential must
+                    refuse them, with a new connection and with a session from before the switch.
+                  - For this call's proof only. For its time they are in files below C(/run) that only root
+                    can read; no release has them.
+                  - For part C(server) only. With O(until=checked) nothing is asked of them.
+                type: list
+                elements: dict
+                suboptions:
+                  name:
+                    description: Its name in the rows of RV(proof).
+                    type: str
+                    required: true
+                  certificate_src: *certificate_src
+                  certificate_path: *on_the_host
+                  certificate_content: *inline
+                  private_key_src: *private_key_src
+                  private_key_path: *on_the_host
+                  private_key_content: *inline
+                  private_key_passphrase: *passphrase
+                  private_key_passphrase_src: *passphrase_src
+                  private_key_passphrase_path: *on_the_host
+                  chain_src: *chain_src
+                  chain_path: *on_the_host
+                  chain_content: *inline
           sites:
             description: All server blocks. Not given, they are kept.
             type: list
@@ -245,7 +271,9 @@ options:
     type: float
     default: 60
   timeout_s:
-    description: Seconds that nginx has for a test, a reload or a start.
+    description:
+      - Seconds that nginx has for a test, a reload or a start.
+      - A proof has as long, and a tenth of a second for each question. What is not asked by then has failed.
     type: float
     default: 30
 """
@@ -379,7 +407,7 @@ proof:
     verdict:
       description:
         - V(ok), V(failed), or V(inconclusive) where the answer says nothing.
-        - V(was_failing) for what this call only carries over and failed in the same way before.
+        - V(was_failing) for what this call only carries over and failed before, too.
       type: str
       returned: always
 restored:
@@ -432,7 +460,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host, Service
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Keep, Prover
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     _deps,
@@ -537,6 +565,18 @@ def foreign_maker(folder: str, at: datetime) -> Callable[[], probe.Identity]:
     return make
 
 
+def keeper(folder: str) -> Keep:
+    """Puts identities that are for the proof only into the scratch directory, which goes with the run."""
+
+    def keep(name: str, certificate_pem: bytes, key_pem: bytes) -> probe.Identity:
+        identity = probe.Identity(f"{folder}/{name}.pem", f"{folder}/{name}.key")
+        files.write_new(identity.certificate_path, certificate_pem, 0o600)
+        files.write_new(identity.private_key_path, key_pem, 0o600)
+        return identity
+
+    return keep
+
+
 def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, Options]:
     """All parts of the machine, put together for the options of one call."""
     at = datetime.now(timezone.utc)
@@ -545,7 +585,9 @@ def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, O
         store=Store(base),
         host=Host(base, binary, Processes(), params["timeout_s"], scratch, nginx.run),
         service=Service(params["service"], nginx.run, params["timeout_s"]),
-        prover=Prover(probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S),
+        prover=Prover(
+            probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S, params["timeout_s"], keeper(scratch)
+        ),
         tools=tools(base, at),
         decoder=decoder(),
         examine=examiner(at),

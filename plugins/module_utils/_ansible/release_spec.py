@@ -17,10 +17,8 @@ _SOURCE: dict[str, Any] = {
 }
 _ONE_SOURCE = [["src", "path", "content"]]
 
-_CREDENTIAL: dict[str, Any] = {
+_PAIR: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "purpose": {"type": "str", "choices": ["server", "client"]},
-    "hostnames": {"type": "list", "elements": "str", "default": []},
     "certificate_src": {"type": "str"},
     "certificate_path": {"type": "path", "no_log": False},
     "certificate_content": {"type": "str", "no_log": True},
@@ -33,6 +31,15 @@ _CREDENTIAL: dict[str, Any] = {
     "chain_src": {"type": "str"},
     "chain_path": {"type": "path", "no_log": False},
     "chain_content": {"type": "str", "no_log": True},
+}
+_EXCLUSIVE = [
+    *[[f"{what}_src", f"{what}_path", f"{what}_content"] for what in SOURCES],
+    ["private_key_passphrase", "private_key_passphrase_src", "private_key_passphrase_path"],
+]
+_CREDENTIAL: dict[str, Any] = {
+    **_PAIR,
+    "purpose": {"type": "str", "choices": ["server", "client"]},
+    "hostnames": {"type": "list", "elements": "str", "default": []},
     "trust": {
         "type": "dict",
         "options": {
@@ -59,11 +66,8 @@ _CREDENTIAL: dict[str, Any] = {
     },
     "verify_depth": {"type": "int"},
     "sessions": {"type": "str", "choices": ["off", "shared"]},
+    "proof": {"type": "list", "elements": "dict", "options": _PAIR, "mutually_exclusive": _EXCLUSIVE},
 }
-_EXCLUSIVE = [
-    *[[f"{what}_src", f"{what}_path", f"{what}_content"] for what in SOURCES],
-    ["private_key_passphrase", "private_key_passphrase_src", "private_key_passphrase_path"],
-]
 _CREDENTIALS: dict[str, Any] = {
     "type": "list",
     "elements": "dict",

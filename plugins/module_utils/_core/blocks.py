@@ -46,7 +46,11 @@ class Site:
 
 @dataclass(frozen=True)
 class Route:
-    """One route's probe location in a listener of part proxy, with where it leads."""
+    """One location in a listener of part proxy, with where it leads.
+
+    *asked*: the path that B is asked for; *path*: the one that A then is. *name* is that of its probe
+    location, "" for a location that is none.
+    """
 
     name: str
     listener: str
@@ -54,11 +58,15 @@ class Route:
     server_name: str
     upstream: str
     path: str
+    asked: str = ""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """One ``server`` block of part proxy."""
+    """One ``server`` block of part proxy.
+
+    *routes*: by its probe locations; *ways*: by all others that lead to an upstream over TLS.
+    """
 
     name: str
     listens: tuple[Listen, ...]
@@ -66,6 +74,7 @@ class Listener:
     has_probe: bool
     routes: tuple[Route, ...]
     credentials: tuple[str, ...]
+    ways: tuple[Route, ...] = ()
 
 
 def credentials_in(text: str) -> list[tuple[str, str]]:
@@ -145,7 +154,7 @@ def listeners(texts: Mapping[str, str]) -> list[Listener]:
                 route
                 for path, item in exact.items()
                 if path.startswith(ROUTE_PROBE)
-                for route in [_route(path[len(ROUTE_PROBE) :], name, item)]
+                for route in [_route(path[len(ROUTE_PROBE) :], name, item, path)]
                 if route is not None
             )
             found.append(
@@ -158,13 +167,25 @@ def listeners(texts: Mapping[str, str]) -> list[Listener]:
                     credentials=tuple(
                         credential for part, credential in credentials_in(text) if part == "proxy"
                     ),
+                    ways=_ways(block, name),
                 )
             )
     return found
 
 
-def _route(name: str, listener: str, location: Directive) -> Optional[Route]:
-    match = re.fullmatch(r"https://([^/]+)(/.*)?", location.value("proxy_pass") or "")
+def _ways(block: Directive, name: str) -> tuple[Route, ...]:
+    """A location by a regular expression is left out: no path is known that reaches it."""
+    found = []
+    for item in block.children("location"):
+        plain = len(item.args) == 1 or (len(item.args) == 2 and item.args[0] in ("=", "^~"))
+        path = item.args[-1] if item.args else ""
+        if plain and path.startswith("/") and not path.startswith(ROUTE_PROBE):
+            found.append(_route("", name, item, path))
+    return tuple(way for way in found if way is not None)
+
+
+def _route(name: str, listener: str, location: Directive, asked: str) -> Optional[Route]:
+    match = re.fullmatch(r"https://([^/$]+)(/[^$]*)?", location.value("proxy_pass") or "")
     if not match:
         return None
     return Route(
@@ -173,8 +194,20 @@ def _route(name: str, listener: str, location: Directive) -> Optional[Route]:
         credential=_included_credential(location),
         server_name=location.value("proxy_ssl_name") or "",
         upstream=match.group(1),
-        path=match.group(2) or "/",
+        # Without a path of its own proxy_pass hands on the one that was asked for.
+        path=match.group(2) or ("/" if name else asked),
+        asked=asked,
     )
+
+
+def upstream_owners(texts: Mapping[str, str]) -> dict[str, str]:
+    """upstream name → the route whose text defines it."""
+    return {
+        block.args[0]: name
+        for name, text in sorted(texts.items())
+        for block in parse(text, f"route {name}")
+        if block.name == "upstream" and block.args
+    }
 
 
 def upstream_servers(texts: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from . import release
+from . import release, revocation
 from .blocks import Site, sites
 from .default_server import DefaultPlan, Trust, UserServer, plan_defaults
 from .errors import MtlsError
@@ -47,9 +47,18 @@ class Tools:
     decode: Callable[[str], bytes]
 
 
+@dataclass(frozen=True)
+class Revoked:
+    """A client that must be refused, for this call's proof only: it is in no release."""
+
+    name: str
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
 @dataclass
 class Credential:
-    """One credential of the wanted release."""
+    """One credential of the wanted release; *proof*: clients that its own CRL revokes."""
 
     part: str
     name: str
@@ -58,6 +67,7 @@ class Credential:
     changed: bool = False
     hostnames: tuple[str, ...] = ()
     findings: list[dict[str, Any]] = field(default_factory=list)
+    proof: list[Revoked] = field(default_factory=list)
 
 
 @dataclass
@@ -67,6 +77,11 @@ class Desired:
     source: Source
     credentials: list[Credential]
     waiting: list[str] = field(default_factory=list)
+
+    @property
+    def revoked(self) -> dict[str, list[Revoked]]:
+        """Credential of part server → the revoked clients to prove it by."""
+        return {one.name: one.proof for one in self.credentials if one.proof}
 
 
 def build(
@@ -167,6 +182,10 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
         files = _pair(spec, before, place, tools)
         credential = Credential(part, name, purpose, files)
         credential.hostnames = tuple(spec.get("hostnames") or ())
+        if spec.get("proof") and (part != "server" or name == PROBE):
+            raise MtlsError(
+                "Only a site of part server refuses clients.", f"{place}.proof", "Leave proof out here."
+            )
         if part == "server" and name == PROBE:
             return credential
         depth = _trust(spec, before, credential, place, tools)
@@ -174,6 +193,7 @@ def _credential(part: str, spec: Mapping[str, Any], live: Mapping[str, bytes], t
         files["tls.conf"] = tls_conf(
             part, name, _settings(spec, before, depth), files["trust.pem"], files.get("crl.pem", b"")
         ).encode()
+        credential.proof = _revoked(spec, files.get("crl.pem", b""), place, tools)
     except MtlsError as error:
         raise error if error.place.startswith("parts.") else _placed(error, place) from error
     return credential
@@ -223,6 +243,22 @@ def _pair(spec: Mapping[str, Any], before: Mapping[str, bytes], place: str, tool
                 )
             files[file] = before[file]
     return files
+
+
+def _revoked(spec: Mapping[str, Any], crl: bytes, place: str, tools: Tools) -> list[Revoked]:
+    found: list[Revoked] = []
+    for one in spec.get("proof") or []:
+        name = release.check_name(one["name"], "credential")
+        where = f"{place}.proof[{name}]"
+        if any(other.name == name for other in found):
+            raise MtlsError(f"'{name}' is listed twice.", where, "Give each a name of its own.")
+        try:
+            pair = _pair(one, {}, where, tools)
+            revocation.check(pair["fullchain.pem"], crl)
+        except MtlsError as error:
+            raise error if error.place.startswith("parts.") else _placed(error, where) from error
+        found.append(Revoked(name, pair["fullchain.pem"], pair["privkey.pem"]))
+    return found
 
 
 def _sources(entries: Sequence[Mapping[str, Any]], what: str, tools: Tools) -> list[tuple[str, bytes]]:

@@ -52,6 +52,14 @@ class Listen:
         """Where a caller on this host reaches it: a wildcard is asked on the loopback address."""
         return {"*": "127.0.0.1", "[::]": "::1"}.get(self.address, self.address.strip("[]"))
 
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        """All that a caller on this host can reach it at: a wildcard of IPv6 may take IPv4, too."""
+        if self.is_unix:
+            return (self.address,)
+        both = self.address == "[::]" and "ipv6only=off" in self.flags
+        return (self.local_host, "127.0.0.1") if both else (self.local_host,)
+
     def shared(self, wanted: Iterable[str] = SHARED_FLAGS) -> tuple[str, ...]:
         return tuple(flag for flag in self.flags if flag in wanted)
 

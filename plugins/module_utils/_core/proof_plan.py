@@ -26,6 +26,7 @@ from .blocks import (
     Site,
     listeners,
     sites,
+    upstream_owners,
     upstream_servers,
 )
 from .desired import PROBE, session_zone
@@ -33,9 +34,15 @@ from .listen import Listen
 
 UNKNOWN_NAME = "mtls-unknown.invalid"
 FOREIGN = "foreign"
+#: What is expected of a server that is not ours: TLS on both sides, and any answer that is not worse.
+ANY = "an answer no worse than before"
 #: unrecognized_name (RFC 6066, 3): what ssl_reject_handshake answers a name, or none, that no site has.
 UNRECOGNIZED_NAME = 112
 SESSION = "session from before"
+GOOD, NO_CERTIFICATE, FOREIGN_CERTIFICATE = "client accepted", "no certificate", "foreign certificate"
+SERVER = "server of the route"
+REVOKED = "revoked"
+DEFAULT = "default"
 NO_SNI, UNKNOWN_SNI, NOBODYS_HOST = "no SNI", "unknown SNI", "Host of nobody"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -61,9 +68,11 @@ def leaf_of(fullchain: bytes) -> Optional[Leaf]:
 class Probe:
     """One row: a request, asked *rounds* times, and what must come back.
 
-    *identity*: "" sends no certificate, ``probe`` A's own, ``foreign`` one of a CA made for the run, anything
-    else is a credential of part proxy. *trust*: the proxy credential whose trust the server's chain is
-    verified by. *unwanted*: what must not stand in the body, whatever else is answered.
+    *identity*: "" sends no certificate, ``probe`` A's own, ``foreign`` one of a CA made for the run,
+    ``revoked:CREDENTIAL/NAME`` one that was given for this proof, anything else is a credential of part
+    proxy. *trust*: the proxy credential whose trust the server's chain is verified by. *unwanted*: what must
+    not stand in the body, whatever else is answered. *refused*: the site must refuse this client. *resumes*:
+    a session from before the switch is offered. *without*: why it cannot be asked; *rounds* is 0 then.
     """
 
     kind: str
@@ -87,14 +96,25 @@ class Probe:
     want_leaf: str = ""
     want_alert: Optional[int] = None
     unwanted: str = ""
+    refused: bool = False
+    resumes: bool = False
+    without: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, str, int, str, str]:
         """The same question asked of another release has the same key."""
-        return self.kind, self.part, self.subject, self.address, self.port, self.tls_version
+        # The default server is the same whichever site lends its name.
+        name = "" if self.subject == DEFAULT else self.server_name
+        return self.kind, self.part, self.subject, self.address, self.port, self.tls_version, name
+
+    @property
+    def revoked(self) -> bool:
+        return self.identity.startswith(f"{REVOKED}:")
 
     @property
     def target(self) -> str:
+        if not self.address:
+            return f"{self.part} {self.subject}"
         host = (
             f"[{self.address}]"
             if ":" in self.address and not self.address.startswith("unix:")
@@ -118,19 +138,40 @@ def plan(
     """
     probes: list[Probe] = []
     rounds = 1 if quick else rounds
-    seen_sockets: set[tuple[str, str]] = set()
-    for site in sites(release.texts(source, "sites")):
-        for listen in site.listens:
-            if not listen.tls:
-                continue
-            for version in _versions(site, quick):
-                first = (listen.key, version) not in seen_sockets
-                seen_sockets.add((listen.key, version))
-                probes += _site_probes(source, identity, site, listen, version, rounds)
-                if first:
-                    probes += _socket_probes(identity, site, listen, version, listen.key in user_defaults)
+    seen_sockets: set[tuple[str, str, str]] = set()
+    for site, listen, address in _places(source):
+        if "ssl" not in listen.flags:
+            probes.append(_not_by_tcp(site, listen))
+            continue
+        for version in _versions(site, quick):
+            first = (listen.key, address, version) not in seen_sockets
+            seen_sockets.add((listen.key, address, version))
+            asked = _site_probes(source, identity, site, listen, version, rounds)
+            if first:
+                asked += _socket_probes(identity, site, listen, version, listen.key in user_defaults)
+            probes += [replace(probe, address=address) for probe in asked]
     probes += _proxy_probes(source, identity, rounds)
     return probes
+
+
+def _places(source: Mapping[str, bytes]) -> list[tuple[Site, Listen, str]]:
+    """Each site at each address that it is asked at, once: a socket for TCP and QUIC is listed twice."""
+    found: dict[tuple[str, Optional[str], str, str], tuple[Site, Listen, str]] = {}
+    for site in sites(release.texts(source, "sites")):
+        for listen in sorted(site.listens, key=lambda one: "ssl" not in one.flags):
+            for address in listen.local_addresses if listen.tls else ():
+                found.setdefault((site.name, site.host_name, listen.key, address), (site, listen, address))
+    return list(found.values())
+
+
+def _not_by_tcp(site: Site, listen: Listen) -> Probe:
+    return replace(
+        _server_probe(site, listen, ""),
+        kind=GOOD,
+        rounds=0,
+        expected="QUIC",
+        without="QUIC is not spoken here; ask with a client of HTTP/3",
+    )
 
 
 def _versions(site: Site, quick: bool) -> list[str]:
@@ -145,7 +186,7 @@ def _server_probe(site: Site, listen: Listen, version: str) -> Probe:
         part="server",
         subject=site.name,
         credential=site.credential or "",
-        address=listen.address if listen.is_unix else listen.local_host,
+        address=listen.local_addresses[0],
         port=listen.port,
         expected="",
         server_name=name,
@@ -155,6 +196,7 @@ def _server_probe(site: Site, listen: Listen, version: str) -> Probe:
         proxy_protocol=listen.proxy_protocol,
         # Without a name that reaches it nothing can be asked of the site.
         rounds=1 if name else 0,
+        without="" if name else "the site has no name that a client could send",
     )
 
 
@@ -169,7 +211,7 @@ def _site_probes(
     probes = [
         replace(
             base,
-            kind="client accepted",
+            kind=GOOD,
             identity=PROBE,
             rounds=base.rounds * rounds,
             want_status=(200,),
@@ -193,26 +235,107 @@ def _site_probes(
             )
         )
     if site.verify != "off":
-        refused = (400,) if site.verify == "on" else (403,)
-        foreign = (403,) if site.verify == "optional_no_ca" else (400,)
+        none = (400,) if site.verify == "on" else (403,)
         probes += [
-            replace(base, kind="no certificate", want_status=refused, expected=f"{refused[0]}"),
-            replace(
-                base,
-                kind="foreign certificate",
-                identity=FOREIGN,
-                want_status=foreign,
-                expected=f"{foreign[0]}",
-            ),
+            _refused(base, site, identity, NO_CERTIFICATE, "", none),
+            _refused(base, site, identity, FOREIGN_CERTIFICATE, FOREIGN, _unverified(site)),
         ]
     return probes
+
+
+def _unverified(site: Site) -> tuple[int, ...]:
+    """The status for a certificate that nginx does not verify; behind optional_no_ca the site says it."""
+    return (403,) if site.verify == "optional_no_ca" else (400,)
+
+
+def _refused(
+    base: Probe,
+    site: Site,
+    identity: str,
+    kind: str,
+    who: str,
+    status: tuple[int, ...],
+    resumes: bool = False,
+) -> Probe:
+    return replace(
+        base,
+        kind=kind,
+        identity=who,
+        want_status=status,
+        expected=f"{status[0]}",
+        unwanted=identity if site.probe_path else "",
+        refused=True,
+        resumes=resumes,
+    )
+
+
+def revoked_probes(
+    source: Mapping[str, bytes], identity: str, given: Mapping[str, Sequence[str]], quick: bool = False
+) -> list[Probe]:
+    """A new connection of each revoked client, at each site of the credential that it was given for.
+
+    *given*: credential of part server → names of identities that its CRL revokes.
+    """
+    found: list[Probe] = []
+    for credential, names in sorted(given.items()):
+        asked = _revoked(source, identity, credential, names, False, quick)
+        found += asked or [_nowhere(credential, name) for name in names]
+    return found
+
+
+def revoked_session_probes(
+    before: Mapping[str, bytes], after: Mapping[str, bytes], identity: str, given: Mapping[str, Sequence[str]]
+) -> list[Probe]:
+    """The same clients with the session that each has from before the switch, at sites that were there."""
+    old = {(site.name, address) for site, dummy, address in _places(before)}
+    found = [
+        probe
+        for credential, names in sorted(given.items())
+        for probe in _revoked(after, identity, credential, names, True, False)
+    ]
+    return [probe for probe in found if (probe.subject, probe.address) in old]
+
+
+def _revoked(
+    source: Mapping[str, bytes],
+    identity: str,
+    credential: str,
+    names: Sequence[str],
+    resumes: bool,
+    quick: bool,
+) -> list[Probe]:
+    found = []
+    for site, listen, address in _places(source):
+        if site.credential != credential or site.verify == "off" or "ssl" not in listen.flags:
+            continue
+        for version in _versions(site, quick):
+            base = replace(_server_probe(site, listen, version), address=address)
+            for name in names:
+                kind = f"{REVOKED} {name}, {SESSION}" if resumes else f"{REVOKED} {name}"
+                who = f"{REVOKED}:{credential}/{name}"
+                found.append(_refused(base, site, identity, kind, who, _unverified(site), resumes))
+    return found
+
+
+def _nowhere(credential: str, name: str) -> Probe:
+    return Probe(
+        kind=f"{REVOKED} {name}",
+        part="server",
+        subject=credential,
+        credential=credential,
+        address="",
+        port=0,
+        expected="400",
+        rounds=0,
+        without="no site verifies clients by this credential",
+    )
 
 
 def _socket_probes(
     identity: str, site: Site, listen: Listen, version: str, user_default: bool
 ) -> list[Probe]:
     """What the default server of the socket answers to those who name no site, or no site's Host."""
-    base = replace(_server_probe(site, listen, version), subject="default")
+    base = replace(_server_probe(site, listen, version), subject=DEFAULT)
     # A client that the site would refuse: by a default server that verifies nobody it must not get in either.
     stranger = replace(base, identity=FOREIGN, rounds=1)
     host = replace(base, identity=PROBE, http_host=UNKNOWN_NAME)
@@ -238,34 +361,31 @@ def session_probes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> l
 
     With shared sessions and the same trust and CRL a session may go on, so nothing is asked there.
     """
-    old = {site.name: site for site in sites(release.texts(before, "sites"))}
+    old = {(site.name, address): site for site, dummy, address in _places(before)}
     found = []
-    for site in sites(release.texts(after, "sites")):
-        past = old.get(site.name)
+    for site, listen, address in _places(after):
+        past = old.get((site.name, address))
         zone = session_zone(after, site)
         if past is None or site.verify == "off" or (zone != "off" and zone == session_zone(before, past)):
             continue
-        shared = {listen.key for listen in past.listens}
-        for listen in site.listens:
-            for version in _versions(site, False) if listen.tls and listen.key in shared else []:
-                positive = _site_probes(after, "", site, listen, version, 1)[0]
-                found.append(
-                    replace(
-                        positive,
-                        kind=SESSION,
-                        want_status=(),
-                        want_words=(),
-                        expected="not resumed",
-                    )
+        for version in _versions(site, False) if "ssl" in listen.flags else []:
+            good = _site_probes(after, "", site, listen, version, 1)[0]
+            found.append(
+                replace(
+                    good, kind=SESSION, address=address, want_status=(), want_words=(), expected="not resumed"
                 )
+            )
     return found
 
 
 def _proxy_probes(source: Mapping[str, bytes], identity: str, rounds: int) -> list[Probe]:
     probes: list[Probe] = []
+    strangers = _strangers(source)
     for listener in listeners(release.texts(source, "listeners")):
-        for listen in listener.listens:
-            base = _listener_probe(listener, listen)
+        for listen, address in [
+            (one, address) for one in listener.listens for address in one.local_addresses
+        ]:
+            base = replace(_listener_probe(listener, listen), address=address)
             if listener.has_probe:
                 probes.append(
                     replace(
@@ -278,8 +398,24 @@ def _proxy_probes(source: Mapping[str, bytes], identity: str, rounds: int) -> li
                         expected=f"200, release {identity}",
                     )
                 )
-            probes += [_route_probe(base, route, source) for route in listener.routes]
+            routes = [*listener.routes, *strangers.get(listener, ())]
+            probes += [_route_probe(base, route, source) for route in routes]
     return probes + direct_probes(source)
+
+
+def _strangers(source: Mapping[str, bytes]) -> dict[Listener, list[Route]]:
+    """The routes to servers that are not ours, which no probe location leads to: each once in a listener."""
+    owners = upstream_owners(release.texts(source, "routes"))
+    found = listeners(release.texts(source, "listeners"))
+    known = {route.upstream for listener in found for route in listener.routes}
+    strangers: dict[Listener, list[Route]] = {}
+    for listener in found:
+        ways: dict[str, Route] = {}
+        for way in listener.ways:
+            if way.credential and way.upstream not in known:
+                ways.setdefault(way.upstream, replace(way, name=owners.get(way.upstream, way.upstream)))
+        strangers[listener] = list(ways.values())
+    return strangers
 
 
 def _listener_probe(listener: Listener, listen: Listen) -> Probe:
@@ -288,7 +424,7 @@ def _listener_probe(listener: Listener, listen: Listen) -> Probe:
         part="proxy",
         subject=listener.name,
         credential="",
-        address=listen.address if listen.is_unix else listen.local_host,
+        address=listen.local_addresses[0],
         port=listen.port,
         expected="",
         tls=listen.tls,
@@ -308,22 +444,29 @@ def _route_probe(base: Probe, route: Route, source: Mapping[str, bytes]) -> Prob
         kind="route",
         subject=route.name,
         credential=route.credential or "",
-        path=ROUTE_PROBE + route.name,
+        path=route.asked,
         want_status=(200,),
-        want_words=_client_words(source, route) if route.path != "/" else (),
-        expected="200, SUCCESS, seen by A with the certificate of this release",
+        want_words=_client_words(source, route) if _is_ours(route) else (),
+        expected="200, SUCCESS, seen by A with the certificate of this release" if _is_ours(route) else ANY,
     )
+
+
+def _is_ours(route: Route) -> bool:
+    """Whether its A answers with what it saw: B's probe location leads to A's probe path."""
+    return route.asked == ROUTE_PROBE + route.name and route.path != "/"
 
 
 def direct_probes(source: Mapping[str, bytes]) -> list[Probe]:
     """One request to each server of each route with the route's own identity, past nginx."""
     upstreams = upstream_servers(release.texts(source, "routes"))
     found: dict[tuple[str, str, int], Probe] = {}
+    strangers = _strangers(source)
     for listener in listeners(release.texts(source, "listeners")):
-        for route in listener.routes:
+        for route in [*listener.routes, *strangers.get(listener, ())]:
+            ours = _is_ours(route)
             for host, port in upstreams.get(route.upstream, []) if route.credential else []:
                 found[(route.name, host, port)] = Probe(
-                    kind="server of the route",
+                    kind=SERVER,
                     part="proxy",
                     subject=route.name,
                     credential=route.credential or "",
@@ -335,7 +478,7 @@ def direct_probes(source: Mapping[str, bytes]) -> list[Probe]:
                     identity=route.credential or "",
                     trust=route.credential or "",
                     want_status=(200,),
-                    want_words=_client_words(source, route) if route.path != "/" else (),
-                    expected="200, SUCCESS, the certificate of this release",
+                    want_words=_client_words(source, route) if ours else (),
+                    expected="200, SUCCESS, the certificate of this release" if ours else ANY,
                 )
     return list(found.values())

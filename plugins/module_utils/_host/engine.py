@@ -9,6 +9,7 @@ Every decision is made in ``_core`` over plain values; this file is the order of
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
@@ -162,8 +163,10 @@ class Transaction(Recovering):
                 self._report(rows, wanted)
                 raise self._unproven(rows, "nginx does not serve the live release, also after a reload")
         # What fails here failed before this call, which changes nothing of it.
-        proof.settle(rows, frozenset(), {row.probe.key: row for row in rows})
+        blocking = proof.settle(rows, frozenset(), {row.probe.key: row for row in rows})
         self._report(rows, wanted)
+        if blocking:  # a revoked client that was given for this proof
+            raise self._unproven(blocking, "The live release is not proven")
 
     # -- a change
 
@@ -233,11 +236,21 @@ class Transaction(Recovering):
             one for one in proof_plan.direct_probes(wanted.source) if (one.part, one.credential) in touched
         ]
         rows = self.ports.prover.rows(probes, self.ports.store.directory(wanted.identity))
+        if any(row.verdict == proof.FAILED for row in rows):
+            self._beside_live(rows)
         failed = [row for row in rows if row.verdict == proof.FAILED]
         if failed:
             self.outcome.proof = [row.to_dict() for row in rows]
             self.outcome.state = "checked"
             raise self._unproven(failed, "Nothing was switched: a changed credential cannot be proven")
+
+    def _beside_live(self, rows: Sequence[proof.Row]) -> None:
+        """Judge servers that are not ours by what they answer the live credential."""
+        strange = [row.probe for row in rows if row.verdict == proof.FAILED and not row.probe.want_words]
+        live = self.ports.store.current()
+        if strange and live:
+            before = self.ports.prover.rows(strange, self.ports.store.directory(live))
+            proof.compare(rows, {row.probe.key: row for row in before})
 
     def _manifest(self, wanted: Wanted) -> dict[str, Any]:
         return {

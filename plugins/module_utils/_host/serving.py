@@ -61,13 +61,29 @@ class Serving(Call):
             probes = proof_plan.plan(
                 wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
             )
+            given = self._revoked(wanted)
+            if given:
+                probes += proof_plan.revoked_probes(wanted.source, wanted.identity, given, quick)
             directory = self.ports.store.directory(wanted.identity)
             return self.ports.prover.rows([*probes, *extra], directory, sessions)
+
+    def _revoked(self, wanted: Wanted) -> dict[str, list[str]]:
+        """The revoked clients that were given for this proof, by credential, made known to the prover."""
+        given = wanted.desired.revoked
+        if given:
+            self.ports.prover.learn(
+                {
+                    name: [(one.name, one.certificate, one.key) for one in several]
+                    for name, several in given.items()
+                }
+            )
+        return {name: [one.name for one in several] for name, several in given.items()}
 
     def _baseline(
         self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
     ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
         """How the live release answers before the switch, and sessions of its good client."""
+        given = self._revoked(wanted)
         # What a release that nobody has proven fails is its own doing, not something that failed before.
         live = recovery.live
         if master is None or live == release.EMPTY or recovery.unproven:
@@ -78,6 +94,8 @@ class Serving(Call):
                 proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
             )
             asked = proof_plan.session_probes(before, wanted.source)
+            if given:
+                asked += proof_plan.revoked_session_probes(before, wanted.source, wanted.identity, given)
             sessions = self.ports.prover.sessions(asked, directory)
         return {row.probe.key: row for row in rows}, sessions, asked
 

@@ -87,6 +87,33 @@ def test_what_counts_as_private(given: dict[str, Any], private: bool) -> None:
     assert action.holds_private_content(credential(**given)) is private
 
 
+def test_a_revoked_client_for_the_proof_comes_from_the_controller_too() -> None:
+    found = only(
+        credential(proof=[{"name": "r", "certificate_src": "c", "private_key_src": "k"}, {"name": "s"}])
+    )
+    assert found["proof"] == [
+        {
+            "name": "r",
+            "certificate_content": "-----BEGIN c of parts.server.credentials[s].proof[r].certificate_src",
+            "private_key_content": "-----BEGIN k of parts.server.credentials[s].proof[r].private_key_src",
+        },
+        {"name": "s"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pair", "private"),
+    [
+        ({"private_key_content": "base64 of DER"}, True),
+        ({"private_key_passphrase": "a"}, True),
+        ({"certificate_content": "-----BEGIN CERTIFICATE-----\n" + KEY}, True),
+        ({"private_key_path": "/k"}, False),
+    ],
+)
+def test_a_revoked_clients_key_is_private(pair: dict[str, Any], private: bool) -> None:
+    assert action.holds_private_content(credential(proof=[{"name": "r", **pair}])) is private
+
+
 # --- the plugin --------------------------------------------------------------------------------------------
 
 
@@ -163,6 +190,8 @@ def test_a_passphrase_that_is_no_text_shows_none_of_it() -> None:
         ({"parts": {"srever": {}}}, "srever"),
         (credential(certificate_scr="x"), "certificate_scr"),
         (credential(certificate_src="x", certificate_path="/y"), "mutually exclusive"),
+        (credential(proof=[{}]), "name"),
+        (credential(proof=[{"name": "r", "trust": {}}]), "trust"),
         (credential(trust={"sources": [{}]}), "one of the following is required"),
         (credential(sessions="always"), "sessions"),
         ({"keep": "many"}, "keep"),

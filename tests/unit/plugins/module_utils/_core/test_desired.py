@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -20,6 +20,8 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired imp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import hide_passphrase
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf import settings_of
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import raw
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.crl_cases import CA, LEAF, dead, of
 
 CRL = "-----BEGIN X509 CRL-----\nX\n-----END X509 CRL-----"
 SITE = {
@@ -230,3 +232,61 @@ def test_planning_tells_what_an_earlier_step_will_make() -> None:
 def test_planning_does_not_hide_a_real_fault() -> None:
     with pytest.raises(MtlsError, match="no CRL in PEM"):
         build({"server": {"credentials": [credential(crl=[{"content": "x"}])]}}, {}, {}, TOOLS, planning=True)
+
+
+# --- revoked clients for the proof -------------------------------------------------------------------------
+
+REVOKED_CRL = {"content": raw.pem(of(CA, dead(LEAF.serial)), "X509 CRL").decode()}
+LEAF_PEM = LEAF.pem.decode()
+REAL = replace(TOOLS, assemble=lambda certificate, chain: certificate)
+
+
+def given(*proof: dict[str, Any], **more: Any) -> Desired:
+    spec = credential(proof=list(proof), **{"crl": [REVOKED_CRL], **more})
+    return build({"server": {"credentials": [spec], "sites": [SITE]}}, {}, {}, REAL)
+
+
+def pair(name: str = "r", **more: Any) -> dict[str, Any]:
+    return {"name": name, "certificate_content": LEAF_PEM, "private_key_content": "SECRET", **more}
+
+
+def test_a_revoked_client_is_for_the_proof_and_in_no_release() -> None:
+    desired = given(pair(), pair("s"))
+    assert {name: [one.name for one in several] for name, several in desired.revoked.items()} == {
+        "server": ["r", "s"]
+    }
+    assert desired.revoked["server"][0].key == b"key SECRET"
+    assert "SECRET" not in repr(desired.revoked)
+    without = given()
+    assert desired.source == without.source
+    assert without.revoked == {}
+
+
+def test_a_revoked_client_by_a_crl_that_is_kept() -> None:
+    live = given().source
+    spec = {"name": "server", "proof": [pair()]}
+    found = build({"server": {"credentials": [spec]}}, live, live, REAL)
+    assert [one.name for one in found.revoked["server"]] == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("part", "spec", "words"),
+    [
+        ("server", credential(proof=[pair()]), "No CRL of this credential revokes"),
+        (
+            "server",
+            credential(proof=[pair()], crl=[{"content": raw.pem(of(CA, dead(77)), "X509 CRL").decode()}]),
+            "No CRL of this credential revokes",
+        ),
+        ("server", credential(proof=[pair(), pair()], crl=[REVOKED_CRL]), "listed twice"),
+        ("server", credential(proof=[pair("../r")], crl=[REVOKED_CRL]), "no name for"),
+        ("server", credential(proof=[pair(private_key_content=None)], crl=[REVOKED_CRL]), "No private key"),
+        ("server", credential(proof=[pair(certificate_content="x")], crl=[REVOKED_CRL]), "cannot be read"),
+        ("proxy", credential(proof=[pair()], crl=[REVOKED_CRL]), "Only a site of part server"),
+        ("server", {**credential(proof=[pair()]), "name": "probe"}, "Only a site of part server"),
+    ],
+)
+def test_a_revoked_client_that_would_prove_nothing(part: str, spec: dict[str, Any], words: str) -> None:
+    with pytest.raises(MtlsError, match=words) as found:
+        build({part: {"credentials": [spec]}}, {}, {}, REAL)
+    assert "SECRET" not in str(found.value)

@@ -125,6 +125,49 @@ def test_sessions_are_asked_for_where_none_may_be_resumed() -> None:
     assert len(proof_plan.session_probes(shared, source(sessions="shared:y:1m"))) == 4
 
 
+LISTENS = "listen 443 ssl; listen [::]:443 ssl;"
+
+
+@pytest.mark.parametrize(
+    ("listens", "asked"),
+    [
+        ("listen 443 ssl;", [("127.0.0.1", 443)]),
+        ("listen [::]:443 ssl;", [("::1", 443)]),
+        ("listen [::]:443 ssl ipv6only=off;", [("127.0.0.1", 443), ("::1", 443)]),
+        (
+            "listen 192.0.2.1:8443 ssl; listen [2001:db8::1]:8443 ssl;",
+            [("192.0.2.1", 8443), ("2001:db8::1", 8443)],
+        ),
+        ("listen unix:/run/a.sock ssl;", [("unix:/run/a.sock", 0)]),
+        ("listen 443 ssl; listen 443 quic;", [("127.0.0.1", 443)]),
+        ("listen 443 quic; listen 443 ssl;", [("127.0.0.1", 443)]),
+    ],
+)
+def test_where_each_kind_of_listener_is_asked(listens: str, asked: list[tuple[str, int]]) -> None:
+    text = SITE.replace("VERIFY", "on").replace(LISTENS, listens)
+    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    for kind in ("client accepted", "no SNI, refused", "certificate served", "foreign certificate"):
+        mine = [(p.address, p.port, p.tls_version) for p in planned if p.kind == kind]
+        assert sorted(mine) == [(*place, version) for place in asked for version in ("1.2", "1.3")]
+    assert len({probe.key for probe in planned}) == len(planned)
+
+
+def test_quic_alone_is_a_row_that_says_it_was_not_asked() -> None:
+    text = SITE.replace("VERIFY", "on").replace(LISTENS, "listen 443 quic;")
+    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    (row,) = (judge(probe, []) for probe in planned if probe.part == "server")
+    assert (row.verdict, "QUIC" in row.got) == ("inconclusive", True)
+    assert proof.positive([row]) == "unproven"
+
+
+def test_two_blocks_of_one_site_are_two_questions() -> None:
+    text = SITE.replace("VERIFY", "on")
+    text += text.replace("a.test", "b.test")
+    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    assert {p.server_name for p in planned if p.kind == "client accepted"} == {"a.test", "b.test"}
+    assert len({probe.key for probe in planned}) == len(planned)
+
+
 # --- the verdict -------------------------------------------------------------------------------------------
 
 GOOD = f"ID SUCCESS {sha1(b'probe')} 01\n"
@@ -142,10 +185,28 @@ CASES = [
     ("certificate served", Answer("done", 400, leaf_sha256="0" * 64), "failed", "leaf"),
     ("certificate served", Answer("connect", error="refused"), "failed", "unreachable"),
     ("no certificate", Answer("done", 400), "ok", ""),
-    ("no certificate", Answer("done", 200), "failed", "admitted"),
+    ("no certificate", Answer("done", 200, "ID NONE"), "failed", "admitted"),
+    ("no certificate", Answer("done", 403, "ID NONE"), "failed", "admitted"),
+    ("no certificate", Answer("done", 200, "a page"), "inconclusive", ""),
+    ("no certificate", Answer("done", 302), "inconclusive", ""),
+    ("no certificate", Answer("response", error="x", alert=116), "ok", ""),
+    ("no certificate", Answer("handshake", error="x", alert=40), "failed", "refused"),
+    ("no certificate", Answer("response", error="x", alert=80), "failed", "refused"),
+    ("no certificate", Answer("response", error="closed"), "failed", "other"),
+    ("no certificate", Answer("connect", error="refused"), "failed", "unreachable"),
+    ("no certificate", Answer("late", error="no time"), "failed", "late"),
+    ("no certificate", Answer("load", error="x"), "failed", "load"),
     ("no certificate", Answer("done", 502), "inconclusive", ""),
     ("foreign certificate", Answer("done", 400), "ok", ""),
-    ("foreign certificate", Answer("done", 204), "failed", "admitted"),
+    ("foreign certificate", Answer("done", 200, "ID SUCCESS"), "failed", "admitted"),
+    ("foreign certificate", Answer("done", 204), "inconclusive", ""),
+    ("foreign certificate", Answer("handshake", error="x", alert=48), "ok", ""),
+    ("client accepted", Answer("response", error="x", alert=48), "failed", "refused"),
+    ("client accepted", Answer("done", 495), "failed", "refused"),
+    ("client accepted", Answer("done", 502), "failed", "upstream"),
+    ("client accepted", Answer("late", error="no time"), "failed", "late"),
+    ("client accepted", Answer("not here", error="no such address"), "inconclusive", ""),
+    ("certificate served", Answer("not here", error="no such address"), "inconclusive", ""),
     ("no SNI, refused", Answer("handshake", error="x", alert=112), "ok", ""),
     ("no SNI, refused", Answer("done", 400), "failed", "admitted"),
     ("no SNI, refused", Answer("handshake", error="x", alert=40), "failed", "refused"),
@@ -327,8 +388,304 @@ def test_what_passed_before_blocks() -> None:
     assert blocks(failing(), set())
 
 
-def test_failing_in_another_way_blocks() -> None:
-    assert blocks(failing(answer=Answer("done", 502)), set(), failing())
+def test_what_was_broken_before_may_fail_in_another_way() -> None:
+    """Behind A's expired certificate B's own may stand: mending A must not be kept from the host."""
+    row = failing(answer=Answer("done", 502))
+    assert not blocks(row, set(), failing())
+    assert (row.verdict, "before the switch: 400" in row.got) == ("was_failing", True)
+
+
+@pytest.mark.parametrize("answer", [Answer("done", 200, "ID SUCCESS x"), Answer("done", 400)])
+def test_who_was_not_to_get_in_and_now_does_blocks(answer: Answer) -> None:
+    before = failing("foreign certificate", Answer("connect", error="refused"))
+    now = judge(one("foreign certificate"), [answer])
+    assert blocks(now, set(), before) is (answer.status == 200)
+
+
+@pytest.mark.parametrize("answer", [Answer("done", 200, "A SUCCESS other"), Answer("done", 400)])
+def test_another_identity_than_before_blocks_whatever_was_before(answer: Answer) -> None:
+    assert blocks(failing(answer=answer), set(), failing(answer=Answer("done", 502))) is (
+        answer.status == 200
+    )
+
+
+def test_a_changed_probe_identity_blocks() -> None:
+    row = failing("client accepted")
+    assert blocks(row, {("server", "probe")}, failing("client accepted"))
+    assert not blocks(row, {("proxy", "probe")}, failing("client accepted"))
+
+
+# An expired half, and the other one that is mended: what the rows of both are before and after.
+A_EXPIRED = Answer("handshake", error="certificate has expired (10)")
+B_EXPIRED = Answer("done", 400, "<title>400 The SSL certificate error</title>")
+SEEN = Answer("done", 200, f"A SUCCESS {sha1(b'client')} 02")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(B_EXPIRED, B_EXPIRED), (A_EXPIRED, B_EXPIRED), (Answer("done", 502), B_EXPIRED)]
+)
+@pytest.mark.parametrize("kind", ["route", "server of the route"])
+def test_an_expired_b_half_never_blocks_the_a_half(kind: str, before: Answer, after: Answer) -> None:
+    changes_of_a = {("server", "server"), ("server", "probe"), ("server block", "orders")}
+    assert not blocks(
+        failing(kind, after), changes_of_a - {("server block", "orders")}, failing(kind, before)
+    )
+    assert blocks(failing(kind, after), {("proxy", "client")}, failing(kind, before))
+    assert blocks(failing(kind, after), changes_of_a, judge(one(kind), [SEEN]))
+
+
+@pytest.mark.parametrize("kind", ["client accepted", "certificate served", "no certificate"])
+def test_a_broken_a_half_never_blocks_the_b_half(kind: str) -> None:
+    answer = Answer("connect", error="refused") if kind == "no certificate" else Answer("done", 400)
+    changes_of_b = {("proxy", "client"), ("proxy block", "1")}
+    assert not blocks(failing(kind, answer), changes_of_b, failing(kind, answer))
+    assert blocks(failing(kind, answer), {("server", "server")}, failing(kind, answer))
+    assert blocks(failing(kind, answer), changes_of_b)
+
+
+# --- pages of the site's own for who is refused ------------------------------------------------------------
+
+PROVEN = Answer("done", 200, GOOD)
+PAGE = Answer("done", 302, "see the help")
+
+
+def checked(none: Answer, foreign: Answer, good: Answer = PROVEN, verify: str = "on") -> tuple[str, str]:
+    rows = [
+        judge(one(kind, verify), [answer])
+        for kind, answer in (
+            ("foreign certificate", foreign),
+            ("client accepted", good),
+            ("no certificate", none),
+        )
+    ]
+    proof.cross_check(rows)
+    return rows[2].verdict, rows[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("none", "foreign", "verdicts"),
+    [
+        (PAGE, PAGE, ("ok", "ok")),
+        (Answer("done", 200, "sorry"), Answer("done", 200, "sorry"), ("ok", "ok")),
+        (PAGE, Answer("done", 400), ("ok", "ok")),
+        # The allow list answers so: the certificate may have been accepted.
+        (PAGE, Answer("done", 403), ("ok", "inconclusive")),
+        (PAGE, Answer("done", 302, "another page"), ("ok", "inconclusive")),
+        (Answer("done", 400), Answer("done", 403), ("ok", "inconclusive")),
+        (Answer("done", 502), Answer("done", 502), ("inconclusive", "inconclusive")),
+        (Answer("done", 200, "ID NONE"), PAGE, ("failed", "inconclusive")),
+        (Answer("done", 200, "ID NONE"), Answer("done", 200, "ID NONE"), ("failed", "failed")),
+    ],
+)
+def test_a_page_of_the_sites_own_is_a_refusal_where_the_good_client_gets_another(
+    none: Answer, foreign: Answer, verdicts: tuple[str, str]
+) -> None:
+    assert checked(none, foreign) == verdicts
+
+
+@pytest.mark.parametrize("good", [PAGE, Answer("done", 400), Answer("connect", error="refused")])
+def test_a_page_that_the_good_client_may_get_as_well_proves_nothing(good: Answer) -> None:
+    assert checked(PAGE, PAGE, good) == ("inconclusive", "inconclusive")
+
+
+def test_where_a_certificate_is_optional_a_page_proves_nothing() -> None:
+    assert checked(PAGE, PAGE, verify="optional") == ("inconclusive", "inconclusive")
+
+
+def test_a_site_without_probe_path_that_lets_anybody_in() -> None:
+    probe = replace(one("no certificate"), unwanted="")
+    assert judge(probe, [Answer("done", 200, "hello")]).verdict == "failed"
+    assert judge(probe, [Answer("done", 302)]).verdict == "inconclusive"
+
+
+# --- a revoked client --------------------------------------------------------------------------------------
+
+
+def revoked(verify: str = "on", **more: object) -> Probe:
+    (probe, *_rest) = proof_plan.revoked_probes(source(verify), "ID", {"server": ["r"]}, **more)  # type: ignore[arg-type]
+    return probe
+
+
+def resumed() -> Probe:
+    return proof_plan.revoked_session_probes(source(), source(), "ID", {"server": ["r"]})[0]
+
+
+def test_a_revoked_client_is_asked_for_at_each_place_fresh_and_resumed() -> None:
+    given = {"server": ["r", "s"]}
+    fresh = proof_plan.revoked_probes(source(), "ID", given)
+    again = proof_plan.revoked_session_probes(source(), source(), "ID", given)
+    assert len(fresh) == len(again) == 8
+    assert len({probe.key for probe in [*fresh, *again]}) == 16
+    assert {probe.kind for probe in [*fresh, *again]} == {
+        "revoked r",
+        "revoked s",
+        "revoked r, session from before",
+        "revoked s, session from before",
+    }
+    assert all(probe.resumes for probe in again)
+    assert not any(probe.resumes for probe in fresh)
+    assert len(proof_plan.revoked_probes(source(), "ID", given, quick=True)) == 4
+
+
+def test_a_revoked_client_has_no_session_at_a_site_that_is_new() -> None:
+    assert proof_plan.revoked_session_probes({}, source(), "ID", {"server": ["r"]}) == []
+
+
+def test_a_revoked_client_of_a_credential_without_site_is_a_row_that_says_so() -> None:
+    for probe in (revoked("off"), *proof_plan.revoked_probes(source(), "ID", {"other": ["r"]})):
+        row = judge(probe, [])
+        assert (row.verdict, "no site" in row.got) == ("inconclusive", True)
+        assert row.to_dict()["target"] in ("server server", "server other")
+
+
+@pytest.mark.parametrize(("verify", "status"), [("on", 400), ("optional", 400), ("optional_no_ca", 403)])
+def test_what_a_revoked_client_gets(verify: str, status: int) -> None:
+    assert revoked(verify).want_status == (status,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "cause"),
+    [
+        (Answer("done", 400), "ok", ""),
+        (Answer("done", 400, reused=True), "ok", ""),
+        (Answer("done", 400, offered=False), "ok", ""),
+        (Answer("done", 200, "ID SUCCESS", reused=True), "failed", "admitted"),
+        (Answer("done", 200, "ID SUCCESS"), "failed", "admitted"),
+        (Answer("done", 403), "inconclusive", ""),
+        (Answer("response", error="x", alert=44), "ok", ""),
+        (Answer("handshake", error="closed"), "failed", "certificate"),
+    ],
+)
+def test_a_revoked_clients_answer(answer: Answer, verdict: str, cause: str) -> None:
+    for probe in (revoked(), resumed()):
+        row = judge(probe, [answer])
+        assert (row.verdict, row.cause) == (verdict, cause)
+        assert ("resumed" in row.got) is answer.reused
+    assert ("no session to resume" in judge(resumed(), [answer]).got) is not answer.offered
+
+
+def test_a_revoked_client_that_was_refused_before_has_no_session_to_try() -> None:
+    row = judge(resumed(), [])
+    assert (row.verdict, row.got) == (
+        "inconclusive",
+        "not asked: the revoked client was not let in before the switch",
+    )
+
+
+def test_where_the_good_and_the_revoked_client_get_the_same_nothing_is_proven() -> None:
+    for good, verdict in ((Answer("done", 400), "inconclusive"), (PROVEN, "ok")):
+        rows = [judge(one("client accepted"), [good]), judge(revoked(), [Answer("done", 400)])]
+        rows[1].probe = replace(rows[1].probe, tls_version=rows[0].probe.tls_version)
+        proof.cross_check(rows)
+        assert rows[1].verdict == verdict
+
+
+def test_a_revoked_client_that_gets_in_blocks_though_it_got_in_before() -> None:
+    answer = [Answer("done", 200, "ID SUCCESS")]
+    row = judge(revoked(), answer)
+    assert settle([row], frozenset(), {row.probe.key: judge(revoked(), answer)}) == [row]
+
+
+# --- an A that is not ours ---------------------------------------------------------------------------------
+
+STRANGE = """server {
+    listen 127.0.0.1:8080;
+    location = /.mtls/proxy { return 200 "@MTLS_ID@"; }
+    location /shop/ {
+        include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
+        proxy_ssl_name a.test; proxy_pass https://upURI;
+    }
+    location / { return 404; }
+    location ~ ^/x { proxy_pass https://up; }
+    location = /plain { proxy_pass http://up; }
+}"""
+
+
+def strange(uri: str = "") -> dict[str, bytes]:
+    return {**source(), "proxy/listeners/1.conf": STRANGE.replace("URI", uri).encode()}
+
+
+def row_of(kind: str, answer: Answer) -> Row:
+    return judge(next(p for p in proof_plan.plan(strange(), "ID") if p.kind == kind), [answer])
+
+
+@pytest.mark.parametrize(("uri", "path"), [("", "/shop/"), ("/", "/"), ("/v1/", "/v1/")])
+def test_a_route_to_an_a_that_is_not_ours_is_asked_through_b_and_at_each_server(uri: str, path: str) -> None:
+    asked = [probe for probe in proof_plan.plan(strange(uri), "ID") if probe.subject == "orders"]
+    asked = [probe for probe in asked if probe.part == "proxy"]
+    assert [(p.kind, p.path, p.address, p.want_words) for p in asked] == [
+        ("route", "/shop/", "127.0.0.1", ()),
+        ("server of the route", path, "a1", ()),
+        ("server of the route", path, "a2", ()),
+    ]
+
+
+def test_a_route_with_a_probe_location_is_not_asked_by_its_own() -> None:
+    both = LISTENER[:-1] + STRANGE[STRANGE.index("    location /shop/") :].replace("URI", "")
+    planned = proof_plan.plan({**source(), "proxy/listeners/1.conf": both.encode()}, "ID")
+    assert [probe.path for probe in planned if probe.kind == "route"] == ["/.mtls/probe/orders"]
+
+
+@pytest.mark.parametrize("kind", ["route", "server of the route"])
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "blocking"),
+    [
+        (Answer("done", 200), Answer("done", 200), "ok", False),
+        (Answer("done", 200), Answer("done", 403), "ok", False),
+        (Answer("done", 404), Answer("done", 302), "ok", False),
+        (None, Answer("done", 404), "ok", False),
+        (Answer("done", 400), Answer("done", 404), "ok", False),
+        (Answer("done", 200), Answer("done", 400), "failed", True),
+        (None, Answer("done", 400), "failed", True),
+        (None, Answer("done", 496), "failed", True),
+        (Answer("done", 502), Answer("done", 400), "failed", True),
+        (Answer("done", 400), Answer("done", 400), "inconclusive", False),
+        (B_EXPIRED, B_EXPIRED, "failed", True),
+        (Answer("done", 200), A_EXPIRED, "failed", True),
+        (A_EXPIRED, A_EXPIRED, "failed", True),
+        (None, Answer("response", error="x", alert=48), "failed", True),
+    ],
+)
+def test_an_a_that_is_not_ours_is_never_worse_than_before(
+    kind: str, before: Answer | None, after: Answer, verdict: str, blocking: bool
+) -> None:
+    row = row_of(kind, after)
+    baseline = {row.probe.key: row_of(kind, before)} if before else {}
+    found = settle([row], frozenset({("proxy", "client")}), baseline)
+    assert (row.verdict, bool(found)) == (verdict, blocking)
+
+
+def test_a_dead_backend_of_an_a_that_is_not_ours_is_not_its_certificates_fault() -> None:
+    direct = row_of("server of the route", Answer("done", 502))
+    assert direct.verdict == "inconclusive"
+    for answer, verdict in ((502, "inconclusive"), (504, "failed")):
+        row = row_of("route", Answer("done", answer))
+        proof.cross_check([row, row_of("server of the route", Answer("done", 502))])
+        assert row.verdict == verdict
+    alone = row_of("route", Answer("done", 502))
+    proof.cross_check([alone])
+    assert alone.verdict == "failed"
+    ours = judge(one("route"), [Answer("done", 502)])
+    proof.cross_check([ours, judge(one("server of the route"), [Answer("done", 502)])])
+    assert ours.verdict == "failed"
+
+
+def test_an_answer_is_not_compared_with_itself() -> None:
+    """A host on which nothing changes: 400 is no better for having been there a moment ago."""
+    row = row_of("route", Answer("done", 400))
+    settle([row], frozenset(), {row.probe.key: row})
+    assert row.verdict == "was_failing"
+
+
+def test_a_site_without_probe_path_is_not_blamed_for_its_backend() -> None:
+    text = SITE.replace("VERIFY", "on").replace("@MTLS_ID@", "hello")
+    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    good = next(probe for probe in planned if probe.kind == "client accepted")
+    for status in (500, 502, 503, 504):
+        assert judge(good, [Answer("done", status)]).verdict == "inconclusive"
+    row = judge(good, [Answer("done", 200)])
+    assert settle([row], frozenset(), {row.probe.key: judge(good, [Answer("done", 200)])}) == []
+    assert (row.verdict, proof.positive([row])) == ("inconclusive", "unproven")
 
 
 def test_the_wrong_release_always_blocks() -> None:

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe impor
     Target,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
+#: A pair that Python's ssl can load.
+_SELF = builders.client(None)
+PAIR = (_SELF.pem, _SELF.key_pem)
 STRANGER = Identity("/run/foreign.pem", "/run/foreign.key")
 
 
@@ -30,7 +37,7 @@ class Asked:
     def __call__(
         self, target: Target, identity: Identity | None, timeout_s: float, session: Any = None
     ) -> Observation:
-        assert timeout_s == 7
+        assert 0 < timeout_s <= 7
         self.questions.append((target, identity, session))
         return self.seen
 
@@ -175,3 +182,173 @@ def test_a_session_from_before_the_switch(
     assert [session for _target, _identity, session in questions] == (
         [before.get("session")] if let_in else []
     )
+
+
+# --- time --------------------------------------------------------------------------------------------------
+
+
+class Slow:
+    """A network on which every question takes *seconds* of a clock of its own."""
+
+    def __init__(self, seconds: float, **seen: Any) -> None:
+        self.now = 0.0
+        self.seconds = seconds
+        self.timeouts: list[float] = []
+        self.seen = Observation(**{"phase": "done", "status": 200, **seen})
+        self.lock = threading.Lock()
+
+    def __call__(self, _target: Target, _identity: Any, timeout_s: float, session: Any = None) -> Observation:
+        with self.lock:
+            self.timeouts.append(timeout_s)
+            self.now += min(self.seconds, timeout_s)
+        return self.seen
+
+    def prover(self) -> Prover:
+        return Prover(self, lambda: STRANGER, 5, 30, clock=lambda: self.now)
+
+
+def test_a_proof_has_an_end_and_what_is_not_asked_by_then_has_failed(directory: str) -> None:
+    slow = Slow(5)
+    questions = [probe(subject=f"s{number}", kind="release served") for number in range(20)]
+    rows = slow.prover().rows(questions, directory)
+    assert slow.now <= 30 + 0.1 * 20
+    assert len(slow.timeouts) == 7
+    assert min(slow.timeouts) == pytest.approx(2)
+    late = [row for row in rows if row.cause == "late"]
+    assert len(late) == 13
+    assert {row.verdict for row in late} == {"failed"}
+    assert "no time left" in late[0].got
+
+
+def test_quick_answers_are_all_asked(directory: str) -> None:
+    slow = Slow(0.01)
+    rows = slow.prover().rows([probe(subject=f"s{number}") for number in range(500)], directory)
+    assert len(slow.timeouts) == 500
+    assert "late" not in {row.cause for row in rows}
+
+
+def test_sessions_have_an_end_too(directory: str) -> None:
+    slow = Slow(5)
+    questions = [probe(subject=f"s{number}", kind=SESSION, identity="probe") for number in range(20)]
+    assert len(slow.prover().sessions(questions, directory)) == 7
+
+
+def test_the_rows_stand_in_the_order_of_the_questions(directory: str) -> None:
+    questions = [
+        probe(subject=f"s{number % 5}", port=443 + number % 3, kind=f"k{number}", rounds=number % 4)
+        for number in range(60)
+    ]
+    ask = Asked(status=200)
+    rows = Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+    assert [row.probe for row in rows] == questions
+    assert len(ask.questions) == sum(question.rounds for question in questions)
+
+
+def test_who_is_dead_is_waited_for_once_although_many_ask_at_once(directory: str) -> None:
+    ask = Asked()
+    ask.seen = Observation(phase="connect", error="no end within 7 s")
+    questions = [probe(subject=f"s{number}", port=443 + number % 4) for number in range(200)]
+    rows = Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+    assert len(ask.questions) == 4
+    assert {row.cause for row in rows} == {"unreachable"}
+
+
+def test_a_fault_in_a_thread_is_a_fault_of_the_run(directory: str) -> None:
+    def ask(*_arguments: Any, **_more: Any) -> Observation:
+        raise ZeroDivisionError
+
+    questions = [probe(subject=f"s{number}", port=443 + number) for number in range(4)]
+    with pytest.raises(ZeroDivisionError):
+        Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "verdict"),
+    [
+        ("server", errno.EADDRNOTAVAIL, "inconclusive"),
+        ("server", errno.ECONNREFUSED, "failed"),
+        ("proxy", errno.EADDRNOTAVAIL, "failed"),
+    ],
+)
+def test_a_host_whose_ipv6_is_switched_off_cannot_be_asked_by_it(
+    directory: str, part: str, error: int, verdict: str
+) -> None:
+    ask = Asked()
+    ask.seen = Observation(phase="connect", error=os.strerror(error))
+    (row,) = Prover(ask, lambda: STRANGER, 7).rows([probe(part=part, address="::1")], directory)
+    assert row.verdict == verdict
+
+
+# --- revoked clients ---------------------------------------------------------------------------------------
+
+
+def revoked(**more: Any) -> Probe:
+    return probe(
+        kind="revoked r", identity="revoked:server/r", want_status=(400,), unwanted="ID", refused=True, **more
+    )
+
+
+def learned(ask: Any, folder: Path, **more: Any) -> Prover:
+    folder.mkdir()
+
+    def keep(name: str, certificate: bytes, key: bytes) -> Identity:
+        found = Identity(f"{folder}/{name}.pem", f"{folder}/{name}.key")
+        Path(found.certificate_path).write_bytes(certificate)
+        Path(found.private_key_path).write_bytes(key)
+        return found
+
+    prover = Prover(ask, lambda: STRANGER, 7, keep=keep)
+    prover.learn({"server": [("r", more.get("certificate", PAIR[0]), more.get("key", PAIR[1]))]})
+    return prover
+
+
+def test_a_revoked_client_is_asked_with_its_own_identity(directory: str, tmp_path: Path) -> None:
+    ask = Asked(status=400)
+    prover = learned(ask, tmp_path / "kept")
+    (row,) = prover.rows([revoked()], directory)
+    assert row.verdict == "ok"
+    found = ask.questions[0][1]
+    assert found is not None
+    assert found.certificate_path == str(tmp_path / "kept" / "server.r.pem")
+    prover.learn({"server": [("r", b"", b"")]})  # is known, so not written again
+
+
+def test_a_revoked_client_that_nobody_gave_is_not_asked_for(directory: str) -> None:
+    ask = Asked(status=400)
+    (row,) = Prover(ask, lambda: STRANGER, 7).rows([revoked()], directory)
+    assert (ask.questions, row.verdict) == ([], "inconclusive")
+
+
+def test_a_revoked_client_that_nobody_could_be_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MtlsError) as found:
+        learned(Asked(status=400), tmp_path / "kept", key=b"no key")
+    assert found.value.place == "parts.server.credentials[server].proof[r]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ({"status": 200, "session": SESSION_OF_BEFORE}, {"status": 400}, "ok"),
+        # On no allow list, and verified all the same.
+        ({"status": 403, "session": SESSION_OF_BEFORE}, {"status": 400}, "ok"),
+        (
+            {"status": 200, "session": SESSION_OF_BEFORE},
+            {"status": 200, "body": b"ID SUCCESS", "session_reused": True},
+            "failed",
+        ),
+        ({"status": 200}, {"status": 400}, "ok"),
+        ({"status": 400, "session": SESSION_OF_BEFORE}, {"status": 400}, "inconclusive"),
+        ({"status": None}, {"status": 400}, "inconclusive"),
+    ],
+)
+def test_a_revoked_clients_session_from_before(
+    directory: str, tmp_path: Path, before: dict[str, Any], after: dict[str, Any], verdict: str
+) -> None:
+    question = revoked(resumes=True)
+    ask = Asked(**before)
+    prover = learned(ask, tmp_path / "kept")
+    sessions = prover.sessions([question], directory)
+    ask.seen = Observation(phase="done", **after)
+    (row,) = prover.rows([question], directory, sessions)
+    assert row.verdict == verdict
+    assert [one[2] for one in ask.questions[1:]] == ([before.get("session")] if sessions else [])
