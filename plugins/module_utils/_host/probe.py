@@ -329,7 +329,7 @@ def _check(target: Target, timeout_s: float) -> bytes:
         )
     if not target.address or target.address == _UNIX:
         raise MtlsError("There is nobody to ask.", "host", "Give a name, an IP address or unix:/path.")
-    if not 1 <= target.port <= 65535:
+    if not target.address.startswith(_UNIX) and not 1 <= target.port <= 65535:
         raise MtlsError(f"{target.port} is not a TCP port.", "port", "Give a number from 1 to 65535.")
     if target.tls_version and target.tls_version not in TLS_VERSIONS:
         raise MtlsError(

@@ -136,7 +136,8 @@ def test_server_name_and_host(pki: Pki, target: dict[str, str], name: Any, host:
 def test_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with http_server(path=path) as served:
-        seen = probe(Target(f"unix:{path}", tls=False, proxy_protocol=True))
+        # As a listen line is read: a unix socket has no port.
+        seen = probe(Target(f"unix:{path}", port=0, tls=False, proxy_protocol=True))
     assert seen.status == 200
     assert served.requests[0].startswith(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: localhost\r\n")
     assert probe(Target(f"unix:{path}.none", tls=False)).phase == "connect"
