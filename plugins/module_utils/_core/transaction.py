@@ -93,6 +93,11 @@ class Recovery:
         wanted."""
         return self.action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
 
+    @property
+    def cut_short(self) -> bool:
+        """A run ended without its last line, but the link is, or is again, where it was."""
+        return self.action is Action.GO_ON and bool(self.reason)
+
 
 def recover(state: Optional[State], link: Optional[str], whole: frozenset[str], fresh: bool) -> Recovery:
     """The row of the recovery table for what was found.

@@ -29,6 +29,9 @@ from .signals import deaf
 class Transaction(Recovering):
     """One call that changes the host. After an MtlsError *outcome* holds what is known."""
 
+    #: Whether this call has written what nginx enters by, and has yet to read.
+    _entered = False
+
     def apply(self, intent: Intent) -> Outcome:
         """Bring the host to what is intended.
 
@@ -55,8 +58,14 @@ class Transaction(Recovering):
         return self.outcome
 
     def _bring(self, intent: Intent, recovery: Recovery, dump: Dump) -> None:
-        wanted = self.want(intent, recovery.live, dump, planning=False)
-        self.refuse_errors(wanted)
+        try:
+            wanted = self.want(intent, recovery.live, dump, planning=False)
+            self.refuse_errors(wanted)
+        except MtlsError:
+            if recovery.unproven and intent != Intent():
+                # What an earlier run left half done is finished, or taken back, all the same.
+                self._bring(Intent(), recovery, dump)
+            raise
         master = self._master()
         if wanted.identity == recovery.live and not recovery.unproven:
             self._unchanged(wanted, recovery, master, dump)
@@ -82,9 +91,10 @@ class Transaction(Recovering):
     def _enter(self) -> Dump:
         """Make sure that nginx reads our mtls.conf, and return its configuration without our blocks."""
         store, host = self.ports.store, self.ports.host
-        if release.EMPTY not in store.names():
-            store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
+        edited = release.EMPTY in store.names() and bool(store.damaged(release.EMPTY))
+        store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
         created = host.write_include()
+        self._entered = created or edited
         try:
             dump = host.configuration_without_us(store.directory(release.EMPTY))
             host.judge_dump(dump, [f"{store.base}/current/mtls.conf"])
@@ -119,6 +129,7 @@ class Transaction(Recovering):
         before = release.unrender(store.read(live))
         outcome.release = outcome.previous = live
         outcome.state, outcome.prepared = "checked", wanted.identity
+        outcome.changed = outcome.changed or self._entered
         if wanted.identity == live:
             outcome.log.append(f"release {live} is live already: there is nothing to prepare")
             outcome.prepared = ""
@@ -134,7 +145,7 @@ class Transaction(Recovering):
                 store.write_state(replace(state, since=self.ports.now(), prepared=ready[0], own=ready[1]))
         except (MtlsError, OSError):
             if staged:
-                store.remove(wanted.identity)
+                self._drop(wanted.identity)
             raise
 
     # -- nothing to change
@@ -147,10 +158,12 @@ class Transaction(Recovering):
             store.repair(wanted.identity, damaged)
         outcome.release, outcome.state = wanted.identity, "stable"
         state = store.state()
-        outcome.previous = state.origin if state else recovery.origin
+        outcome.previous = state.origin if state and state.origin in store.names() else recovery.origin
         rows = self._prove(wanted, quick=True) if master else []
         reload_main = self._main_level(dump) is not None
-        if damaged or reload_main or master is None or proof.drifted(rows):
+        # Nothing of a release without a listener tells what a run that was cut short has let nginx load.
+        blind = recovery.cut_short and not rows
+        if damaged or reload_main or master is None or self._entered or blind or proof.drifted(rows):
             outcome.changed = True
             outcome.log += [
                 f"{row.probe.kind}, {row.probe.target}: {row.got}"
@@ -176,6 +189,8 @@ class Transaction(Recovering):
         store, outcome = self.ports.store, self.outcome
         origin = recovery.origin if recovery.unproven else recovery.live
         before = release.unrender(store.read(origin))
+        # The way back must be there, with all that nginx reads of it.
+        store.repair(origin, store.damaged(origin))
         outcome.previous = outcome.release = origin
         with self.timed("stage"):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
@@ -183,9 +198,11 @@ class Transaction(Recovering):
             self._check(before, wanted)
             baseline, sessions, asked = self._baseline(before, wanted, recovery, master)
             self._state("switched", origin, wanted.identity)
-        except (MtlsError, OSError):
+        except (MtlsError, OSError) as error:
+            if recovery.unproven:  # what is live, too
+                raise self._rolled_back(origin, wanted, error, staged) from error
             if staged:
-                store.remove(wanted.identity)
+                self._drop(wanted.identity)
             raise
         with deaf() as deafer:
             undo = None
@@ -304,7 +321,7 @@ class Transaction(Recovering):
             (wanted.identity, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
         )
         for name in removable(store.names(), self.options.keep, protected):
-            store.remove(name)
+            self._drop(name)
         for credential in wanted.desired.credentials:
             if store.pending_key(credential.part, credential.name) == credential.files["privkey.pem"]:
                 store.drop_pending(credential.part, credential.name)

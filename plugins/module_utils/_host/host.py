@@ -6,6 +6,7 @@ us."""
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -173,6 +174,7 @@ class Host:
 
         Raises MtlsError for a foreign file.
         """
+        self._drop_unfinished()
         wanted = f"include {self.include};\n".encode()
         if self.included:
             if self._read(self.include_file) != wanted:
@@ -191,6 +193,12 @@ class Host:
             )
         files.replace_file(self.include_file, wanted, 0o644)
         return True
+
+    def _drop_unfinished(self) -> None:
+        """Remove what a killed run was writing beside the two files; only called under the lock."""
+        for path in (self.include_file, self._main_file):
+            for left in glob.glob(f"{glob.escape(path)}.new-*"):
+                os.unlink(left)
 
     def remove_include(self) -> None:
         os.unlink(self.include_file)

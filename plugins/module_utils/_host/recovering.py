@@ -45,6 +45,8 @@ class Recovering(Serving):
             self._state("stable", recovery.origin, recovery.live)
         if recovery.action is Action.COMMIT and found is not None:
             self._state("stable", found.origin, found.target)
+        if recovery.cut_short and found is not None:
+            self._state("rolled_back", found.origin, found.target, recovery.reason)
         if recovery.action is Action.ROLL_BACK:
             self._finish_rollback(recovery)
         return recovery
@@ -75,33 +77,41 @@ class Recovering(Serving):
             store.switch(origin)
             outcome.release, outcome.state = origin, "rolled_back"
             with self.timed("roll back"):
-                story = self._serve_again(origin, wanted)
-            with contextlib.suppress(OSError):
-                self._state("rolled_back", origin, wanted.identity, str(first))
+                story, loaded = self._serve_again(origin, wanted)
+            if loaded:
+                with contextlib.suppress(OSError):
+                    self._state("rolled_back", origin, wanted.identity, str(first))
             if staged:
-                store.remove(wanted.identity)
+                self._drop(wanted.identity)
         except Exception as second:  # noqa: BLE001 the first fault is the one to tell, whatever came of the way back
             story = (
                 f"The way back to release {origin} did not end: {_words(second)}. Mend that and run again."
             )
         return MtlsError(first.message, first.place, f"{first.remedy} {story}".strip(), first.code)
 
-    def _serve_again(self, origin: str, wanted: Wanted) -> str:
-        """Let nginx load *origin*, to which the link is back, and say what came of it."""
+    def _drop(self, identity: str) -> None:
+        """Remove a release, unless somebody else has moved the link to it meanwhile."""
+        if self.ports.store.current() != identity:
+            self.ports.store.remove(identity)
+
+    def _serve_again(self, origin: str, wanted: Wanted) -> tuple[str, bool]:
+        """Let nginx load *origin*, to which the link is back; what came of it, and whether nothing else is
+        loaded."""
         store = self.ports.store
         master = self.ports.host.master()
         if master is None:
-            return f"Release {origin} is back on disk; nginx does not run."
+            return f"Release {origin} is back on disk; nginx does not run.", True
         log = self.ports.host.error_log()
         if not self._reload_once(master, log):
-            return f"Release {origin} is back on disk, but nginx did not reload: " + " ".join(log.urgent())
+            words = " ".join(log.urgent())
+            return f"Release {origin} is back on disk, but nginx did not reload: {words}", False
         source = release.unrender(store.read(origin))
         probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
         rows = self.ports.prover.rows(probes, store.directory(origin))
         self.outcome.restored = [row.to_dict() for row in rows]
         if proof.drifted(rows):
-            return f"Release {origin} is back, but its own proof fails: see restored."
-        return f"Release {origin} is back and serves as before."
+            return f"Release {origin} is back, but its own proof fails: see restored.", True
+        return f"Release {origin} is back and serves as before.", True
 
 
 def _words(error: Exception) -> str:

@@ -20,8 +20,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Tools
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
@@ -33,26 +31,20 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
-
-LISTENER = 'server { listen 127.0.0.1:8080; location = /.mtls/proxy { return 200 "@MTLS_ID@"; } %s }'
-
-
-def parts(text: str = "") -> dict[str, Any]:
-    """A part without credentials is enough to see a release being served."""
-    return {
-        "proxy": {"credentials": [], "routes": [], "listeners": [{"name": "1", "content": LISTENER % text}]}
-    }
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.made_up_host import (
+    LISTENER,
+    QuietHost,
+    parts,
+    ports_of,
+)
 
 
 class Crash(BaseException):
     """The process is gone: nothing catches it."""
 
 
-class World:
+class World(QuietHost):
     """A host: its files are real, below *root*; nginx is a variable."""
-
-    version = (1, 26, 3)
-    test_seconds = 0.0
 
     def __init__(self, root: Path) -> None:
         self.store = Store(str(root / "mtls"))
@@ -107,15 +99,6 @@ class World:
 
     def configuration_without_us(self, _empty: str) -> Dump:
         return Dump()
-
-    def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> None:
-        return None
-
-    def users(self, _dump: Dump) -> list[Any]:
-        return []
-
-    def as_if_included(self, dump: Dump) -> Dump:
-        return dump
 
     def shutdown_timeout(self, _dump: Dump, _wanted: str) -> None:
         return None
@@ -175,19 +158,7 @@ def ports(world: World) -> Ports:
             world.step()
             super().remove(identity)
 
-    service = SimpleNamespace(name="nginx", enabled=lambda: world.enabled, start=world.start)
-    unused: Any = None
-    return Ports(
-        store=Stepped(real.base),
-        host=world,  # type: ignore[arg-type]
-        service=service,  # type: ignore[arg-type]
-        prover=world,  # type: ignore[arg-type]
-        tools=Tools(unused, unused, unused, unused, unused),
-        decoder=Decoder(unused, unused, unused),
-        examine=lambda desired: [],
-        digest=lambda path: path,
-        now=lambda: "2026-01-01T00:00:00+00:00",
-    )
+    return ports_of(Stepped(real.base), world, lambda: world.enabled)
 
 
 def apply(world: World, wanted: Mapping[str, Any], **more: str) -> Outcome:
@@ -741,6 +712,145 @@ def test_one_part_goes(world: World) -> None:
     assert (outcome.changed, outcome.state, world.serves) == (True, "absent", "empty")
     assert world.store.exists()
     assert not apply(world, {"proxy": {}}, state="absent").changed
+
+
+def switched_by_a_killed_run(world: World) -> tuple[str, str]:
+    """The release before, and the one that a run switched to before it was killed."""
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    world.store.write_state(State("switched", first, second))
+    return first, second
+
+
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize(
+    "wanted", [Intent(to="prepared"), Intent(parts={"proxy": {"credentials": [{"name": "client"}]}})]
+)
+def test_what_a_killed_run_left_is_ended_also_by_a_call_that_is_refused(
+    world: World, proven: bool, wanted: Intent
+) -> None:
+    first, second = switched_by_a_killed_run(world)
+    if not proven:
+        world.answers = lambda probe, serves: Answer("done", 200, serves if serves == first else "OTHER")
+    with pytest.raises(MtlsError, match="No release is prepared|No certificate" if proven else "not proven"):
+        Transaction(ports(world), Options()).apply(wanted)
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home) == (("stable", second) if proven else ("rolled_back", first))
+    assert world.serves == world.store.current() == state.home
+
+
+def test_a_refused_call_touches_nothing_where_nothing_was_left(world: World) -> None:
+    apply(world, parts())
+    before, reloads = tree(world), world.reloads
+    with pytest.raises(MtlsError, match="No release is prepared"):
+        apply(world, {}, to="prepared")
+    assert (tree(world), world.reloads) == (before, reloads)
+
+
+@pytest.mark.parametrize("wanted", [parts("deny all;"), parts("allow all;")])
+def test_where_what_a_killed_run_left_fails_its_test_the_way_is_back(
+    world: World, wanted: dict[str, Any]
+) -> None:
+    first, _second = switched_by_a_killed_run(world)
+    world.refuses = lambda identity: [] if identity in ("empty", first) else ["[emerg] bad"]
+    error, outcome = failing(world, wanted)
+    assert "[emerg] bad" in error.message
+    assert (outcome.state, world.store.current(), world.serves) == ("rolled_back", first, first)
+
+
+def test_a_run_killed_before_its_switch_is_told_as_undone(world: World) -> None:
+    first = apply(world, parts()).release
+    world.store.write_state(State("switched", first, "0" * 16))
+    reloads = world.reloads
+    assert not apply(world, parts()).changed
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home, world.reloads) == ("rolled_back", first, reloads)
+
+
+def test_where_no_listener_tells_what_nginx_loaded_a_run_that_was_cut_short_is_followed_by_a_reload(
+    world: World,
+) -> None:
+    apply(world, parts())
+    apply(world, {"proxy": {}}, state="absent")
+    reloads = world.reloads
+    apply(world, {})
+    assert world.reloads == reloads
+    # Its way back: the link is there again, but no state could be written and no reload was made.
+    world.store.write_state(State("switched", "empty", "0" * 16))
+    world.serves = "0" * 16
+    assert apply(world, {}).changed
+    assert world.serves == "empty"
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_release_to_which_somebody_moves_the_link_is_not_removed(world: World, moved: bool) -> None:
+    origin = apply(world, parts()).release
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    reload = world.reload
+
+    def reloaded(*arguments: Any) -> bool:
+        done = reload(*arguments)
+        if moved and world.serves == origin:
+            world.store.switch(next(name for name in world.store.names() if name not in (origin, "empty")))
+        return done
+
+    world.reload = reloaded  # type: ignore[method-assign]
+    failing(world, parts("deny all;"))
+    assert (world.store.current() == origin) is not moved
+    assert len(world.store.names()) == (3 if moved else 2)
+
+
+def test_a_way_back_that_nginx_does_not_load_is_not_told_as_done(world: World) -> None:
+    origin = apply(world, parts()).release
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    world.will_not_load = lambda identity: identity == origin
+    error, _outcome = failing(world, parts("deny all;"))
+    assert "nginx did not reload" in error.remedy
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, world.store.current()) == ("rolling_back", origin)
+    assert world.serves != origin
+    world.will_not_load = lambda identity: False
+    apply(world, {})
+    assert world.serves == origin
+
+
+def test_an_edited_way_back_is_mended_before_anything_is_switched(world: World) -> None:
+    origin = apply(world, parts()).release
+    entry = Path(world.store.directory(origin), "mtls.conf")
+    whole = entry.read_bytes()
+    entry.unlink()
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    failing(world, parts("deny all;"))
+    assert (world.store.current(), entry.read_bytes()) == (origin, whole)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_an_edited_empty_release_is_mended(world: World, live: bool) -> None:
+    apply(world, {} if live else parts())
+    entry = Path(world.store.directory("empty"), "mtls.conf")
+    entry.write_text("edited")
+    assert apply(world, {}).changed
+    assert "edited" not in entry.read_text()
+    assert not apply(world, {}).changed
+
+
+def test_an_include_file_that_is_gone_is_told_and_loaded(world: World) -> None:
+    apply(world, {})
+    world.included, reloads = False, world.reloads
+    assert apply(world, {}).changed
+    assert (world.included, world.reloads) == (True, reloads + 1)
+    assert not apply(world, {}).changed
+
+
+def test_a_release_from_before_that_is_gone_is_not_told(world: World) -> None:
+    first = apply(world, parts()).release
+    apply(world, parts("deny all;"))
+    assert apply(world, parts("deny all;")).previous == first
+    world.store.remove(first)
+    assert apply(world, parts("deny all;")).previous != first
 
 
 def test_everything_goes(world: World, tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_the_include_is_one_relative_line(etc: Etc) -> None:
     assert path.stat().st_ino == inode
 
 
+def test_what_a_killed_run_was_writing_beside_its_two_files_goes(etc: Etc) -> None:
+    (etc.root / "modules-enabled").mkdir(exist_ok=True)
+    left = [etc.root / folder / "mtls.conf.new-17" for folder in ("conf.d", "modules-enabled")]
+    other = etc.root / "conf.d" / "other.conf.new-17"
+    for path in (*left, other):
+        path.write_text("half")
+    assert etc.host().write_include()
+    assert [path.exists() for path in (*left, other)] == [False, False, True]
+
+
 def test_a_foreign_file_in_its_place_is_left_alone(etc: Etc) -> None:
     path = etc.root / "conf.d" / "mtls.conf"
     path.write_text("server { }\n")
