@@ -65,15 +65,31 @@ def replace_link(path: str, target: str) -> None:
     fsync_directory(os.path.dirname(path))
 
 
+def remove_file(path: str) -> None:
+    """Take a file off its directory, and make that last."""
+    os.unlink(path)
+    fsync_directory(os.path.dirname(path))
+
+
 def make_directory(path: str, mode: int) -> bool:
-    """Create one directory with *mode* if it is missing, and say whether it was."""
+    """Create one directory with *mode* if it is missing, to last, and say whether it was."""
     try:
         os.mkdir(path, mode)
     except FileExistsError:
+        # Who made it may have been killed before it lasted.
+        fsync_directory(os.path.dirname(path))
         return False
     os.chmod(path, mode)
     fsync_directory(os.path.dirname(path))
     return True
+
+
+def make_parents(path: str) -> None:
+    """Create the directories above *path* that are missing, 0755, each to last."""
+    parent = os.path.dirname(path)
+    if parent != "/":
+        make_parents(parent)
+        make_directory(parent, 0o755)
 
 
 def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:

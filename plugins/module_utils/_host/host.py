@@ -183,6 +183,10 @@ class Host:
                     self.include_file,
                     f"Move it away, or let it hold the one line `include {self.include};`.",
                 )
+            # Who wrote the two may have been killed before they lasted, and nginx will serve by them.
+            for path in (self.include_file, self._main_file):
+                if os.path.lexists(path):
+                    files.fsync_directory(os.path.dirname(path))
             return False
         if not os.path.isdir(os.path.dirname(self.include_file)):
             raise MtlsError(
@@ -201,9 +205,8 @@ class Host:
                 os.unlink(left)
 
     def remove_include(self) -> None:
-        os.unlink(self.include_file)
         # What it includes goes next: after a power cut it must not be there without it.
-        files.fsync_directory(os.path.dirname(self.include_file))
+        files.remove_file(self.include_file)
 
     @staticmethod
     def _read(path: str) -> Optional[bytes]:
@@ -235,12 +238,12 @@ class Host:
 
     def remove_shutdown_timeout(self) -> None:
         if self._read(self._main_file) is not None:
-            os.unlink(self._main_file)
+            files.remove_file(self._main_file)
 
     @staticmethod
     def _put(path: str, data: Optional[bytes]) -> None:
         if data is None:
-            os.unlink(path)
+            files.remove_file(path)
         else:
             files.replace_file(path, data, 0o644)
 

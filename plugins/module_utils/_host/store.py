@@ -46,7 +46,8 @@ class Store:
     def create(self) -> None:
         """The directories that every transaction needs."""
         try:
-            os.makedirs(os.path.dirname(self.base), exist_ok=True)
+            if not self.has_link():
+                files.make_parents(self.base)
             # Others may look at what is live (audit, monitoring); the releases themselves are root's.
             files.make_directory(self.base, 0o755)
             files.make_directory(self.releases, 0o700)
@@ -92,6 +93,8 @@ class Store:
             found = self.read(identity)
             if release.release_id(release.unrender(found)) == identity:
                 self.repair(identity, self.damaged(identity))
+                # Who wrote it may have been killed before its name lasted; all below it did before.
+                files.fsync_directory(self.releases)
                 return False
             files.remove_tree(self.directory(identity))
         temporary = f"{self.releases}/.new-{identity}-{os.getpid()}"
@@ -142,7 +145,14 @@ class Store:
                 os.unlink(entry.path)
 
     def remove_all(self) -> None:
-        """Remove the base itself, the lock last, which the caller holds until it lets go of its file."""
+        """Remove the base itself, the lock last, which the caller holds until it lets go of its file.
+
+        The link and the state go first, one after the other: whatever is left then is a host without a
+        release, never a link to half of one.
+        """
+        for path in (self.link, self._state_file):
+            if os.path.lexists(path):
+                files.remove_file(path)
         for entry in os.scandir(self.base):
             if entry.path == self.lock_file:
                 continue
@@ -152,6 +162,7 @@ class Store:
                 os.unlink(entry.path)
         os.unlink(self.lock_file)
         os.rmdir(self.base)
+        files.fsync_directory(os.path.dirname(self.base))
 
     # -- the link
 
