@@ -176,6 +176,7 @@ class Call:
                 f"release {wanted.identity}",
                 "Nothing was switched. Mend what nginx names in the block that the path ends with.",
             )
-        self.ports.host.judge_dump(
+        told = self.ports.host.judge_dump(
             tested.dump, expected_files(self.ports.store.base, directory, wanted.source)
         )
+        self.outcome.warnings += [f"{one.place}: {one.message} {one.remedy}" for one in told]

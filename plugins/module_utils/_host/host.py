@@ -6,18 +6,31 @@ us."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
 from .._core import release
 from .._core.default_server import UserServer, user_servers
 from .._core.errors import MtlsError
-from .._core.nginx_conf import Directive, Dump
+from .._core.findings import Finding
+from .._core.nginx_conf import Directive, Dump, parse
+from .._core.undone import refuse, undone
 from . import files, shadow
-from .nginx import ErrorLog, Finished, Nginx, Verdict, build_of, configuration_path
+from .nginx import (
+    Built,
+    ErrorLog,
+    Finished,
+    Invocation,
+    Nginx,
+    Verdict,
+    build_of,
+    configuration_path,
+    invocation,
+)
 from .processes import Process, Processes
 
 NO_NGINX = MtlsError("nginx is not installed on this host.", "nginx", "Install the package nginx.")
@@ -28,8 +41,27 @@ class Service:
     """The unit that starts nginx; *run* is the injected runner of commands."""
 
     name: str
-    run: Callable[[list[str], float], Finished]
+    run: Callable[..., Finished]
     timeout_s: float
+
+    def invocation(self) -> Invocation:
+        """What its ExecStart starts nginx with; nothing where there is no such unit."""
+        shown = self._out(["systemctl", "show", self.name, "-pExecStart"])
+        return invocation(shown.partition("argv[]=")[2].partition(" ; ignore_errors=")[0].split())
+
+    def journal(self, since: float) -> list[str]:
+        """The messages of nginx since that time (seconds since 1970); none where there is no journal."""
+        # A unit's own stderr, syslog from a master that was started by hand, and what systemd itself says.
+        unit = self.name if "." in self.name else f"{self.name}.service"
+        which = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "+", "SYSLOG_IDENTIFIER=nginx"]
+        begin = f"--since=@{since:.6f}"
+        return self._out(["journalctl", "-q", "--no-pager", "-ocat", "-n200", begin, *which]).splitlines()
+
+    def _out(self, command: list[str]) -> str:
+        try:
+            return self.run(command, self.timeout_s).out
+        except OSError:
+            return ""
 
     def enabled(self) -> bool:
         try:
@@ -44,6 +76,41 @@ class Service:
             return False
 
 
+#: ``error_log`` to none.
+_NOT_A_FILE = ("stderr", "syslog:", "memory:", "/")
+#: A new load's own sockets and files, and a few to spare.
+_SPARE_FILES = 8
+
+
+def _below(base: str, directory: str) -> bool:
+    return base != directory and os.path.commonpath([directory, base]) == directory
+
+
+def _started(base: str, built: Built, processes: Processes, service: Optional[Service]) -> Invocation:
+    """What the nginx that *base* belongs to was, or will be, started with.
+
+    What runs counts more than what the unit says. Other instances, whose configuration lies elsewhere, are
+    not ours.
+    """
+    running = [invocation(one.arguments) for one in processes.all() if one.is_master]
+    unit = service.invocation() if service else Invocation()
+    fitting = [
+        one
+        for one in [*running, unit, Invocation()]
+        if _below(base, os.path.dirname(configuration_path(built, one)))
+    ]
+    if unit in fitting and (unit in running or len({configuration_path(built, one) for one in running}) > 1):
+        return unit
+    return fitting[0] if fitting else unit
+
+
+def _globals(started: Invocation) -> tuple[Directive, ...]:
+    """The directives of ``-g``; what cannot be read of them is nginx's to refuse."""
+    with contextlib.suppress(MtlsError):
+        return parse(started.directives)
+    return ()
+
+
 class Host:
     """Reads and tests; what it writes are the two small files outside the base that let nginx find us."""
 
@@ -54,17 +121,21 @@ class Host:
         processes: Processes,
         timeout_s: float,
         scratch: str,
-        run: Callable[[list[str], float], Finished],
+        run: Callable[..., Finished],
+        service: Optional[Service] = None,
+        environment: Optional[Mapping[str, str]] = None,
     ) -> None:
+        """*environment*: what the unit gives nginx, such as OPENSSL_CONF; its test needs it as well."""
         built = build_of(binary, timeout_s, run)
-        masters = [one for one in processes.all() if one.is_master]
-        arguments = masters[0].arguments if len(masters) == 1 else []
-        self.nginx = Nginx(binary, built, configuration_path(built, arguments), timeout_s, run)
+        started = _started(base, built, processes, service)
+        conf_path = configuration_path(built, started)
+        self.nginx = Nginx(binary, built, conf_path, timeout_s, run, started, environment)
         self.base = base
         self.processes = processes
+        self._service = service
         self._scratch = scratch
         directory = self.nginx.conf_directory
-        if os.path.commonpath([directory, base]) != directory or base == directory:
+        if not _below(base, directory):
             raise MtlsError(
                 f"It does not lie below {directory}, where {self.nginx.conf_path} is.",
                 f"base ({base})",
@@ -73,21 +144,53 @@ class Host:
         self.include = f"{os.path.relpath(base, directory)}/current/mtls.conf"
         self.include_file = f"{directory}/conf.d/mtls.conf"
         self._main_file = f"{directory}/modules-enabled/mtls.conf"
-        self._pid_file = built.pid_path
-        self._error_log = built.error_log
+        self._pid_file = self._full(built.pid_path)
+        self._error_logs = [self._full(started.error_log or built.error_log)]
+        self._worker_files = 0
+        self._learn(_globals(started))
         self.test_seconds = 0.0
 
     @property
     def version(self) -> tuple[int, ...]:
         return self.nginx.built.version
 
+    def _full(self, path: str) -> str:
+        return path if path.startswith(_NOT_A_FILE) else os.path.join(self.nginx.prefix, path)
+
     # -- processes
 
     def master(self) -> Optional[Process]:
-        return self.processes.master(self._pid_file)
+        """The master that reads this configuration. Raises MtlsError for one that cannot reload."""
+        found = self.processes.master(self._pid_file, self._ours)
+        if found is not None:
+            self._refuse_few_files(found)
+        return found
+
+    def _ours(self, process: Process) -> bool:
+        path = configuration_path(self.nginx.built, invocation(process.arguments))
+        return os.path.realpath(path) == os.path.realpath(self.nginx.conf_path)
+
+    def _refuse_few_files(self, master: Process) -> None:
+        """A reload opens logs and channels of workers anew beside the old ones; half of it is an outage."""
+        used, limit = self.processes.files(master.pid)
+        if not used:
+            return
+        needed = used + sum(map(len, self.processes.workers(master.pid))) * 2 + _SPARE_FILES
+        worker = self._worker_files or limit
+        if needed > limit or used + _SPARE_FILES > worker:
+            what = f"may have {limit} files open" if needed > limit else f"gives its workers {worker} files"
+            raise MtlsError(
+                f"The master {master.pid} of nginx {what}, has {used}, and a reload needs about {needed}.",
+                "nginx",
+                "Raise LimitNOFILE of its unit (and worker_rlimit_nofile, where that is set), restart nginx, "
+                "and run again.",
+                "nginx.open_files",
+            )
 
     def error_log(self) -> ErrorLog:
-        return ErrorLog(self._error_log)
+        if self._service is None:
+            return ErrorLog(self._error_logs)
+        return ErrorLog(self._error_logs, self._service.journal, self._service.name)
 
     # -- tests
 
@@ -107,8 +210,12 @@ class Host:
         self.test_seconds = max(self.test_seconds, tested.seconds)
         return Verdict(tested.ok, lines, tested.seconds, dump)
 
-    def judge_dump(self, dump: Dump, expected: list[str]) -> None:
-        """Raises MtlsError where the dump is not of the release under test: blind tests pass as well."""
+    def judge_dump(self, dump: Dump, expected: list[str]) -> list[Finding]:
+        """What the dump tells beyond nginx's own verdict.
+
+        Raises MtlsError where it is not of the release under test (blind tests pass as well), and where a
+        line of it undoes what the release says.
+        """
         absolute = [
             one.file for one in _includes(dump.tree()) if one.args[0].startswith(f"{self.base}/current/")
         ]
@@ -127,6 +234,7 @@ class Host:
                 f"Let the http block of {self.nginx.conf_path} include conf.d/*.conf.",
                 "include.missing",
             )
+        return refuse(undone(dump.tree(), f"{self.base}/current/mtls.conf"))
 
     def configuration_without_us(self, empty_directory: str) -> Dump:
         """The dump of everything but our blocks. Raises MtlsError where nginx does not accept it."""
@@ -145,16 +253,21 @@ class Host:
                 self.nginx.conf_path,
                 "Mend it until `nginx -t` passes, then run again.",
             )
-        self._learn(tested.dump)
+        self._learn(tested.dump.tree())
         return tested.dump
 
-    def _learn(self, dump: Dump) -> None:
-        prefix = self.nginx.built.prefix
-        for item in dump.tree():
+    def _learn(self, tree: Sequence[Directive]) -> None:
+        """Where nginx's pid and its own lines are; error_log of http and below has only requests' faults."""
+        logs = []
+        for item in tree:
             if item.name == "pid" and item.args:
-                self._pid_file = os.path.join(prefix, item.args[0])
-            if item.name == "error_log" and item.args and item.args[0].startswith("/"):
-                self._error_log = item.args[0]
+                self._pid_file = self._full(item.args[0])
+            if item.name == "error_log" and item.args:
+                logs.append(self._full(item.args[0]))
+            if item.name == "worker_rlimit_nofile" and item.args and item.args[0].isdigit():
+                self._worker_files = int(item.args[0])
+        # The master in place writes to those of its last load: they are read as well.
+        self._error_logs = list(dict.fromkeys([*logs, *self._error_logs]))
 
     def as_if_included(self, dump: Dump) -> Dump:
         """The dump as it will be once ``write_include`` was there: it decides which server is first."""

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -21,7 +22,8 @@ from .._core.errors import MtlsError
 from .._core.nginx_conf import Dump, read_dump
 
 _LINES = 5
-Run = Callable[[list[str], float], "Finished"]
+Run = Callable[..., "Finished"]
+_URGENT = re.compile(r"\[(emerg|alert|crit)\]")
 _LINE = re.compile(r"^(?:nginx: )?\[(emerg|alert|crit|error|warn)\]|\[(emerg|alert|crit)\]")
 
 
@@ -35,8 +37,11 @@ class Finished:
     seconds: float = 0.0
 
 
-def run(arguments: list[str], timeout_s: float) -> Finished:
-    """Run a program without terminal, so that a key's passphrase prompt fails instead of waiting."""
+def run(arguments: list[str], timeout_s: float, environment: Optional[Mapping[str, str]] = None) -> Finished:
+    """Run a program without terminal, so that a key's passphrase prompt fails instead of waiting.
+
+    *environment* is laid over this process's own.
+    """
     begin = time.monotonic()
     try:
         # Not run_command of AnsibleModule: this layer knows no Ansible.
@@ -47,6 +52,7 @@ def run(arguments: list[str], timeout_s: float) -> Finished:
             timeout=timeout_s,
             check=False,
             start_new_session=True,
+            env={**os.environ, **environment} if environment else None,
         )
     except subprocess.TimeoutExpired:
         return Finished(-1, "", f"no end within {timeout_s:g} s", time.monotonic() - begin)
@@ -56,7 +62,7 @@ def run(arguments: list[str], timeout_s: float) -> Finished:
 
 @dataclass(frozen=True)
 class Built:
-    """What ``nginx -V`` says. *version* as numbers, the paths as compiled in."""
+    """What ``nginx -V`` says. *version* as numbers, the paths as compiled in: they may be relative."""
 
     version: tuple[int, ...]
     prefix: str
@@ -80,15 +86,62 @@ def own_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if _LINE.search(line)]
 
 
+@dataclass(frozen=True)
+class Invocation:
+    """What an nginx was started with: ``-p``, ``-c``, ``-g`` and ``-e``, "" where it was not given."""
+
+    prefix: str = ""
+    conf: str = ""
+    directives: str = ""
+    error_log: str = ""
+
+    def arguments(self) -> list[str]:
+        """The arguments that a test needs to see what the master sees; ``-c`` is the caller's."""
+        given = (("-p", self.prefix), ("-g", self.directives), ("-e", self.error_log))
+        return [word for option, value in given if value for word in (option, value)]
+
+
+def invocation(words: Sequence[str]) -> Invocation:
+    """Of a master's argv, its program first, as ngx_get_options() reads it (nginx: src/core/nginx.c).
+
+    Quotes are lost in a process title and in what systemd prints: the directives of ``-g`` reach up to the
+    next word that begins with a dash.
+    """
+    values = dict.fromkeys("pcges", "")
+    waiting = ""
+    for word in words[1:]:
+        if word.startswith("-") and len(word) > 1 and (not waiting or waiting == "g"):
+            waiting = next((letter for letter in word[1:] if letter in values), "")
+            rest = word[1:].partition(waiting)[2] if waiting else ""
+            if rest:
+                values[waiting] = rest
+                waiting = waiting if waiting == "g" else ""
+        elif waiting == "g":
+            values["g"] = f"{values['g']} {word}".strip()
+        elif waiting:
+            values[waiting], waiting = word, ""
+    return Invocation(values["p"], values["c"], values["g"], values["e"])
+
+
 class Nginx:
-    """One installed nginx. *conf_path* is the main file that its master reads."""
+    """One installed nginx. *conf_path* is the main file that its master reads, *started* its arguments,
+    *environment* what its unit adds to a process's own."""
 
     def __init__(
-        self, binary: str, built: Built, conf_path: str, timeout_s: float, runner: Run = run
+        self,
+        binary: str,
+        built: Built,
+        conf_path: str,
+        timeout_s: float,
+        runner: Run = run,
+        started: Invocation = Invocation(),
+        environment: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.binary = binary
         self.built = built
         self.conf_path = conf_path
+        self.started = started
+        self.environment = dict(environment or {})
         self._timeout_s = timeout_s
         self._run = runner
 
@@ -97,14 +150,23 @@ class Nginx:
         """Where relative includes start."""
         return os.path.dirname(self.conf_path)
 
+    @property
+    def prefix(self) -> str:
+        """Where other relative paths start (``pid``, ``error_log``, ``root``)."""
+        return self.started.prefix or self.built.prefix
+
     def test(self, conf_path: str = "", dump: bool = False, pid_file: str = "") -> Verdict:
         """Let nginx read a configuration.
 
         Beside a stopped nginx it leaves an empty pid file: that is removed.
         """
         had_pid = bool(pid_file) and os.path.lexists(pid_file)
-        arguments = [self.binary, "-T" if dump else "-t", "-q", "-c", conf_path or self.conf_path]
-        done = self._run(arguments, self._timeout_s)
+        arguments = [self.binary, "-T" if dump else "-t", "-q", *self.started.arguments()]
+        arguments += ["-c", conf_path or self.conf_path]
+        if self.environment:
+            done = self._run(arguments, self._timeout_s, environment=self.environment)
+        else:
+            done = self._run(arguments, self._timeout_s)
         if pid_file and not had_pid:
             with contextlib.suppress(OSError):
                 if os.path.getsize(pid_file) == 0:
@@ -137,59 +199,94 @@ def build_of(binary: str, timeout_s: float, runner: Run = run) -> Built:
         found = re.search(rf"--{name}=(\S+)", text)
         return found.group(1) if found else default
 
-    prefix = option("prefix", "/usr/local/nginx")
     return Built(
         tuple(int(number) for number in version.group(1).split(".")),
-        prefix,
-        os.path.join(prefix, option("conf-path", "conf/nginx.conf")),
-        os.path.join(prefix, option("pid-path", "logs/nginx.pid")),
-        os.path.join(prefix, option("error-log-path", "logs/error.log")),
+        option("prefix", "/usr/local/nginx"),
+        option("conf-path", "conf/nginx.conf"),
+        option("pid-path", "logs/nginx.pid"),
+        option("error-log-path", "logs/error.log"),
     )
 
 
-def configuration_path(built: Built, arguments: list[str]) -> str:
-    """The main file of a master with these arguments (``-c``, ``-p``), else the compiled-in one."""
-    values = dict(zip(arguments, arguments[1:]))
-    prefix = values.get("-p", built.prefix)
-    if "-c" in values:
-        # A relative -c is completed with the prefix (nginx: ngx_process_options).
-        return os.path.join(prefix, values["-c"])
-    return built.conf_path
+def configuration_path(built: Built, started: Invocation) -> str:
+    """The main file of a master with these arguments, else the compiled-in one; a relative one is completed
+    with the prefix (nginx: ngx_process_options)."""
+    return os.path.normpath(
+        os.path.join("/", started.prefix or built.prefix, started.conf or built.conf_path)
+    )
+
+
+#: Where ``error_log`` writes to no file.
+_NO_FILE = ("stderr", "syslog:", "memory:")
+_JOURNAL_EVERY_S = 1.0
 
 
 class ErrorLog:
-    """The lines that nginx writes to its error log from now on."""
+    """The lines that nginx writes to its error logs from now on.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._start = self._size()
+    *paths*: the values of ``error_log``, files complete with their directory. *journal* gives the lines of
+    the service since a time (seconds since 1970); it is the second source, and the only one for ``stderr``
+    and ``syslog:``.
+    """
 
-    def _size(self) -> int:
+    def __init__(
+        self, paths: Sequence[str], journal: Optional[Callable[[float], list[str]]] = None, unit: str = ""
+    ) -> None:
+        self._paths = [path for path in paths if not path.startswith(_NO_FILE)]
+        self._elsewhere = [path for path in paths if path.startswith(_NO_FILE)]
+        self._starts = {path: self._size(path) for path in self._paths}
+        self._journal = journal
+        self._unit = unit
+        self._begin = time.time()
+        self._asked = 0.0
+        self._said: list[str] = []
+
+    @property
+    def where(self) -> str:
+        """Where a person looks for nginx's lines."""
+        places = [*self._paths, *(one.split(",")[0] for one in self._elsewhere)]
+        return " and ".join([*places, *([f"journalctl -u {self._unit}"] if self._unit else [])])
+
+    @staticmethod
+    def _size(path: str) -> int:
         try:
-            return os.stat(self._path).st_size
+            return os.stat(path).st_size
         except OSError:
             return 0
 
     def urgent(self, limit: int = 5) -> list[str]:
         """[emerg], [alert] and [crit] lines since this object was made: each text once, at most the last
         *limit*."""
-        found = {
-            line.split(": ", 1)[-1]: line
-            for line in self._lines()
-            if re.search(r"\[(emerg|alert|crit)\]", line)
-        }
+        lines = self._of_files() or self._of_journal(0.0)
+        found = {line.split(": ", 1)[-1]: line for line in lines if _URGENT.search(line)}
         return list(found.values())[-limit:]
 
     def gave_up(self) -> bool:
         """Has nginx said that it will not load? A bind that it tries again five times is not yet a
         refusal."""
-        urgent = [line for line in self._lines() if "[emerg]" in line]
+        lines = self._of_files()
+        if not lines and (self._elsewhere or not self._paths):
+            lines = self._of_journal(_JOURNAL_EVERY_S)
+        urgent = [line for line in lines if "[emerg]" in line]
         return any("bind() to" not in line and "try again to bind" not in line for line in urgent)
 
-    def _lines(self) -> list[str]:
+    def _of_files(self) -> list[str]:
+        return [line for path in self._paths for line in self._lines(path) if _URGENT.search(line)]
+
+    def _of_journal(self, every_s: float) -> list[str]:
+        """The journal is a program's work: asked again only after *every_s*."""
+        if self._journal is not None and time.monotonic() - self._asked >= every_s:
+            self._said = self._journal(self._begin)
+            self._asked = time.monotonic()
+        return self._said
+
+    def _lines(self, path: str) -> list[str]:
+        start = self._starts[path]
         try:
-            with open(self._path, "rb") as file:
-                file.seek(self._start if self._size() >= self._start else 0)
+            if not os.path.isfile(path):
+                return []
+            with open(path, "rb") as file:
+                file.seek(start if self._size(path) >= start else 0)
                 return file.read(1 << 20).decode("utf-8", "replace").splitlines()
         except OSError:
             return []

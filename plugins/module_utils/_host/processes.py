@@ -26,11 +26,13 @@ _LOOKS, _LOOK_AGAIN_S = 5, 0.1
 
 @dataclass(frozen=True)
 class Process:
-    """One nginx process. *title* is what nginx set as its command line."""
+    """One nginx process. *title* is what nginx set as its command line; *stopped* (SIGSTOP): it does
+    nothing."""
 
     pid: int
     parent: int
     title: str
+    stopped: bool = False
 
     @property
     def is_master(self) -> bool:
@@ -46,7 +48,7 @@ class Process:
 
     @property
     def arguments(self) -> list[str]:
-        """The master's own argv; nginx prints it behind its title, without quotes."""
+        """The words of the master's argv; nginx prints it behind its title, without quotes."""
         return self.title.partition("master process ")[2].split()
 
 
@@ -69,10 +71,12 @@ class Processes:
         for name in os.listdir(self._proc):
             if name.isdigit():
                 title = _read(f"{self._proc}/{name}/cmdline").replace("\0", " ").strip()
-                parent = self._parent(name)
+                if not title.startswith("nginx: "):
+                    continue
+                parent, state = self._stat(name)
                 # Without a parent it has ended since its title was read.
-                if parent and title.startswith("nginx: ") and not self._in_container(name):
-                    yield Process(int(name), parent, title)
+                if parent and not self._in_container(name):
+                    yield Process(int(name), parent, title, state in "Tt")
 
     def _in_container(self, name: str) -> bool:
         # NSpid has one number for each pid namespace from here inwards (proc_pid_status(5)). The link ns/pid
@@ -80,29 +84,29 @@ class Processes:
         found = re.search(r"^NSpid:((?:\s+\d+)+)$", _read(f"{self._proc}/{name}/status"), re.MULTILINE)
         return bool(found and len(found.group(1).split()) > 1)
 
-    def _parent(self, name: str) -> int:
-        # Field 4 of /proc/PID/stat, counted behind the command, which may hold blanks and parentheses.
+    def _stat(self, name: str) -> tuple[int, str]:
+        """Parent and state: fields 4 and 3 of /proc/PID/stat, behind the command, which may hold blanks."""
         fields = _read(f"{self._proc}/{name}/stat").rpartition(")")[2].split()
-        return int(fields[1]) if len(fields) > 1 else 0
+        return (int(fields[1]), fields[0]) if len(fields) > 1 else (0, "X")
 
-    def master(self, pid_file: str) -> Optional[Process]:
-        """The master that *pid_file* names, if that process is one.
+    def master(
+        self, pid_file: str, ours: Callable[[Process], bool] = lambda dummy: True
+    ) -> Optional[Process]:
+        """The master that serves; None where there is none. *ours*: does this master read our configuration?
 
         Raises MtlsError for what we must not touch. What is gone after a moment is none of it: a worker that
         was just forked bears its master's title.
         """
         for _look in range(_LOOKS - 1):
             try:
-                return self._look(pid_file)
+                return self._look(pid_file, ours)
             except MtlsError:
                 time.sleep(_LOOK_AGAIN_S)
-        return self._look(pid_file)
+        return self._look(pid_file, ours)
 
-    def _look(self, pid_file: str) -> Optional[Process]:
+    def _look(self, pid_file: str, ours: Callable[[Process], bool]) -> Optional[Process]:
         processes = list(self.all())
         masters = {process.pid: process for process in processes if process.is_master}
-        text = _read(pid_file).strip()
-        found = masters.get(int(text)) if text.isdigit() else None
         orphans = [
             one.pid for one in processes if one.is_worker and one.parent not in masters and not one.draining
         ]
@@ -113,18 +117,51 @@ class Processes:
                 "Stop them and start nginx again; no reload reaches them.",
                 "nginx.orphan_workers",
             )
-        if found is not None and any(one.parent == found.pid for one in masters.values()):
+        mine = [one for one in masters.values() if ours(one)]
+        for one in mine:
+            # The pid file names the new one of the two from the start.
+            if one.parent in masters:
+                raise MtlsError(
+                    f"Two nginx masters run, {one.pid} below {one.parent}: a binary upgrade is in flight.",
+                    pid_file,
+                    "Finish the upgrade (QUIT the old master) or take it back, then run again.",
+                    "nginx.upgrade_in_flight",
+                )
+        found = self._of(pid_file, mine)
+        if found is not None and found.stopped:
             raise MtlsError(
-                f"A second nginx master runs below {found.pid}: a binary upgrade is in flight.",
+                f"The master {found.pid} of nginx is stopped: it takes no signal, so no reload happens.",
                 pid_file,
-                "Finish the upgrade (QUIT the old master) or take it back, then run again.",
-                "nginx.upgrade_in_flight",
+                f"Let it go on (kill -CONT {found.pid}) or restart nginx, then run again.",
+                "nginx.master_stopped",
             )
-        if found is None and len(masters) == 1 and not text:
-            # Another instance may have its own configuration; one that is alone and has lost
-            # its pid file is ours.
-            return next(iter(masters.values()))
         return found
+
+    @staticmethod
+    def _of(pid_file: str, masters: list[Process]) -> Optional[Process]:
+        """The one that the pid file names. A file that is gone, empty, stale or names another process says
+        nothing, and what serves is what counts."""
+        text = _read(pid_file).strip()
+        for one in masters:
+            if text == str(one.pid):
+                return one
+        if len(masters) > 1:
+            raise MtlsError(
+                "Several nginx masters read one configuration, and it names none of them: "
+                f"{', '.join(str(one.pid) for one in masters)}.",
+                pid_file,
+                "Stop those that are not wanted, then run again.",
+                "nginx.many_masters",
+            )
+        return masters[0] if masters else None
+
+    def files(self, pid: int) -> tuple[int, int]:
+        """(open files, how many it may have open) of a process; (0, 0) where that cannot be read."""
+        limit = re.search(r"^Max open files\s+(\d+)", _read(f"{self._proc}/{pid}/limits"), re.MULTILINE)
+        try:
+            return (len(os.listdir(f"{self._proc}/{pid}/fd")), int(limit.group(1))) if limit else (0, 0)
+        except OSError:
+            return 0, 0
 
     def workers(self, master: int) -> tuple[frozenset[int], frozenset[int]]:
         """(serving, draining) workers of *master*."""

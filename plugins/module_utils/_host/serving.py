@@ -34,9 +34,9 @@ class Serving(Call):
             return
         lines = log.urgent()
         self.outcome.log += lines
+        said = " ".join(lines) or f"it wrote no [emerg] line that is found in {log.where}."
         raise MtlsError(
-            f"It did not {'reload' if master else 'start'}: "
-            + (" ".join(lines) or "it wrote no [emerg] line."),
+            f"It did not {'reload' if master else 'start'}: {said}",
             "nginx",
             "Mend what nginx names.",
         )

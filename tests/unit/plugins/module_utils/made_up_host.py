@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Tools
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Ports
 
@@ -31,8 +32,8 @@ class QuietHost:
     version = (1, 26, 3)
     test_seconds = 0.0
 
-    def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> None:
-        return None
+    def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> list[Finding]:
+        return []
 
     def users(self, _dump: Dump) -> list[Any]:
         return []

@@ -413,9 +413,10 @@ def test_the_state_is_written_before_each_rename_of_the_link(
 def test_a_test_that_did_not_read_the_release_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first = apply(world, parts())
 
-    def judge_dump(_dump: Dump, expected: Sequence[str]) -> None:
+    def judge_dump(_dump: Dump, expected: Sequence[str]) -> list[Any]:
         if any(path.endswith("proxy/listeners/1.conf") for path in expected):
             raise MtlsError("nginx does not read it.", code="include.missing")
+        return []
 
     monkeypatch.setattr(world, "judge_dump", judge_dump)
     error, outcome = failing(world, parts("deny all;"))

@@ -12,9 +12,13 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host, Service, expected_files
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished, Invocation
 
-NO_PROCESSES: Any = SimpleNamespace(all=list, master=lambda pid_file: pid_file)
+NO_PROCESSES: Any = SimpleNamespace(
+    all=list,
+    master=lambda pid_file, _ours: SimpleNamespace(pid=pid_file),
+    files=lambda _pid: (0, 0),
+)
 
 
 class Etc:
@@ -122,14 +126,112 @@ def test_a_timeout_that_the_user_set_after_us_is_told_from_a_broken_configuratio
     assert found.value.place == str(ours)
 
 
-def test_pid_file_and_error_log_are_those_of_the_configuration(etc: Etc) -> None:
+def pid_file_of(host: Host) -> Any:
+    master: Any = host.master()
+    return master.pid
+
+
+def test_pid_file_and_error_log_are_those_of_the_configuration(etc: Etc, tmp_path: Path) -> None:
     host = etc.host()
-    assert host.master() == "/p"  # type: ignore[comparison-overlap]
+    assert pid_file_of(host) == "/p"
     etc.files["nginx.conf"] = (
-        "pid /other.pid; error_log /var/log/e.log warn; http { error_log /var/log/h.log; }"
+        f"pid other.pid; error_log {tmp_path}/e.log warn; error_log stderr; "
+        "http { error_log /var/log/h.log; }"
     )
     host.configuration_without_us(str(etc.root))
-    assert host.master() == "/other.pid"  # type: ignore[comparison-overlap]
+    assert pid_file_of(host) == "/usr/local/nginx/other.pid"
+    # The compiled-in one as well: the master's last load may have been before the line was written.
+    assert host.error_log().where == f"{tmp_path}/e.log and /usr/local/nginx/logs/error.log and stderr"
+
+
+def with_processes(etc: Etc, *titles: str, **more: Any) -> Any:
+    masters = [SimpleNamespace(is_master=True, arguments=title.split()) for title in titles]
+    return SimpleNamespace(**{**vars(NO_PROCESSES), "all": lambda: masters, **more})
+
+
+def unit(line: str) -> Service:
+    shown = f"ExecStart={{ path=/usr/sbin/nginx ; argv[]={line} ; ignore_errors=no ; start_time=[n/a] }}"
+    return Service("nginx", lambda arguments, timeout: Finished(0, shown, ""), 5)
+
+
+def started(etc: Etc, processes: Any, service: Service | None = None) -> Host:
+    return Host(f"{etc.root}/mtls", "nginx", processes, 5, str(etc.scratch), etc.run, service)
+
+
+def test_the_configuration_is_the_one_that_the_base_belongs_to(etc: Etc) -> None:
+    """Running before unit before compiled in, and never that of another instance."""
+    own, other = f"{etc.root}/own.conf", f"{etc.root}/other.conf"
+    default = f"{etc.root}/nginx.conf"
+
+    def chosen(*titles: str, line: str = "nginx") -> str:
+        return started(etc, with_processes(etc, *titles), unit(line)).nginx.conf_path
+
+    assert chosen() == default
+    assert chosen(line=f"nginx -c {own}") == own
+    assert chosen(f"nginx -c {other}", line=f"nginx -c {own}") == other
+    assert chosen(f"nginx -c {other}", f"nginx -c {own}", line=f"nginx -c {own}") == own
+    assert chosen("nginx -c /elsewhere/nginx.conf") == default
+    assert chosen("nginx -c /elsewhere/nginx.conf", line=f"nginx -c {own}") == own
+    with pytest.raises(MtlsError, match="does not lie below /elsewhere"):
+        started_at("/other/mtls", etc, "nginx -c /elsewhere/nginx.conf")
+
+
+def started_at(base: str, etc: Etc, line: str) -> Host:
+    return Host(base, "nginx", NO_PROCESSES, 5, str(etc.scratch), etc.run, unit(line))
+
+
+def test_directives_of_the_command_line(etc: Etc) -> None:
+    host = started(etc, NO_PROCESSES, unit("nginx -g daemon on; pid /g.pid; -p /srv -e logs/e"))
+    assert pid_file_of(host) == "/g.pid"
+    assert host.error_log().where == "/srv/logs/e and journalctl -u nginx"
+    assert pid_file_of(started(etc, NO_PROCESSES, unit("nginx -g } -p /srv"))) == "/p"
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "line", "refused"),
+    [
+        (30, 1024, "", False),
+        (12, 12, "", True),
+        (30, 44, "", False),
+        (30, 43, "", True),
+        (30, 1024, "worker_rlimit_nofile 12;", True),
+        (30, 1024, "worker_rlimit_nofile 38;", False),
+        (0, 0, "worker_rlimit_nofile 1;", False),
+    ],
+)
+def test_a_master_that_may_open_too_few_files(
+    etc: Etc, used: int, limit: int, line: str, refused: bool
+) -> None:
+    processes = with_processes(
+        etc, files=lambda _pid: (used, limit), workers=lambda _pid: (frozenset({1, 2}), frozenset({3}))
+    )
+    host = started(etc, processes)
+    etc.files["nginx.conf"] = line
+    host.configuration_without_us(str(etc.root))
+    if refused:
+        with pytest.raises(MtlsError) as found:
+            host.master()
+        assert found.value.code == "nginx.open_files"
+    else:
+        assert host.master() is not None
+
+
+def test_the_journal_of_a_service() -> None:
+    asked: list[list[str]] = []
+
+    def journalctl(arguments: list[str], _timeout: float) -> Finished:
+        asked.append(arguments)
+        return Finished(0, "one\ntwo\n", "")
+
+    assert Service("nginx", journalctl, 5).journal(1.5) == ["one", "two"]
+    assert "--since=@1.500000" in asked[0]
+    assert "_SYSTEMD_UNIT=nginx.service" in asked[0]
+
+    def missing(arguments: list[str], _timeout: float) -> Finished:
+        raise FileNotFoundError(arguments[0])
+
+    assert Service("nginx", missing, 5).journal(1.5) == []
+    assert Service("nginx", missing, 5).invocation() == Invocation()
 
 
 def judged(etc: Etc, text: str, expected: list[str]) -> str:

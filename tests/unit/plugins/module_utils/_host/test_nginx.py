@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx impor
     Built,
     ErrorLog,
     Finished,
+    Invocation,
     Nginx,
     build_of,
     configuration_path,
+    invocation,
     locate,
     own_lines,
     run,
@@ -25,9 +28,7 @@ VERSION = (
     "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.11\nconfigure arguments: --prefix=/usr/share/nginx "
     "--conf-path=/etc/nginx/nginx.conf --pid-path=/run/nginx.pid --error-log-path=stderr\n"
 )
-BUILT = Built(
-    (1, 22, 1), "/usr/share/nginx", "/etc/nginx/nginx.conf", "/run/nginx.pid", "/usr/share/nginx/stderr"
-)
+BUILT = Built((1, 22, 1), "/usr/share/nginx", "/etc/nginx/nginx.conf", "/run/nginx.pid", "stderr")
 
 
 def test_what_is_compiled_in() -> None:
@@ -36,18 +37,55 @@ def test_what_is_compiled_in() -> None:
         build_of("/bin/true", 5, lambda arguments, timeout: Finished(0, "", ""))
 
 
+OWN_BUILD = Built((1, 26, 3), "/usr/local/nginx", "conf/nginx.conf", "logs/nginx.pid", "logs/error.log")
+
+
 @pytest.mark.parametrize(
-    ("arguments", "path"),
+    ("title", "path", "own_build"),
     [
-        ([], "/etc/nginx/nginx.conf"),
-        (["nginx", "-g", "daemon", "on;"], "/etc/nginx/nginx.conf"),
-        (["nginx", "-c", "/opt/n.conf"], "/opt/n.conf"),
-        (["nginx", "-c", "n.conf"], "/usr/share/nginx/n.conf"),
-        (["nginx", "-p", "/srv", "-c", "conf/n.conf"], "/srv/conf/n.conf"),
+        ("", "/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"),
+        ("nginx -g daemon on;", "/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"),
+        ("nginx -c /opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
+        ("nginx -c/opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
+        ("nginx -qc /opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
+        ("nginx -c n.conf", "/usr/share/nginx/n.conf", "/usr/local/nginx/n.conf"),
+        ("nginx -p /srv -c conf/n.conf", "/srv/conf/n.conf", "/srv/conf/n.conf"),
+        ("nginx -p /srv/", "/etc/nginx/nginx.conf", "/srv/conf/nginx.conf"),
+        ("nginx -g daemon on; -c /opt/n.conf -e /e", "/opt/n.conf", "/opt/n.conf"),
     ],
 )
-def test_the_main_file_of_a_master(arguments: list[str], path: str) -> None:
-    assert configuration_path(BUILT, arguments) == path
+def test_the_main_file_of_a_master(title: str, path: str, own_build: str) -> None:
+    assert configuration_path(BUILT, invocation(title.split())) == path
+    assert configuration_path(OWN_BUILD, invocation(title.split())) == own_build
+
+
+def test_arguments_whose_quotes_are_lost() -> None:
+    title = "/usr/sbin/nginx -g daemon on; master_process on; -p /srv -e stderr"
+    found = invocation(title.split())
+    assert found == Invocation("/srv", "", "daemon on; master_process on;", "stderr")
+    assert found.arguments() == ["-p", "/srv", "-g", "daemon on; master_process on;", "-e", "stderr"]
+    assert invocation(["nginx", "-t", "-q"]).arguments() == []
+    assert invocation(["nginx", "-s", "reload", "-c"]) == Invocation()
+
+
+def test_a_test_sees_what_the_master_sees() -> None:
+    seen: list[Any] = []
+
+    def runner(arguments: list[str], _timeout: float, **more: Any) -> Finished:
+        seen.append((arguments, more))
+        return Finished(0, "", "")
+
+    started = Invocation(prefix="/srv", directives="pid /p;")
+    environment = {"OPENSSL_CONF": "/o"}
+    Nginx("nginx", BUILT, "/n.conf", 5, runner, started, environment).test()
+    assert seen == [
+        (["nginx", "-t", "-q", "-p", "/srv", "-g", "pid /p;", "-c", "/n.conf"], {"environment": environment})
+    ]
+
+
+def test_an_environment_is_laid_over_our_own() -> None:
+    script = "import os; print(os.environ['X_TEST'], 'PATH' in os.environ)"
+    assert run([sys.executable, "-c", script], 10, {"X_TEST": "1"}).out == "1 True\n"
 
 
 def test_it_is_found_outside_path_too() -> None:
@@ -124,7 +162,7 @@ EMERG = "2026/01/01 00:00:00 [emerg] 1#1: "
 def test_when_nginx_will_not_load(tmp_path: Path, lines: list[str], gave_up: bool) -> None:
     path = tmp_path / "error.log"
     path.write_text(EMERG + "from yesterday\n")
-    log = ErrorLog(str(path))
+    log = ErrorLog([str(path)])
     with path.open("a") as file:
         file.write("".join(line + "\n" for line in lines))
     assert log.gave_up() is gave_up
@@ -133,10 +171,51 @@ def test_when_nginx_will_not_load(tmp_path: Path, lines: list[str], gave_up: boo
 def test_each_line_is_told_once_and_only_new_ones(tmp_path: Path) -> None:
     path = tmp_path / "error.log"
     path.write_text(EMERG + "old\n")
-    log = ErrorLog(str(path))
+    log = ErrorLog([str(path)])
     with path.open("a") as file:
         file.write((EMERG + "again\n") * 5 + "2026 [info] 1#1: chat\n")
     assert log.urgent() == [EMERG + "again"]
     path.write_text(EMERG + "r\n")
     assert log.urgent() == [EMERG + "r"], "a rotated log is read from its start"
-    assert ErrorLog(str(tmp_path / "none")).urgent() == []
+    assert ErrorLog([str(tmp_path / "none")]).urgent() == []
+
+
+def test_all_logs_are_read(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.log", tmp_path / "b.log"]
+    log = ErrorLog([*map(str, paths), "/dev/null", str(tmp_path)])
+    paths[1].write_text(EMERG + "second\n")
+    assert log.urgent() == [EMERG + "second"]
+    assert log.gave_up()
+
+
+@pytest.mark.parametrize("path", ["stderr", "syslog:server=unix:/dev/log,tag=x", "memory:32m"])
+def test_the_journal_is_the_second_source(path: str) -> None:
+    asked: list[float] = []
+
+    def journal(since: float) -> list[str]:
+        asked.append(since)
+        return ["Started nginx.", EMERG + "of the journal"]
+
+    log = ErrorLog([path], journal, "nginx")
+    assert log.gave_up()
+    assert log.gave_up()
+    assert len(asked) == 1, "it is a program: not at each look"
+    assert log.urgent() == [EMERG + "of the journal"]
+    assert log.where == f"{path.split(',')[0]} and journalctl -u nginx"
+    assert ErrorLog([path]).urgent() == []
+
+
+def test_the_journal_is_not_asked_for_what_the_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "error.log"
+    asked: list[float] = []
+
+    def journal(since: float) -> list[str]:
+        asked.append(since)
+        return [EMERG + "of the journal"]
+
+    log = ErrorLog([str(path)], journal, "nginx")
+    assert not log.gave_up()
+    assert asked == []
+    path.write_text(EMERG + "of the file\n")
+    assert log.urgent() == [EMERG + "of the file"]
+    assert asked == []

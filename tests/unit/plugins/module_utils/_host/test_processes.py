@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import processes as module
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Process, Processes
 
 MASTER = "nginx: master process /usr/sbin/nginx -g daemon on;"
 WORKER = "nginx: worker process"
@@ -24,11 +24,11 @@ class World:
         self.root = root
         self.pid_file = root / "nginx.pid"
 
-    def add(self, pid: int, title: str, parent: int, namespaces: int = 1) -> None:
+    def add(self, pid: int, title: str, parent: int, namespaces: int = 1, state: str = "S") -> None:
         folder = self.root / str(pid)
         folder.mkdir(exist_ok=True)
         (folder / "cmdline").write_bytes(title.encode() + b"\0\0")
-        (folder / "stat").write_text(f"{pid} (nginx: (x) y) S {parent} 1 1")
+        (folder / "stat").write_text(f"{pid} (nginx: (x) y) {state} {parent} 1 1")
         (folder / "status").write_text("Name:\tnginx\nNSpid:" + "\t7" * namespaces + "\n")
 
     def drop(self, pid: int) -> None:
@@ -67,11 +67,67 @@ def test_master_and_workers(world: World) -> None:
     assert found.workers(10) == (frozenset({11}), frozenset({13}))
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "12", "4711"])
-def test_a_pid_file_that_names_no_master(world: World, text: str) -> None:
+USELESS = ["", "nonsense", "12", "4711"]
+
+
+@pytest.mark.parametrize("text", USELESS)
+def test_a_pid_file_that_names_no_master_says_nothing(world: World, text: str) -> None:
+    """Stale, empty, or the number of another process: what serves is what counts."""
+    world.pid_file.write_text(text)
+    master = world.processes().master(str(world.pid_file))
+    assert master is not None
+    assert master.pid == 10
+
+
+@pytest.mark.parametrize("text", USELESS)
+def test_two_masters_of_one_configuration_and_no_word_which(world: World, text: str) -> None:
     world.pid_file.write_text(text)
     world.add(20, MASTER, 1)
-    assert world.processes().master(str(world.pid_file)) is None
+    with pytest.raises(MtlsError) as found:
+        world.processes().master(str(world.pid_file))
+    assert found.value.code == "nginx.many_masters"
+    world.pid_file.write_text("20")
+    master = world.processes().master(str(world.pid_file))
+    assert master is not None
+    assert master.pid == 20
+
+
+def test_a_master_of_another_configuration_is_not_ours(world: World) -> None:
+    world.add(20, f"{MASTER} -c /other.conf", 1)
+    found = world.processes()
+
+    def ours(process: Process) -> bool:
+        return "-c" not in process.arguments
+
+    # Even where the pid file names it.
+    for text in ("20", ""):
+        world.pid_file.write_text(text)
+        master = found.master(str(world.pid_file), ours)
+        assert master is not None
+        assert master.pid == 10
+    assert found.master(str(world.pid_file), lambda process: not ours(process)) is not None
+    assert found.master(str(world.pid_file), lambda dummy: False) is None
+
+
+def test_a_stopped_master_is_a_finding(world: World) -> None:
+    world.add(10, MASTER, 1, state="T")
+    with pytest.raises(MtlsError) as found:
+        world.processes().master(str(world.pid_file))
+    assert found.value.code == "nginx.master_stopped"
+    assert "kill -CONT 10" in found.value.remedy
+    world.add(10, MASTER, 1, state="D")
+    assert world.processes().master(str(world.pid_file)) is not None
+
+
+def test_open_files_and_their_limit(world: World) -> None:
+    assert world.processes().files(10) == (0, 0)
+    (world.root / "10" / "limits").write_text(
+        "Limit   Soft Limit   Hard Limit   Units\nMax open files            1024   4096   files\n"
+    )
+    assert world.processes().files(10) == (0, 0)
+    (world.root / "10" / "fd").mkdir()
+    (world.root / "10" / "fd" / "3").touch()
+    assert world.processes().files(10) == (1, 1024)
 
 
 def test_a_lone_master_without_pid_file_is_ours(world: World) -> None:
@@ -121,8 +177,11 @@ def test_orphans_that_end_by_themselves_are_none(world: World) -> None:
     assert world.processes().master(str(world.pid_file)) is None
 
 
-def test_a_binary_upgrade_is_a_finding(world: World) -> None:
+@pytest.mark.parametrize("named", [10, 20])
+def test_a_binary_upgrade_is_a_finding(world: World, named: int) -> None:
+    """nginx renames the old pid file at once: the usual name is the new master's."""
     world.add(20, MASTER, 10)
+    world.pid_file.write_text(f"{named}\n")
     with pytest.raises(MtlsError) as found:
         world.processes().master(str(world.pid_file))
     assert found.value.code == "nginx.upgrade_in_flight"

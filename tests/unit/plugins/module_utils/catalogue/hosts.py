@@ -15,6 +15,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core 
     test_default_server as defaults,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import test_intent as intents
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import test_undone as undone
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import test_host as hosts
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import (
     test_processes as tables,
@@ -86,6 +87,81 @@ def upgrade_in_flight():
     return (
         _looked(lambda world: world.add(20, tables.MASTER, 10)),
         _looked(lambda world: world.add(20, tables.WORKER, 10)),
+    )
+
+
+@row("nginx.many_masters")
+def many_masters():
+    """two masters and an empty pid file | the pid file names one"""
+
+    def change(world, text: str) -> None:
+        world.add(20, tables.MASTER, 1)
+        world.pid_file.write_text(text)
+
+    return _looked(lambda world: change(world, "")), _looked(lambda world: change(world, "20"))
+
+
+@row("nginx.master_stopped")
+def master_stopped():
+    """it is stopped | it waits for the disk"""
+    return (
+        _looked(lambda world: world.add(10, tables.MASTER, 1, state="T")),
+        _looked(lambda world: world.add(10, tables.MASTER, 1, state="D")),
+    )
+
+
+@row("nginx.open_files")
+def open_files():
+    """12 of 12 files are open | 12 of 1024"""
+    told = []
+    for limit in (12, 1024):
+        with tempfile.TemporaryDirectory() as folder:
+            etc = hosts.Etc(Path(folder))
+            more = {"files": lambda _pid, limit=limit: (12, limit), "workers": lambda _pid: ((), ())}
+            host = hosts.started(etc, hosts.with_processes(etc, **more))
+            told.append(caught(host.master))
+    return told[0], told[1]
+
+
+@row("server.name_taken")
+def name_taken():
+    """a block before ours with its name and address | with its name on another port"""
+    return (
+        undone.told(before="server { listen 443; server_name site.example.com; }"),
+        undone.told(before="server { listen 444; server_name site.example.com; }"),
+    )
+
+
+@row("server.name_hidden")
+def name_hidden():
+    """a block behind ours with its name | with another name"""
+    return (
+        undone.told(behind="server { listen 443; server_name site.example.com; }"),
+        undone.told(behind="server { listen 443; server_name own.example.com; }"),
+    )
+
+
+@row("server.tls_repeated")
+def tls_repeated():
+    """a second certificate in the site | a cipher list, which tls.conf does not have"""
+    return undone.told(site="ssl_certificate /x.pem;"), undone.told(site="ssl_ciphers HIGH;")
+
+
+@row("server.tls_overridden")
+def tls_overridden():
+    """a location below that does not verify | one that only keeps no sessions"""
+    return (
+        undone.told(route="location /x { proxy_ssl_verify off; }"),
+        undone.told(route="location /x { proxy_ssl_session_reuse off; }"),
+    )
+
+
+@row("server.verify_changed")
+def verify_changed():
+    """inherited by a site that says nothing | by one that says its own"""
+    return (
+        undone.told(http="ssl_verify_client optional;", verify=""),
+        undone.told(http="ssl_verify_client optional;"),
     )
 
 

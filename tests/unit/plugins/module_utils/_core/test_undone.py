@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a dump tells of lines that undo the release; what nginx makes of them: tests/live/test_shadow.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.undone import refuse, undone
+
+ENTRY = "/etc/nginx/mtls/current/mtls.conf"
+HOME = "/etc/nginx/mtls/releases/0123456789abcdef"
+SERVER_TLS = """
+ssl_certificate C; ssl_certificate_key K; ssl_client_certificate T; ssl_trusted_certificate ""; ssl_crl "";
+ssl_verify_depth 1; ssl_session_cache off; ssl_session_tickets off;
+"""
+PROXY_TLS = """
+proxy_ssl_certificate C; proxy_ssl_certificate_key K; proxy_ssl_trusted_certificate T; proxy_ssl_crl "";
+proxy_ssl_verify on; proxy_ssl_verify_depth 1; proxy_ssl_server_name on; proxy_ssl_session_reuse on;
+"""
+
+
+def findings(
+    http: str = "",
+    before: str = "",
+    behind: str = "",
+    site: str = "",
+    verify: str = "ssl_verify_client on;",
+    route: str = "",
+    **more: str,
+) -> list[Finding]:
+    """Of a release with one site and one listener. *http*, *before* and *behind* are the user's; *site* and
+    *route* stand in the blocks of the release; *more* are further files below /etc/nginx."""
+    main = f"http {{ {http}\n {before}\n include conf.d/mtls.conf;\n {behind} }}"
+    texts = {
+        "/etc/nginx/nginx.conf": main,
+        "/etc/nginx/conf.d/mtls.conf": "include mtls/current/mtls.conf;",
+        ENTRY: f"include {HOME}/server/sites/s.conf;\ninclude {HOME}/proxy/listeners/1.conf;",
+        f"{HOME}/server/sites/s.conf": (
+            f"server {{\n listen 443 ssl;\n server_name site.example.com;\n"
+            f" include {HOME}/server/credentials/c/tls.conf;\n {verify}\n {site}\n}}"
+        ),
+        f"{HOME}/server/credentials/c/tls.conf": SERVER_TLS,
+        f"{HOME}/proxy/listeners/1.conf": (
+            f"server {{\n listen 127.0.0.1:8080;\n server_name _;\n location / {{\n"
+            f" include {HOME}/proxy/credentials/c/tls.conf;\n {route}\n }}\n}}"
+        ),
+        f"{HOME}/proxy/credentials/c/tls.conf": PROXY_TLS,
+        **{f"/etc/nginx/{name}": text for name, text in more.items()},
+    }
+    dump = read_dump("".join(f"# configuration file {name}:\n{text}\n" for name, text in texts.items()))
+    return undone(dump.tree(), ENTRY)
+
+
+def told(**texts: str) -> list[Finding]:
+    return findings(**texts)
+
+
+def codes(**texts: str) -> list[tuple[str, str]]:
+    return [(one.code, one.place) for one in findings(**texts)]
+
+
+def test_a_release_as_the_roles_write_it_is_silent() -> None:
+    assert codes() == []
+    assert codes(http="ssl_trusted_certificate /x; ssl_crl /y; ssl_session_cache shared:a:1m;") == []
+    assert undone((), ENTRY) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("ssl_certificate /x;", True),
+        ("ssl_certificate_key /x;", True),
+        ("ssl_session_cache shared:x:1m;", True),
+        ("include snippets/tls.conf;", True),
+        ("location / { include snippets/proxy.conf; proxy_ssl_verify off; }", False),
+        ("ssl_ciphers HIGH;", False),
+    ],
+)
+def test_a_line_of_tls_conf_repeated_in_the_site(line: str, found: bool) -> None:
+    snippets = {"snippets/tls.conf": "ssl_session_cache shared:SSL:10m;", "snippets/proxy.conf": ""}
+    place = "/etc/nginx/snippets/tls.conf:1" if "snippets/tls" in line else "site s, line 6"
+    assert codes(site=line, **snippets) == ([("server.tls_repeated", place)] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("location /x { proxy_ssl_verify off; }", True),
+        ("location /x { location /x/y { proxy_ssl_verify off; } }", True),
+        ("if ($a) { proxy_ssl_certificate /x; }", True),
+        ("limit_except GET { proxy_ssl_server_name off; }", True),
+        ("location /x { proxy_ssl_session_reuse off; }", False),
+        ("location /x { proxy_ssl_protocols TLSv1.3; }", False),
+        (f"location /x {{ include {HOME}/proxy/credentials/c/tls.conf; }}", False),
+    ],
+)
+def test_a_line_of_tls_conf_overridden_below(line: str, found: bool) -> None:
+    assert codes(route=line) == ([("server.tls_overridden", "listener 1, line 6")] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("texts", "place"),
+    [
+        ({"http": "ssl_verify_client optional;", "verify": ""}, "/etc/nginx/nginx.conf:1"),
+        ({"verify": "include snippets/v.conf;"}, "/etc/nginx/snippets/v.conf:1"),
+        ({"verify": "ssl_verify_client optional_no_ca;"}, "site s, line 5"),
+        ({"http": "ssl_verify_client optional_no_ca;"}, None),
+        ({"http": "ssl_verify_client off;"}, None),
+        ({"verify": ""}, None),
+        ({"verify": "ssl_verify_client optional;"}, None),
+    ],
+)
+def test_who_says_whether_clients_are_verified(texts: dict[str, str], place: str | None) -> None:
+    found = codes(**texts, **{"snippets/v.conf": "ssl_verify_client off_is_not_a_value;"})
+    assert found == ([("server.verify_changed", place)] if place else [])
+
+
+USER = "server { listen %s; server_name %s; }"
+
+
+@pytest.mark.parametrize(
+    ("listen", "names", "taken"),
+    [
+        ("443", "site.example.com", True),
+        ("0.0.0.0:443", "other SITE.example.com", True),
+        ("80; listen 443", ".site.example.com", True),
+        ("443", "*.site.example.com", False),
+        ("443", "_", False),
+        ("443", '""', False),
+        ("127.0.0.1:443", "site.example.com", False),
+        ("[::]:443", "site.example.com", False),
+        ("127.0.0.1:8080", "_", True),
+        ("$nonsense:x:y", "_", False),
+    ],
+)
+def test_one_name_in_two_blocks(listen: str, names: str, taken: bool) -> None:
+    text = USER % (listen, names)
+    ours = ("site s", "listener 1")["8080" in listen] + ", line 1"
+    assert codes(before=text) == ([("server.name_taken", ours)] if taken else [])
+    assert codes(behind=text) == ([("server.name_hidden", "/etc/nginx/nginx.conf:4")] if taken else [])
+
+
+def test_two_blocks_of_the_user_are_the_users() -> None:
+    assert codes(before=(USER % ("443", "own")) * 2) == []
+    twice = USER % ("443", "site.example.com")
+    assert [one for one, dummy in codes(behind=twice * 2)] == ["server.name_hidden"]
+
+
+def test_an_address_without_listen_is_port_80() -> None:
+    assert codes(before="server { server_name site.example.com; }") == []
+
+
+def test_errors_are_raised_and_the_rest_is_told() -> None:
+    hidden = findings(behind=USER % ("443", "site.example.com"))
+    assert refuse(hidden) == hidden
+    with pytest.raises(MtlsError) as caught:
+        refuse(hidden + findings(site="ssl_certificate /x; ssl_certificate_key /secret;"))
+    assert caught.value.code == "server.tls_repeated"
+    assert "1 more" in caught.value.message
+    assert "secret" not in str(caught.value)
