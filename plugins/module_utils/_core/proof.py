@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .proof_plan import GOOD, NO_CERTIFICATE, NOBODYS_HOST, SERVER, SESSION, Probe
+from .proof_plan import GOOD, NO_CERTIFICATE, NOBODYS_HOST, ROUTE, SERVER, SESSION, Probe
 
 _WORD_LIMIT = 64
 #: As much of a body as is compared; a page of a stranger may be long.
@@ -288,7 +288,7 @@ def compare(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> None:
     """
     for row in rows:
         before = baseline.get(row.probe.key)
-        if row.probe.want_words or row.probe.kind not in (GOOD, SERVER, "route") or not row.statuses:
+        if row.probe.want_words or row.probe.kind not in (GOOD, SERVER, ROUTE) or not row.statuses:
             continue
         said = f"before the switch {before.statuses[0]}" if before and before.statuses else "none from before"
         if row.verdict == INCONCLUSIVE and _fine(row) and row.probe.kind != GOOD:
@@ -322,7 +322,7 @@ def settle(
     for row in rows:
         if row.verdict != FAILED:
             continue
-        before = baseline.get(row.probe.key)
+        before = _before(row, rows, baseline)
         if before is not None and _carried(row, before) and not _things(row.probe) & changed:
             row.verdict = WAS_FAILING
             if before.got != row.got:
@@ -330,6 +330,19 @@ def settle(
         else:
             blocking.append(row)
     return blocking
+
+
+def _before(row: Row, rows: Sequence[Row], baseline: Mapping[Any, Row]) -> Optional[Row]:
+    """How it was before the switch. nginx's own sessions with a server outlive a certificate until it is
+    reloaded (``proxy_ssl_session_reuse``): a route that seemed to work was broken, if each of its servers
+    refused a new connection then as now."""
+    before = baseline.get(row.probe.key)
+    if row.probe.kind != ROUTE or (before is not None and before.verdict == FAILED):
+        return before
+    now = [one for one in rows if one.probe.kind == SERVER and one.probe.subject == row.probe.subject]
+    then = [baseline[one.probe.key] for one in now if one.probe.key in baseline]
+    broken = all(one.verdict in (FAILED, WAS_FAILING) for one in [*now, *then])
+    return then[0] if then and len(then) == len(now) and broken else before
 
 
 def _things(probe: Probe) -> set[tuple[str, str]]:

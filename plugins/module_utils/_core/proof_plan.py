@@ -40,7 +40,7 @@ ANY = "an answer no worse than before"
 UNRECOGNIZED_NAME = 112
 SESSION = "session from before"
 GOOD, NO_CERTIFICATE, FOREIGN_CERTIFICATE = "client accepted", "no certificate", "foreign certificate"
-SERVER = "server of the route"
+ROUTE, SERVER = "route", "server of the route"
 REVOKED = "revoked"
 DEFAULT = "default"
 NO_SNI, UNKNOWN_SNI, NOBODYS_HOST = "no SNI", "unknown SNI", "Host of nobody"
@@ -441,7 +441,7 @@ def _client_words(source: Mapping[str, bytes], route: Route) -> tuple[str, ...]:
 def _route_probe(base: Probe, route: Route, source: Mapping[str, bytes]) -> Probe:
     return replace(
         base,
-        kind="route",
+        kind=ROUTE,
         subject=route.name,
         credential=route.credential or "",
         path=route.asked,

@@ -434,6 +434,32 @@ def test_an_expired_b_half_never_blocks_the_a_half(kind: str, before: Answer, af
     assert blocks(failing(kind, after), changes_of_a, judge(one(kind), [SEEN]))
 
 
+@pytest.mark.parametrize(
+    ("direct_then", "direct_now", "blocking"),
+    [
+        ((B_EXPIRED, B_EXPIRED), (B_EXPIRED, B_EXPIRED), False),
+        ((SEEN, B_EXPIRED), (B_EXPIRED, B_EXPIRED), True),
+        ((B_EXPIRED, B_EXPIRED), (SEEN, B_EXPIRED), True),
+        ((B_EXPIRED, None), (B_EXPIRED, B_EXPIRED), True),
+        ((None, None), (B_EXPIRED, B_EXPIRED), True),
+    ],
+)
+def test_a_route_that_only_went_on_by_its_sessions_was_broken_before(
+    direct_then: tuple[Answer | None, ...], direct_now: tuple[Answer, ...], blocking: bool
+) -> None:
+    """A worker of nginx goes on with a session that it got by a certificate that is expired since."""
+    direct = [probe for probe in plan() if probe.kind == "server of the route"]
+    baseline = {
+        probe.key: judge(probe, [answer]) for probe, answer in zip(direct, direct_then) if answer is not None
+    }
+    baseline[one("route").key] = judge(one("route"), [SEEN])
+    route = judge(one("route"), [B_EXPIRED])
+    rows = [route, *(judge(probe, [answer]) for probe, answer in zip(direct, direct_now))]
+    assert (route in settle(rows, frozenset(), baseline)) is blocking
+    rows[0] = judge(one("route"), [B_EXPIRED])
+    assert rows[0] in settle(rows, frozenset({("proxy", "client")}), baseline)
+
+
 @pytest.mark.parametrize("kind", ["client accepted", "certificate served", "no certificate"])
 def test_a_broken_a_half_never_blocks_the_b_half(kind: str) -> None:
     answer = Answer("connect", error="refused") if kind == "no certificate" else Answer("done", 400)
