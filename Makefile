@@ -89,11 +89,18 @@ bench: ## speed beside the alternatives, as ratios
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
 
-molecule: ## the scenarios on real hosts: default on bare ones, fleet on three versions of nginx
+# Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
+SHARED := rollback recover
+
+molecule: ## the scenarios on real hosts: default on bare ones, the others on three versions of nginx
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid
 	@code=0; \
 	$(STEP) 'molecule: default' molecule test --scenario-name default || code=1; \
 	$(STEP) 'molecule: fleet' molecule test --scenario-name fleet || code=1; \
+	for name in $(SHARED); do \
+	    LAB_KEEP_SHARED=1 $(STEP) "molecule: $$name" molecule test --scenario-name $$name || code=1; \
+	done; \
+	$(STEP) 'molecule: hosts' molecule destroy --scenario-name $(firstword $(SHARED)) || code=1; \
 	exit $$code
 
 images: ## build the host images that are missing

@@ -52,13 +52,25 @@ class Authority:
     @classmethod
     def make(cls, subject: str) -> Authority:
         """A self-signed root; *subject* as in RFC 4514, for example "CN=Clients,O=Shop"."""
+        return cls._issued(subject, None)
+
+    def intermediate(self, subject: str) -> Authority:
+        """A CA below this one."""
+        return self._issued(subject, self)
+
+    @classmethod
+    def _issued(cls, subject: str, issuer: Authority | None) -> Authority:
         key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string(subject)
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
+        builder = builder.issuer_name(issuer.certificate.subject if issuer else name)
         builder = builder.serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now() - DAY).not_valid_after(now() + 365 * DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        return cls(builder.add_extension(identifier, critical=False).sign(key, hashes.SHA256()), key)
+        builder = builder.add_extension(identifier, critical=False)
+        if issuer:
+            builder = builder.add_extension(issuer._key_identifier(), critical=False)
+        return cls(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
     def pem(self) -> bytes:
         return self.certificate.public_bytes(PEM)

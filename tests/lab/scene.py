@@ -1,0 +1,290 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts that several scenarios share: calls as a user makes them, and what a user sees meanwhile.
+
+a.example.com  Server A on nginx 1.22          c.example.com  both, on nginx 1.30, beside an A of the user's
+b.example.com  Server B on nginx 1.26          stranger.example.com  somebody else
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import HERE, Lab
+from pki import CLIENT, Authority
+
+ROOT = HERE.parent.parent
+COLLECTIONS = ROOT / ".cache"
+BASE = "/etc/nginx/mtls"
+TOOLS = "/root/lab"
+# Who asks the A directly: a client of the private CA that no release holds.
+CALLER = {"certificate": f"{TOOLS}/caller.pem", "key": f"{TOOLS}/caller.key"}
+NAMES = {"a": "orders.example.com", "c": "stock.example.com"}
+# Everything below the base but the transaction's own memory, and our two files outside of it.
+SNAPSHOT = f"""
+cd {BASE} && find . ! -name state.json ! -name .lock -printf '%p %M %u:%g %l\\n' | LC_ALL=C sort
+find . -type f ! -name state.json ! -name .lock -exec sha256sum {{}} + | LC_ALL=C sort
+sha256sum /etc/nginx/conf.d/mtls.conf /etc/nginx/modules-enabled/mtls.conf 2>&1
+"""
+
+
+STRANGERS = ("A, no certificate",)
+ADMITTED, REFUSED = "200, ", "400, "
+
+
+@dataclass
+class Result:
+    """What a user got: the exit code, the module's result, and all that stood on the terminal."""
+
+    code: int
+    told: dict[str, Any]
+    output: str
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of all findings."""
+        return {one["code"] for credential in self.told["credentials"] for one in credential["findings"]}
+
+
+@dataclass
+class Watch:
+    """What the prober saw: {question: {answer: how often}}."""
+
+    answers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def undisturbed(self) -> None:
+        """Fails where any question ever got another answer than the good one."""
+        for question, counts in self.answers.items():
+            wanted = REFUSED if question in STRANGERS else ADMITTED
+            assert len(counts) == 1, str(self)
+            assert all(answer.startswith(wanted) for answer in counts), str(self)
+            assert sum(counts.values()) >= 5, str(self)
+
+    def handed_over(self) -> None:
+        """Fails where any question ever got a bad answer; the good one may change, once."""
+        for question, counts in self.answers.items():
+            wanted = REFUSED if question in STRANGERS else ADMITTED
+            assert len(counts) <= 2, str(self)
+            assert all(answer.startswith(wanted) for answer in counts), str(self)
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{question}: " + ", ".join(f"{count} x ({answer})" for answer, count in sorted(counts.items()))
+            for question, counts in self.answers.items()
+        )
+
+
+class Scene:
+    """The shared hosts, by their first letter, and the user's project beside them."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.pki = project / "pki"
+        self.lab = Lab(project / "lab.json")
+        self.hosts = {name: self.lab.connect(self.full(name)) for name in ("a", "b", "c", "stranger")}
+
+    def full(self, name: str) -> str:
+        return f"{name}.example.com"
+
+    def run(self, name: str, command: str) -> str:
+        """What a shell on that host prints; fails where it does."""
+        container = self.lab.container(self.full(name))
+        done = subprocess.run(
+            ["podman", "exec", container, "sh", "-c", command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (name, command, done.stdout, done.stderr)
+        return done.stdout
+
+    def write(self, name: str, path: str, text: str) -> None:
+        container = self.lab.container(self.full(name))
+        command = ["podman", "exec", "--interactive", container, "sh", "-c", f"cat >{path}"]
+        subprocess.run(command, input=text, text=True, check=True)
+
+    # -- the authority
+
+    def authority(self) -> Authority:
+        """The private CA of the project."""
+        generations = self.project / "private_ca" / "generations"
+        newest = max(generations.iterdir(), key=lambda path: int(path.name))
+        return Authority.read(newest / "root.pem", newest / "root.key")
+
+    def legacy(self) -> Authority:
+        return Authority.read(self.pki / "legacy-ca.pem", self.pki / "legacy-ca.key")
+
+    # -- calls
+
+    def ansible(self, program: str, *arguments: str, **variables: str) -> tuple[int, str]:
+        """Runs one of Ansible's programs in the user's project; its exit code and all that it printed."""
+        command = [str(Path(sys.executable).with_name(program)), "-i", "inventory.yml", "-i", "lab.json"]
+        settings = {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            **variables,
+        }
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=self.project,
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def release(
+        self, name: str, *flags: str, environment: dict[str, str] | None = None, **options: Any
+    ) -> Result:
+        """One call of the module on that host, as a person makes it."""
+        code, output = self.ansible(
+            "ansible",
+            *(self.full(name), "-m", "mutual_tls.nginx.release", "-a", json.dumps({"keep": 3, **options})),
+            *flags,
+            ANSIBLE_LOAD_CALLBACK_PLUGINS="true",
+            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
+            **(environment or {}),
+        )
+        start = re.search(r"^\{$", output, re.MULTILINE)
+        assert start, output
+        data = json.JSONDecoder().raw_decode(output[start.start() :])[0]
+        return Result(code, data["plays"][0]["tasks"][0]["hosts"][self.full(name)], output)
+
+    def site(self, *arguments: str) -> tuple[int, str]:
+        return self.ansible("ansible-playbook", "mutual_tls.nginx.site", *arguments)
+
+    # -- what is there
+
+    def live(self, name: str) -> str:
+        return self.run(name, f"basename $(readlink {BASE}/current)").strip()
+
+    def state(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run(name, f"cat {BASE}/state.json"))
+        return found
+
+    def releases(self, name: str) -> set[str]:
+        return set(self.run(name, f"ls -A {BASE}/releases").split())
+
+    def snapshot(self, name: str) -> str:
+        return self.run(name, SNAPSHOT)
+
+    def blocks(self, name: str, kind: str) -> list[dict[str, str]]:
+        """Blocks of the live release as they were given: kind is server/sites, proxy/routes or such."""
+        listed = self.blocks_listed(name, kind)
+        return [
+            {
+                "name": file.removesuffix(".conf.in"),
+                "content": self.run(name, f"cat {BASE}/current/{kind}/{file}"),
+            }
+            for file in listed
+        ]
+
+    def blocks_listed(self, name: str, kind: str) -> list[str]:
+        return self.run(
+            name, f"find {BASE}/current/{kind}/ -name '*.in' -printf '%f\\n' 2>/dev/null || true"
+        ).split()
+
+    # -- what a user sees
+
+    def lay_tools(self) -> None:
+        """The prober and its client certificate, onto every host."""
+        self.authority().leaf(self.pki / "caller", "CN=caller.example.com", CLIENT)
+        for name in self.hosts:
+            container = self.lab.container(self.full(name))
+            subprocess.run(["podman", "exec", container, "mkdir", "-p", TOOLS], check=True)
+            for path in (
+                HERE / "client.py",
+                HERE / "prober.py",
+                self.pki / "caller.pem",
+                self.pki / "caller.key",
+            ):
+                subprocess.run(["podman", "cp", str(path), f"{container}:{TOOLS}/{path.name}"], check=True)
+
+    def questions(self, name: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """{asker: {question: request}}: what callers of that host's services, or of the A behind it, ask."""
+        server = name if name in NAMES else "a"
+        direct = {"host": self.full(server), "sni": NAMES[server]}
+        asked: dict[str, dict[str, dict[str, Any]]] = {
+            "stranger": {
+                "A": {**direct, **CALLER, "path": "/.mtls/probe"},
+                "A's backend": {**direct, **CALLER},
+                "A, no certificate": direct,
+            }
+        }
+        if name in ("a", "b"):
+            asked["b"] = {"B": {"host": "127.0.0.1", "port": 8080, "tls": False}}
+        else:
+            asked["c"] = {
+                "B": {"host": "127.0.0.1", "port": 8080, "tls": False},
+                "B to the user's own A": {"host": "127.0.0.1", "port": 8081, "tls": False},
+            }
+        return asked
+
+    @contextlib.contextmanager
+    def watched(self, name: str) -> Iterator[Watch]:
+        """Asks ten times a second while the body runs; the answers are there when it has ended."""
+        watch = Watch()
+        running = []
+        for asker, questions in self.questions(name).items():
+            container = self.lab.container(self.full(asker))
+            command = ["podman", "exec", "--interactive", container, "python3", f"{TOOLS}/prober.py"]
+            running.append(
+                subprocess.Popen(
+                    [*command, json.dumps(questions)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        for one in running:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "asking\n"
+        try:
+            yield watch
+        finally:
+            for one in running:
+                watch.answers.update(json.loads(one.communicate(timeout=30)[0]))
+
+
+# For the conftest.py of a scenario: what it imports from here is its own.
+SEEN: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def scene() -> Scene:
+    found = Scene(Path(os.environ["MTLS_PROJECT"]).resolve())
+    found.lay_tools()
+    return found
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[Result, Watch], None]:
+    """note(result, watch): one line for the table at the end of the run."""
+
+    def add(result: Result, watch: Watch) -> None:
+        told = result.told
+        spent = sum(told.get("seconds", {}).values())
+        says = (
+            f"{told.get('state') or '-'}, code {told.get('code') or '-'}, exit {result.code}, {spent:.1f} s"
+        )
+        SEEN.append(f"{request.node.name}: {says}\n    {watch}")
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.section("what the prober saw, ten times a second")
+    for line in SEEN:
+        terminalreporter.write_line(line)
