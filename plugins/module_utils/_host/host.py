@@ -11,7 +11,7 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, NoReturn, Optional
 
 from .._core import release
 from .._core.default_server import UserServer, user_servers
@@ -204,11 +204,33 @@ class Host:
         with shadow.scratch(self._scratch) as folder:
             conf_path = shadow.build(folder, self.nginx.conf_path, self.base, release_directory)
             tested = self.nginx.test(conf_path, dump=True, pid_file=self._pid_file)
-        directory = self.nginx.conf_directory
-        lines = [line.replace(folder, directory) for line in tested.lines]
-        dump = tested.dump.moved(folder, directory) if tested.dump else None
+        here, there = folder + shadow.real_directory(self.nginx.conf_path), self.nginx.conf_directory
+        lines = [line.replace(here, there).replace(folder, "") for line in tested.lines]
+        dump = None
+        if tested.dump:
+            dump = tested.dump.moved(here, there).moved(folder, "")
+            self._refuse_live_files(tested.dump, dump)
         self.test_seconds = max(self.test_seconds, tested.seconds)
         return Verdict(tested.ok, lines, tested.seconds, dump)
+
+    def _refuse_live_files(self, seen: Dump, dump: Dump) -> None:
+        """Raises MtlsError where nginx read a file of the live release while another one was tested.
+
+        *seen*: the dump as nginx gave it; *dump*: the same with the names of the real files.
+        """
+        homes = tuple(f"{home}/current/" for home in (self.base, os.path.realpath(self.base)))
+        live = {name for name in seen.files if os.path.normpath(name).startswith(homes)}
+        for item in _includes(dump.tree()) if live else ():
+            if live.intersection(dump.included(item.args[0])):
+                self._absolute(item.place)
+
+    def _absolute(self, place: str) -> NoReturn:
+        raise MtlsError(
+            f"It includes {self.base}/current by an absolute path, so no test sees another release.",
+            place,
+            f"Write the include relative: {os.path.dirname(self.include)}/…",
+            "include.absolute",
+        )
 
     def judge_dump(self, dump: Dump, expected: list[str]) -> list[Finding]:
         """What the dump tells beyond nginx's own verdict.
@@ -216,16 +238,9 @@ class Host:
         Raises MtlsError where it is not of the release under test (blind tests pass as well), and where a
         line of it undoes what the release says.
         """
-        absolute = [
-            one.file for one in _includes(dump.tree()) if one.args[0].startswith(f"{self.base}/current/")
-        ]
-        if absolute:
-            raise MtlsError(
-                f"It includes {self.base}/current by an absolute path, so no test sees another release.",
-                absolute[0],
-                f"Write the include relative: {os.path.dirname(self.include)}/…",
-                "include.absolute",
-            )
+        for one in _includes(dump.tree()):
+            if os.path.normpath(one.args[0]).startswith(f"{self.base}/current/"):
+                self._absolute(one.place)
         missing = [name for name in expected if name not in dump.files]
         if missing:
             raise MtlsError(

@@ -52,21 +52,30 @@ def sweep(root: str = SCRATCH, proc: str = "/proc") -> None:
 
 
 def build(folder: str, conf_path: str, base: str, release_directory: str) -> str:
-    """Fill *folder* and return the path of its main file. *base* lies below the directory of *conf_path*."""
-    live = os.path.dirname(conf_path)
-    steps = os.path.relpath(base, live).split("/")
-    shadow = folder
-    for step in steps:
-        _link_all(live, shadow, leave_out=step)
+    """Fill *folder* and return the path of its main file. *base* lies below the directory of *conf_path*.
+
+    The whole way from the root down to the base is there, so that ``include ../x.conf`` leads where it leads
+    from the real directory (``real_directory``): the kernel, which resolves it, follows links.
+    """
+    directory = real_directory(conf_path)
+    inner = os.path.relpath(base, os.path.dirname(conf_path))
+    live, shadow = "", folder
+    for step in f"{directory}/{inner}".strip("/").split("/"):
+        _link_all(live or "/", shadow, leave_out=step)
         live, shadow = f"{live}/{step}", f"{shadow}/{step}"
         os.mkdir(shadow, 0o700)
     _link_all(live, shadow, leave_out="current")
     os.symlink(release_directory, f"{shadow}/current")
-    return f"{folder}/{os.path.basename(conf_path)}"
+    return f"{folder}{directory}/{os.path.basename(conf_path)}"
+
+
+def real_directory(conf_path: str) -> str:
+    """The directory of the main file, without links."""
+    return os.path.realpath(os.path.dirname(conf_path))
 
 
 def _link_all(source: str, target: str, leave_out: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(source):
             if name != leave_out:
-                os.symlink(f"{source}/{name}", f"{target}/{name}")
+                os.symlink(f"{source.rstrip('/')}/{name}", f"{target}/{name}")

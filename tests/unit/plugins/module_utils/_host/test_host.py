@@ -32,6 +32,7 @@ class Etc:
         self.scratch = root / "run"
         self.scratch.mkdir()
         self.files: dict[str, str] = {"nginx.conf": "http { }"}
+        self.absolute: dict[str, str] = {}
         self.code, self.err = 0, ""
 
     def run(self, arguments: list[str], _timeout: float) -> Finished:
@@ -40,7 +41,9 @@ class Etc:
             text = f"nginx version: nginx/1.26.3\nconfigure arguments: {paths}"
             return Finished(0, "", text)
         folder = Path(arguments[-1]).parent
-        out = "".join(f"# configuration file {folder}/{name}:\n{text}\n" for name, text in self.files.items())
+        files = {f"{folder}/{name}": text for name, text in self.files.items()}
+        files.update(self.absolute)
+        out = "".join(f"# configuration file {name}:\n{text}\n" for name, text in files.items())
         return Finished(
             self.code, out if arguments[1] == "-T" else "", self.err.replace("SHADOW", str(folder))
         )
@@ -250,6 +253,20 @@ def test_a_blind_test_is_seen(etc: Etc) -> None:
     assert judged(etc, "include mtls/current/mtls.conf;", []) == ""
     assert judged(etc, "", [f"{etc.root}/mtls/current/mtls.conf"]) == "include.missing"
     assert judged(etc, "", [f"{etc.root}/nginx.conf"]) == ""
+
+
+@pytest.mark.parametrize(
+    "include",
+    ["{root}/mtls/current/mtls.conf", "{root}/../nginx/mtls/current/mtls.conf", "{root}/*/current/mtls.conf"],
+)
+def test_the_live_release_read_by_another_way_is_seen(etc: Etc, include: str) -> None:
+    live = include.format(root=etc.root).replace("*", "mtls")
+    etc.absolute = {live: "# live"}
+    etc.files["nginx.conf"] = f"http {{\n include {include.format(root=etc.root)};\n}}"
+    with pytest.raises(MtlsError) as found:
+        etc.host().test_with(str(etc.root))
+    assert found.value.code == "include.absolute"
+    assert found.value.place == f"{etc.root}/nginx.conf:2"
 
 
 def test_where_the_include_will_stand(etc: Etc) -> None:

@@ -23,6 +23,7 @@ def _etc(tmp_path: Path) -> Path:
     ):
         (etc / name).parent.mkdir(parents=True, exist_ok=True)
         (etc / name).write_text(name)
+    (etc.parent / "beside").touch()
     os.symlink("releases/r", etc / "a" / "mtls" / "current")
     return etc
 
@@ -35,10 +36,12 @@ def test_everything_is_as_it_is_but_the_live_release(etc: Path, tmp_path: Path, 
     staged.mkdir()
     (staged / "mtls.conf").write_text("new")
     main = shadow.build(str(folder), str(etc / "nginx.conf"), str(etc / base), str(staged))
-    assert main == str(folder / "nginx.conf")
-    assert (folder / "conf.d" / "x.conf").read_text() == "conf.d/x.conf"
-    assert (folder / base / "current" / "mtls.conf").read_text() == "new"
-    assert (folder / "a" / "other").read_text() == "a/other"
+    inside = Path(main).parent
+    assert main == f"{folder}{etc}/nginx.conf"
+    assert (inside / "conf.d" / "x.conf").read_text() == "conf.d/x.conf"
+    assert (inside / base / "current" / "mtls.conf").read_text() == "new"
+    assert (inside / "a" / "other").read_text() == "a/other"
+    assert os.path.samefile(inside / ".." / "beside", etc.parent / "beside"), "include ../beside"
     assert (etc / "a" / "mtls" / "current" / "mtls.conf").read_text() == "a/mtls/releases/r/mtls.conf"
 
 
@@ -57,3 +60,19 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "proc" / "1").mkdir(parents=True)
     shadow.sweep(str(tmp_path / "run"), str(tmp_path / "proc"))
     assert sorted(os.listdir(tmp_path / "run")) == ["mutual-tls.1.0", "mutual-tls.x", "other"]
+
+
+def test_links_on_the_way_are_followed_as_the_kernel_does(etc: Path, tmp_path: Path) -> None:
+    """/etc/nginx and the base are links: `..` leads beside what they lead to."""
+    (tmp_path / "usr").mkdir()
+    os.symlink(etc, tmp_path / "usr" / "nginx")
+    os.rename(etc / "a" / "mtls", tmp_path / "mtls")
+    os.symlink(tmp_path / "mtls", etc / "a" / "mtls")
+    folder = tmp_path / "shadow"
+    folder.mkdir()
+    written = tmp_path / "usr" / "nginx"
+    main = shadow.build(str(folder), f"{written}/nginx.conf", f"{written}/a/mtls", str(tmp_path))
+    inside = Path(main).parent
+    assert os.path.samefile(inside / ".." / "beside", written / ".." / "beside")
+    assert os.path.samefile(inside / "a" / "mtls" / "state.json", tmp_path / "mtls" / "state.json")
+    assert os.readlink(inside / "a" / "mtls" / "current") == str(tmp_path)
