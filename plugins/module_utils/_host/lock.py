@@ -28,16 +28,25 @@ def locked(path: str, timeout_s: float) -> Iterator[None]:
             os.close(descriptor)
             descriptor = _open(path)
             _acquire(descriptor, path, max(0.0, end - time.monotonic()))
-        # The holder's pid is for people only; the lock itself is the kernel's.
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        # The holder's pid is for people only, the lock itself is the kernel's: a full disk must not stop who
+        # comes to take a release back.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
 
 
 def _open(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise MtlsError(
+            f"The lock's file cannot be opened: {error.strerror}.",
+            path,
+            "Mend that (a read-only file system, a link in its place) and run again.",
+        ) from error
 
 
 def _is_there(descriptor: int, path: str) -> bool:
@@ -55,11 +64,25 @@ def _acquire(descriptor: int, path: str, timeout_s: float) -> None:
             return
         except BlockingIOError:
             if time.monotonic() >= end:
-                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 raise MtlsError(
-                    f"Another run holds the lock{f' (process {holder})' if holder else ''}; "
-                    f"waited {timeout_s:g} s for it.",
+                    f"Another run holds the lock{_holder(descriptor)}; waited {timeout_s:g} s for it.",
                     path,
                     "Let it finish and run again, or raise lock_timeout_s. Do not delete the file.",
                 ) from None
+        except OSError as error:
+            # flock(2) on a network file system whose lock manager is away: ENOLCK, EIO, EOPNOTSUPP.
+            raise MtlsError(
+                f"The file system gives no lock: {error.strerror}.",
+                path,
+                "Keep nginx_mtls_base on a local file system, or mend the network file system's locks.",
+            ) from error
         time.sleep(min(_STEP_S, max(0.0, end - time.monotonic())))
+
+
+def _holder(descriptor: int) -> str:
+    """Who wrote itself into the lock's file, and when."""
+    process = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    if not process:
+        return ""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.fstat(descriptor).st_mtime))
+    return f" (process {process}, since {since})"

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -39,7 +41,7 @@ def _holder(tmp_path: Path) -> object:
 def test_the_second_waits_a_bounded_time_and_names_the_first(tmp_path: Path, holder: object) -> None:
     begin = time.monotonic()
     with (
-        pytest.raises(MtlsError, match=r"process 4711.*waited 0\.2 s") as found,
+        pytest.raises(MtlsError, match=r"process 4711, since 20\d\d-.*T.*Z.*waited 0\.2 s") as found,
         locked(str(tmp_path / "l"), 0.2),
     ):
         pass
@@ -72,7 +74,7 @@ def test_a_lock_whose_file_is_gone_is_none(tmp_path: Path, holder: subprocess.Po
 def test_a_link_in_the_locks_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("content")
     os.symlink("other", tmp_path / "l")
-    with pytest.raises(OSError, match="symbolic links"), locked(str(tmp_path / "l"), 0):
+    with pytest.raises(MtlsError, match="symbolic links"), locked(str(tmp_path / "l"), 0):
         pass
     assert (tmp_path / "other").read_text() == "content"
 
@@ -81,3 +83,29 @@ def test_it_is_free_afterwards(tmp_path: Path) -> None:
     for _time in range(2):
         with locked(str(tmp_path / "l"), 0):
             pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    begin = time.monotonic()
+    with pytest.raises(MtlsError, match="gives no lock") as found, locked(str(tmp_path / "l"), 5):
+        pass
+    assert time.monotonic() - begin < 1, "it is not waited for"
+    assert "local file system" in found.value.remedy
+
+
+def test_a_full_disk_does_not_keep_the_lock_from_who_goes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with locked(str(tmp_path / "l"), 0):
+        pass
