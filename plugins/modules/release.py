@@ -454,7 +454,13 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired imp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
+    files,
+    nginx,
+    probe,
+    shadow,
+    trial,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host, Service
@@ -581,19 +587,33 @@ def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, O
     """All parts of the machine, put together for the options of one call."""
     at = datetime.now(timezone.utc)
     base = params["base"].rstrip("/")
+    limit = params["timeout_s"]
+    service = Service(params["service"], nginx.run, limit)
+    environment = trial.service_environment(service.name, nginx.run, limit)
+    host = Host(base, binary, Processes(), limit, scratch, nginx.run, service, environment)
+    prover = Prover(
+        probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S, params["timeout_s"], keeper(scratch)
+    )
     ports = Ports(
         store=Store(base),
-        host=Host(base, binary, Processes(), params["timeout_s"], scratch, nginx.run),
-        service=Service(params["service"], nginx.run, params["timeout_s"]),
-        prover=Prover(
-            probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S, params["timeout_s"], keeper(scratch)
-        ),
+        host=host,
+        service=service,
+        prover=prover,
         tools=tools(base, at),
         decoder=decoder(),
         examine=examiner(at),
         digest=file_digest,
         now=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"),
         scratch=scratch,
+        trial=trial.Runner(
+            binary,
+            host.nginx.prefix,
+            lambda: trial.modules_without(binary, nginx.run, limit),
+            lambda: environment,
+            prover.rows,
+            probe.probe,
+            scratch,
+        ),
     )
     options = Options(
         params["keep"],

@@ -211,6 +211,8 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Let it go on (kill -CONT) or restart nginx, then run again."),
     ("nginx.open_files", ERROR, "nginx may open too few files for a reload",
      "Raise LimitNOFILE of its unit and worker_rlimit_nofile, restart nginx, then run again."),
+    ("nginx.trial_not_run", WARNING, "No private nginx tried the new credentials before the switch",
+     "Mend what nginx names; until then only the proof after the switch asks nginx itself."),
     ("nginx.orphan_workers", ERROR, "Workers of a dead nginx master still serve",
      "End them, start nginx, then run again."),
     ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from .._core import changes, release
+from .._core import changes, proof, release
+from .._core import trial as trials
 from .._core.default_server import DefaultPlan
 from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
@@ -24,6 +25,8 @@ from . import shadow
 from .host import Host, Service, expected_files
 from .prover import Prover
 from .store import Store
+from .trial import CODE as NO_TRIAL
+from .trial import Runner
 
 #: Without the other side's trust these are warnings, but the other side refuses them whatever it trusts.
 _REFUSED_THERE = "purpose."
@@ -78,6 +81,8 @@ class Ports:
     digest: Callable[[str], str]
     now: Callable[[], str]
     scratch: str = shadow.SCRATCH
+    #: Without one the servers of changed credentials are asked by Python, and nothing else is.
+    trial: Optional[Runner] = None
 
 
 @dataclass(frozen=True)
@@ -180,3 +185,51 @@ class Call:
             tested.dump, expected_files(self.ports.store.base, directory, wanted.source)
         )
         self.outcome.warnings += [f"{one.place}: {one.message} {one.remedy}" for one in told]
+
+    # -- the trial
+
+    def try_out(
+        self, before: release.Source, wanted: Wanted, directory: str, dump: Optional[Dump] = None
+    ) -> bool:
+        """Ask a private nginx with the credentials of the release in *directory*, before any of it is live.
+
+        *before*: the source of ``outcome.previous``. Returns False where there was no nginx to ask, and a
+        warning says why. Raises MtlsError where a row fails that this call changes, or that the release from
+        before passes.
+        """
+        runner = self.ports.trial
+        if runner is None:
+            return False
+        touched = changes.changed_things(before, wanted.source)
+        tree = dump.tree() if dump else ()
+        with self.timed("trial"):
+            try:
+                asked = trials.trial(wanted.source, wanted.identity, touched)
+                rows = runner.rows(asked, tree, directory, wanted.identity)
+                past: list[proof.Row] = []
+                failed = [replace(row) for row in rows if row.verdict == proof.FAILED]
+                # Only what this call merely carries over is worth the question how it was before.
+                if len(proof.settle(failed, touched, {row.probe.key: row for row in failed})) < len(failed):
+                    live = self.outcome.previous
+                    asked = trials.trial(before, live, touched)
+                    past = runner.rows(asked, tree, self.ports.store.directory(live), live)
+            except MtlsError as error:
+                if error.code != NO_TRIAL:
+                    raise
+                self.outcome.warnings.append(str(error))
+                return False
+            blocking = proof.settle(rows, touched, {row.probe.key: row for row in past})
+        if blocking:
+            self.outcome.proof = [row.to_dict() for row in rows]
+            self.outcome.state = "checked"
+            raise self._unproven(blocking, "Nothing was switched: a changed credential cannot be proven")
+        return True
+
+    def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
+        row = rows[0]
+        more = f" ({len(rows)} rows of the proof failed.)" if len(rows) > 1 else ""
+        return MtlsError(
+            f"{what}: {row.probe.kind}, expected {row.probe.expected}, got {row.got}.{more}",
+            row.probe.target,
+            proof.remedy(row),
+        )

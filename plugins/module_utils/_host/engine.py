@@ -137,7 +137,7 @@ class Transaction(Recovering):
         with self.timed("stage"):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
         try:
-            self._check(before, wanted)
+            self._check(before, wanted, dump)
             ready = wanted.identity, own_paths(before, wanted.source)
             if ready != self._prepared:
                 self._prepared, outcome.changed = ready, True
@@ -195,7 +195,7 @@ class Transaction(Recovering):
         with self.timed("stage"):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))
         try:
-            self._check(before, wanted)
+            self._check(before, wanted, dump)
             baseline, sessions, asked = self._baseline(before, wanted, recovery, master)
             self._state("switched", origin, wanted.identity)
         except (MtlsError, OSError) as error:
@@ -240,10 +240,13 @@ class Transaction(Recovering):
                     f"the prepared release {waiting} is dropped: other credentials are live"
                 )
 
-    def _check(self, before: release.Source, wanted: Wanted) -> None:
+    def _check(self, before: release.Source, wanted: Wanted, dump: Optional[Dump] = None) -> None:
+        directory = self.ports.store.directory(wanted.identity)
         with self.timed("check"):
-            self.test_in_shadow(wanted, self.ports.store.directory(wanted.identity))
-            self._refuse_dead_servers(before, wanted)
+            self.test_in_shadow(wanted, directory)
+        if not self.try_out(before, wanted, directory, dump):
+            with self.timed("trial"):
+                self._refuse_dead_servers(before, wanted)
 
     def _refuse_dead_servers(self, before: release.Source, wanted: Wanted) -> None:
         """Ask the servers of each route whose credential changes with the staged one, before anything is

@@ -45,7 +45,7 @@ class Preview(Call):
             if not wanted.desired.waiting:
                 self.refuse_errors(wanted)
                 if outcome.changed:
-                    self._preview_test(wanted, scratch, host)
+                    self._preview_test(wanted, scratch, host, dump)
             if (
                 host.included
                 and dump is not None
@@ -88,10 +88,13 @@ class Preview(Call):
         files.write_tree(empty, release.render(release.empty_source(), empty, release.EMPTY))
         return host.configuration_without_us(empty)
 
-    def _preview_test(self, wanted: Wanted, scratch: str, host: Host) -> None:
-        if not host.included or host.master() is None:
+    def _preview_test(self, wanted: Wanted, scratch: str, host: Host, dump: Optional[Dump]) -> None:
+        if dump is None:
             return
         directory = f"{scratch}/wanted/{wanted.identity}"
         files.make_directory(os.path.dirname(directory), 0o700)
         files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
-        self.test_in_shadow(wanted, directory)
+        if host.included and host.master() is not None:
+            self.test_in_shadow(wanted, directory)
+        # It needs no include and touches nothing of the nginx that runs.
+        self.try_out(release.unrender(self.ports.store.read(self.outcome.previous)), wanted, directory, dump)

@@ -110,12 +110,3 @@ class Serving(Call):
         self.outcome.positive = proof.positive(rows)
         master = self.ports.host.master()
         self.outcome.draining_workers = len(self.ports.host.processes.workers(master.pid)[1]) if master else 0
-
-    def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
-        row = rows[0]
-        more = f" ({len(rows)} rows of the proof failed.)" if len(rows) > 1 else ""
-        return MtlsError(
-            f"{what}: {row.probe.kind}, expected {row.probe.expected}, got {row.got}.{more}",
-            row.probe.target,
-            proof.remedy(row),
-        )

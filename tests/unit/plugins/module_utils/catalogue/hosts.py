@@ -20,6 +20,9 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host 
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import (
     test_processes as tables,
 )
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import (
+    test_trial as trials,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import caught, row
 
 
@@ -174,6 +177,18 @@ def orphan_workers():
         world.drop(11)
 
     return _looked(lambda world: world.drop(10)), _looked(both)
+
+
+@row("nginx.trial_not_run")
+def trial_not_run():
+    """a program that is no nginx | nothing to ask of it"""
+
+    def tried(source):
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            runner = trials.runner(folder, "/bin/false")
+            return caught(lambda: runner.rows(trials.core.trial(source, "0" * 16), (), folder, "0" * 16))
+
+    return tried(trials.SERVER), tried({})
 
 
 @row("endpoint.served_differs_from_file")
