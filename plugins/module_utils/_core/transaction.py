@@ -94,9 +94,15 @@ class Recovery:
         return self.action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
 
     @property
-    def cut_short(self) -> bool:
-        """A run ended without its last line, but the link is, or is again, where it was."""
-        return self.action is Action.GO_ON and bool(self.reason)
+    def unfinished(self) -> bool:
+        """A run ended without its last line: any call, also one that is refused, ends its work first."""
+        return self.unproven or (self.action is Action.GO_ON and bool(self.reason))
+
+    @property
+    def unseen(self) -> bool:
+        """Nothing to undo on disk, but nobody has seen what nginx serves: a run was cut short while the link
+        is, or is again, where it was; or all but the releases is gone."""
+        return not self.unproven and (self.unfinished or self.action is Action.LAY_EMPTY)
 
 
 def recover(state: Optional[State], link: Optional[str], whole: frozenset[str], fresh: bool) -> Recovery:

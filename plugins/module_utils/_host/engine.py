@@ -62,7 +62,7 @@ class Transaction(Recovering):
             wanted = self.want(intent, recovery.live, dump, planning=False)
             self.refuse_errors(wanted)
         except MtlsError:
-            if recovery.unproven and intent != Intent():
+            if recovery.unfinished and intent != Intent():
                 # What an earlier run left half done is finished, or taken back, all the same.
                 self._bring(Intent(), recovery, dump)
             raise
@@ -120,7 +120,7 @@ class Transaction(Recovering):
     def _prepare(self, intent: Intent, recovery: Recovery, dump: Dump) -> None:
         """Stage and check what is wanted, and leave it for a later call with ``to: prepared``."""
         store, outcome = self.ports.store, self.outcome
-        if recovery.unproven:
+        if recovery.unfinished:
             # What an earlier run left half done is finished first.
             self._bring(Intent(), recovery, dump)
         live = store.current() or recovery.live
@@ -161,8 +161,8 @@ class Transaction(Recovering):
         outcome.previous = state.origin if state and state.origin in store.names() else recovery.origin
         rows = self._prove(wanted, quick=True) if master else []
         reload_main = self._main_level(dump) is not None
-        # Nothing of a release without a listener tells what a run that was cut short has let nginx load.
-        blind = recovery.cut_short and not rows
+        # Nothing of a release without a listener tells what nginx serves in its place.
+        blind = recovery.unseen and not rows
         if damaged or reload_main or master is None or self._entered or blind or proof.drifted(rows):
             outcome.changed = True
             outcome.log += [
@@ -180,6 +180,7 @@ class Transaction(Recovering):
         self._report(rows, wanted)
         if blocking:  # a revoked client that was given for this proof
             raise self._unproven(blocking, "The live release is not proven")
+        self._seen(recovery)
 
     # -- a change
 
@@ -189,8 +190,9 @@ class Transaction(Recovering):
         store, outcome = self.ports.store, self.outcome
         origin = recovery.origin if recovery.unproven else recovery.live
         before = release.unrender(store.read(origin))
-        # The way back must be there, with all that nginx reads of it.
-        store.repair(origin, store.damaged(origin))
+        # The way back must be there, and what is live until then, with all that nginx reads of them.
+        for one in dict.fromkeys((origin, recovery.live)):
+            store.repair(one, store.damaged(one))
         outcome.previous = outcome.release = origin
         with self.timed("stage"):
             staged = store.stage(wanted.identity, wanted.source, self._manifest(wanted))

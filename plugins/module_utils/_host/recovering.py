@@ -39,17 +39,23 @@ class Recovering(Serving):
             self.outcome.log.append(f"recovery: {recovery.reason}")
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE) and recovery.live == release.EMPTY:
             store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
+        if recovery.action in (Action.RESTORE, Action.ROLL_BACK):
+            store.repair(recovery.live, store.damaged(recovery.live))
         if recovery.action in (Action.LAY_EMPTY, Action.RESTORE):
             store.switch(recovery.live)
-        if recovery.action is Action.LAY_EMPTY:
-            self._state("stable", recovery.origin, recovery.live)
         if recovery.action is Action.COMMIT and found is not None:
             self._state("stable", found.origin, found.target)
-        if recovery.cut_short and found is not None:
-            self._state("rolled_back", found.origin, found.target, recovery.reason)
         if recovery.action is Action.ROLL_BACK:
             self._finish_rollback(recovery)
         return recovery
+
+    def _seen(self, recovery: Recovery) -> None:
+        """Write that the live release is at rest, now that nginx was seen to serve it."""
+        found = self.ports.store.state()
+        if recovery.action is Action.LAY_EMPTY:
+            self._state("stable", recovery.origin, recovery.live)
+        elif recovery.unseen and found is not None:
+            self._state("rolled_back", found.origin, found.target, recovery.reason)
 
     def _finish_rollback(self, recovery: Recovery) -> None:
         self.ports.store.switch(recovery.live)

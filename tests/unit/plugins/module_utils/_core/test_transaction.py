@@ -63,6 +63,51 @@ def test_row(
     assert recovery.reason or action is Action.GO_ON
 
 
+#: Steps, link, row of the recovery table in its own words, action and words for people. from is A, to is B.
+TABLE = [
+    ("none", "none", "lay down `empty`, then fresh", Action.LAY_EMPTY, ""),
+    ("none", "a complete release", "adopt: test, reload, prove", Action.ADOPT, "missing or unreadable"),
+    ("unreadable", "a complete release", "adopt: test, reload, prove", Action.ADOPT, "missing or unreadable"),
+    ("staged", "from", "go on", Action.GO_ON, "before it switched"),
+    ("checked", "from", "go on", Action.GO_ON, "before it switched"),
+    ("switched", "from", "killed before the rename: nothing to undo", Action.GO_ON, "before it switched"),
+    ("switched", "to", "finish, or back to from", Action.FINISH, "after it switched"),
+    ("reloaded", "to", "finish, or back to from", Action.FINISH, "after it switched"),
+    ("proven", "to", "write `stable`", Action.COMMIT, "not yet written stable"),
+    ("rolling_back", "from", "HUP, prove, `rolled_back`", Action.ROLL_BACK, "rollback to"),
+    ("rolling_back", "to", "rename to `from`, HUP, prove, `rolled_back`", Action.ROLL_BACK, "rollback to"),
+    ("stable", "to", "prove that what is served is the release", Action.GO_ON, ""),
+    ("rolled_back", "from", "prove that what is served is the release", Action.GO_ON, ""),
+    ("stable", "another release", "moved by hand: treat as switched", Action.FINISH, "moved by hand"),
+    ("any", "dangling or no link", "restore `from` if its bytes verify", Action.RESTORE, "leads nowhere"),
+    ("none", "dangling or no link", "restore `empty`: none is known", Action.RESTORE, "leads nowhere"),
+    ("any", "no link, and from is not whole", "fail; delete nothing", Action.REFUSE, "no whole release"),
+]
+
+
+@pytest.mark.parametrize(("step", "link", "row", "action", "words"), TABLE)
+def test_the_recovery_table_row_by_row(step: str, link: str, row: str, action: Action, words: str) -> None:
+    whole = frozenset({B, "empty"}) if "not whole" in link else ALL
+    links = {"from": A, "to": B, "a complete release": B, "another release": C}
+    fresh = (step, link) == ("none", "none")
+    for one in STEPS if step == "any" else (step,):
+        found = None if one in ("none", "unreadable") else state(one)
+        if "not whole" in link and found is not None and found.home in whole:
+            continue
+        recovery = recover(found, links.get(link), whole, fresh)
+        assert recovery.action is action, row
+        assert words in recovery.reason
+        assert bool(words) == bool(recovery.reason)
+        # What nobody has seen served is proven before anything counts on it; what was proven needs no reload.
+        must_prove = action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
+        assert recovery.unproven is must_prove
+        assert recovery.unfinished is (must_prove or "before it switched" in recovery.reason)
+        if action is Action.RESTORE:
+            assert recovery.live == recovery.origin == (found.home if found else "empty")
+        if action is Action.FINISH:
+            assert (recovery.origin, recovery.live) == ((B, C) if step == "stable" else (A, B))
+
+
 def test_a_fresh_host_gets_the_empty_release() -> None:
     recovery = recover(None, None, frozenset(), fresh=True)
     assert (recovery.action, recovery.live) == (Action.LAY_EMPTY, "empty")

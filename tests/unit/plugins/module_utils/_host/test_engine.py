@@ -785,6 +785,46 @@ def test_where_no_listener_tells_what_nginx_loaded_a_run_that_was_cut_short_is_f
     assert world.serves == "empty"
 
 
+def test_preparing_does_not_tell_a_run_that_was_cut_short_as_undone(world: World) -> None:
+    apply(world, {})
+    world.store.write_state(State("reloaded", "empty", "0" * 16))
+    world.serves = "0" * 16
+    prepare(world, parts())
+    assert world.serves == "empty"
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home) == ("rolled_back", "empty")
+
+
+def test_releases_without_a_link_and_a_state_are_no_host_at_rest(world: World) -> None:
+    first = apply(world, parts()).release
+    os.unlink(world.store.link)
+    os.unlink(f"{world.store.base}/state.json")
+    assert world.serves == first
+    assert apply(world, {}).changed
+    assert (world.serves, world.store.current()) == ("empty", "empty")
+    assert not apply(world, {}).changed
+
+
+def test_what_a_killed_run_left_live_is_mended_before_anything_is_tested(world: World) -> None:
+    _first, second = switched_by_a_killed_run(world)
+    entry = Path(world.store.directory(second), "mtls.conf")
+    entry.unlink()
+    world.refuses_live = lambda _identity: [] if entry.exists() else ["[emerg] open() failed"]
+    world.shutdown_timeout = lambda _dump, _wanted: lambda: lambda: None  # type: ignore[assignment,return-value]
+    assert apply(world, parts("allow all;")).state == "stable"
+
+
+def test_a_rollback_that_was_cut_short_mends_what_it_goes_back_to(world: World) -> None:
+    first, second = switched_by_a_killed_run(world)
+    world.store.write_state(State("rolling_back", first, second))
+    entry = Path(world.store.directory(first), "mtls.conf")
+    entry.unlink()
+    world.will_not_load = lambda identity: identity == first and not entry.exists()
+    assert apply(world, {}).release == first
+    assert world.serves == first
+
+
 @pytest.mark.parametrize("moved", [True, False])
 def test_a_release_to_which_somebody_moves_the_link_is_not_removed(world: World, moved: bool) -> None:
     origin = apply(world, parts()).release
