@@ -136,6 +136,28 @@ def is_wider(path: str, mode: int) -> bool:
     return bool(stat.S_IMODE(found.st_mode) & ~mode) or found.st_uid != os.geteuid()
 
 
+def open_directories(root: str) -> list[str]:
+    """Relative paths, each with a final slash, of the directories at and below *root* into which others than
+    who runs this may look or write."""
+    found = [
+        os.path.relpath(folder, root) + "/"
+        for folder, dummy, dummy_too in os.walk(root)
+        if is_wider(folder, 0o700)
+    ]
+    return sorted(found)
+
+
+def close_directory(path: str) -> None:
+    """Give a directory to who runs this, 0700."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, os.geteuid(), -1)
+        os.fchmod(descriptor, 0o700)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_tree(path: str) -> None:
     """Remove a directory if it is there. A link in its place is removed itself, never what it names."""
     if os.path.islink(path):

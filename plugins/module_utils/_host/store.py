@@ -90,6 +90,7 @@ class Store:
         """
         wanted = release.render(source, self.directory(identity), identity)
         if os.path.lexists(self.directory(identity)):
+            self._close(identity)
             found = self.read(identity)
             if release.release_id(release.unrender(found)) == identity:
                 self.repair(identity, self.damaged(identity))
@@ -120,16 +121,25 @@ class Store:
         for path, (_data, mode) in release.render(release.unrender(found), directory, identity).items():
             if path in found and files.is_wider(f"{directory}/{path}", mode):
                 wrong.add(path)
-        return sorted(wrong)
+        return sorted(wrong) + files.open_directories(directory)
+
+    def _close(self, identity: str) -> None:
+        """Nobody else may put anything into a release, from before it is compared."""
+        for path in files.open_directories(self.directory(identity)):
+            files.close_directory(f"{self.directory(identity)}/{path}")
 
     def repair(self, identity: str, paths: list[str]) -> None:
-        """Write rendered files of a release again whose source is whole; each gets a new inode."""
+        """Write rendered files of a release again whose source is whole; each gets a new inode.
+
+        Directories, which have a final slash, are closed before.
+        """
         directory = self.directory(identity)
+        self._close(identity)
         wanted = release.render(release.unrender(self.read(identity)), directory, identity)
         for path in paths:
             if path in wanted:
                 files.replace_file(f"{directory}/{path}", *wanted[path])
-            else:
+            elif not path.endswith("/"):
                 os.unlink(f"{directory}/{path}")
 
     def remove(self, identity: str) -> None:

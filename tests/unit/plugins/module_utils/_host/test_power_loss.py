@@ -23,6 +23,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host import power
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.test_engine import (
     World,
@@ -47,11 +48,16 @@ class EmergError(Exception):
     """nginx does not start."""
 
 
-def start(root: Path) -> dict[str, str]:
-    """All files that nginx reads at its start. Raises EmergError for a missing or cut one, as nginx does."""
+def start(root: Path, without: str = "") -> dict[str, str]:
+    """All files that nginx reads at its start. Raises EmergError for a missing or cut one, as nginx does.
+
+    *without*: a directory in whose place a shadow has nothing.
+    """
     files: dict[str, str] = {}
 
     def read(path: str) -> None:
+        if without and path.startswith(without):
+            return
         try:
             text = files[path] = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -72,7 +78,8 @@ class Disk(World):
     """A host whose include and main-level file are real, too, and whose nginx starts from disk."""
 
     def __init__(self, root: Path, base: str = "mtls") -> None:
-        super().__init__(root / Path(base).parent)
+        super().__init__(root)
+        self.store = Store(f"{root}/{base}")
         self.root = root
         processes: Any = type("None", (), {"all": lambda _self: []})()
         self.real = Host(self.store.base, "nginx", processes, 5, str(root), self.built)
@@ -88,7 +95,7 @@ class Disk(World):
         self.real.remove_include()
 
     def configuration_without_us(self, _empty: str) -> Dump:
-        return Dump({name: text for name, text in start(self.root).items() if self.store.base not in name})
+        return Dump(start(self.root, self.store.base))
 
     def shutdown_timeout(self, dump: Dump, wanted: str) -> Any:
         return self.real.shutdown_timeout(dump, wanted)

@@ -84,6 +84,39 @@ def test_a_key_that_others_may_read_is_written_again(store: Store, mode: int, me
     assert key.read_bytes() == b"KEY"
 
 
+@pytest.mark.parametrize("folder", ["", "server", "server/credentials/s"])
+@pytest.mark.parametrize(
+    ("mode", "owner", "mended"), [(0o755, 0, True), (0o702, 0, True), (0o700, 1, True), (0o500, 0, False)]
+)
+def test_a_folder_that_others_may_enter_is_closed(
+    store: Store, folder: str, mode: int, owner: int, mended: bool
+) -> None:
+    if owner and os.geteuid():
+        pytest.skip("only root gives files away")
+    store.stage(ID, SOURCE, {})
+    path(store, folder).chmod(mode)
+    if owner:
+        os.chown(path(store, folder), owner, -1)
+    assert store.damaged(ID) == [f"{folder or '.'}/"] * mended
+    inode = path(store).stat().st_ino
+    assert not store.stage(ID, SOURCE, {}), "it is used"
+    assert path(store).stat().st_ino == inode
+    assert store.damaged(ID) == []
+    assert stat.S_IMODE(path(store, folder).stat().st_mode) == (0o700 if mended else mode)
+    assert path(store, folder).stat().st_uid == os.geteuid()
+
+
+def test_a_release_of_links_is_written_anew(store: Store, tmp_path: Path) -> None:
+    """Whoever owns what they lead to could change it after it was compared."""
+    store.stage(ID, SOURCE, {})
+    os.rename(path(store, "server"), tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", path(store, "server"))
+    assert store.whole() == frozenset()
+    assert store.stage(ID, SOURCE, {})
+    assert not path(store, "server").is_symlink()
+    assert store.whole() == {ID}
+
+
 def test_a_release_that_cannot_be_written_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
