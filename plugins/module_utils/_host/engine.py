@@ -38,7 +38,7 @@ class Transaction(Recovering):
         Raises MtlsError; the host is then as before, or the message says otherwise.
         """
         store = self.ports.store
-        if not store.has_link():
+        if not store.has_link() and not store.has_state():
             # Bad input must not leave even the empty release on a host that has none.
             self.refuse_errors(self.want(intent, release.EMPTY, None, planning=False))
         store.create()
@@ -172,6 +172,7 @@ class Transaction(Recovering):
             ]
             self._reload(master)
             rows = self._prove(wanted, quick=True)
+            self._refuse_moved(wanted)
             if proof.drifted(rows):
                 self._report(rows, wanted)
                 raise self._unproven(rows, "nginx does not serve the live release, also after a reload")
@@ -212,6 +213,7 @@ class Transaction(Recovering):
                 undo = self._main_level(dump)
                 self._switch(wanted, origin, master)
                 rows = self._prove(wanted, False, sessions, asked)
+                self._refuse_moved(wanted)
                 blocking = proof.settle(rows, changes.changed_things(before, wanted.source), baseline)
                 self._report(rows, wanted)
                 if blocking:
@@ -273,6 +275,17 @@ class Transaction(Recovering):
         if strange and live:
             before = self.ports.prover.rows(strange, self.ports.store.directory(live))
             proof.compare(rows, {row.probe.key: row for row in before})
+
+    def _refuse_moved(self, wanted: Wanted) -> None:
+        """What nginx loads while somebody moves the link is not told by a release without a listener."""
+        store = self.ports.store
+        found = store.current()
+        if found != wanted.identity:
+            raise MtlsError(
+                f"Somebody else let it name {found} while release {wanted.identity} was brought.",
+                store.link,
+                "Let nobody else move it, and run again.",
+            )
 
     def _manifest(self, wanted: Wanted) -> dict[str, Any]:
         return {

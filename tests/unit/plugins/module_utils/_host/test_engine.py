@@ -825,6 +825,32 @@ def test_a_rollback_that_was_cut_short_mends_what_it_goes_back_to(world: World) 
     assert world.serves == first
 
 
+def test_a_link_that_somebody_moves_before_the_reload_is_seen_without_a_listener_too(world: World) -> None:
+    origin = apply(world, parts()).release
+    test_live = world.test_live
+
+    def tested() -> Verdict:
+        verdict = test_live()
+        world.store.switch(origin)
+        return verdict
+
+    world.test_live = tested  # type: ignore[method-assign]
+    with pytest.raises(MtlsError, match="Somebody else let it name"):
+        apply(world, {"proxy": {}}, state="absent")
+    assert world.serves == world.store.current() == origin
+    state = world.store.state()
+    assert state is not None
+    assert (state.step, state.home) == ("rolled_back", origin)
+
+
+def test_a_lost_link_is_put_back_also_by_a_call_that_is_refused(world: World) -> None:
+    first = apply(world, parts()).release
+    os.unlink(world.store.link)
+    with pytest.raises(MtlsError, match="No release is prepared"):
+        apply(world, {}, to="prepared")
+    assert world.store.current() == first
+
+
 @pytest.mark.parametrize("moved", [True, False])
 def test_a_release_to_which_somebody_moves_the_link_is_not_removed(world: World, moved: bool) -> None:
     origin = apply(world, parts()).release
