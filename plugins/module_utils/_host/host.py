@@ -205,24 +205,28 @@ class Host:
             conf_path = shadow.build(folder, self.nginx.conf_path, self.base, release_directory)
             tested = self.nginx.test(conf_path, dump=True, pid_file=self._pid_file)
         here, there = folder + shadow.real_directory(self.nginx.conf_path), self.nginx.conf_directory
-        lines = [line.replace(here, there).replace(folder, "") for line in tested.lines]
+
+        def real(text: str) -> str:
+            return text.replace(here, there).replace(folder, "")
+
+        lines = [real(line) for line in tested.lines]
         dump = None
         if tested.dump:
+            self._refuse_live_files(tested.dump, real)
             dump = tested.dump.moved(here, there).moved(folder, "")
-            self._refuse_live_files(tested.dump, dump)
         self.test_seconds = max(self.test_seconds, tested.seconds)
         return Verdict(tested.ok, lines, tested.seconds, dump)
 
-    def _refuse_live_files(self, seen: Dump, dump: Dump) -> None:
+    def _refuse_live_files(self, dump: Dump, real: Callable[[str], str]) -> None:
         """Raises MtlsError where nginx read a file of the live release while another one was tested.
 
-        *seen*: the dump as nginx gave it; *dump*: the same with the names of the real files.
+        *dump*: as nginx gave it, with the shadow's names, which *real* makes those of the real files.
         """
         homes = tuple(f"{home}/current/" for home in (self.base, os.path.realpath(self.base)))
-        live = {name for name in seen.files if os.path.normpath(name).startswith(homes)}
+        live = {name for name in dump.files if os.path.normpath(name).startswith(homes)}
         for item in _includes(dump.tree()) if live else ():
             if live.intersection(dump.included(item.args[0])):
-                self._absolute(item.place)
+                self._absolute(real(item.place))
 
     def _absolute(self, place: str) -> NoReturn:
         raise MtlsError(

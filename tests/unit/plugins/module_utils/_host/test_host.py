@@ -262,7 +262,10 @@ def test_a_blind_test_is_seen(etc: Etc) -> None:
 def test_the_live_release_read_by_another_way_is_seen(etc: Etc, include: str) -> None:
     live = include.format(root=etc.root).replace("*", "mtls")
     etc.absolute = {live: "# live"}
-    etc.files["nginx.conf"] = f"http {{\n include {include.format(root=etc.root)};\n}}"
+    # The relative one is as it should be.
+    etc.files["mtls/current/mtls.conf"] = ""
+    relative = "include mtls/current/mtls.conf;"
+    etc.files["nginx.conf"] = f"http {{ {relative}\n include {include.format(root=etc.root)};\n}}"
     with pytest.raises(MtlsError) as found:
         etc.host().test_with(str(etc.root))
     assert found.value.code == "include.absolute"
