@@ -383,7 +383,9 @@ credentials:
       elements: dict
       returned: always
 proof:
-  description: What was asked of the running nginx, and what came back.
+  description:
+    - What was asked of the running nginx, and what came back.
+    - Of a private nginx with the new credentials, where that was what stopped the call before the switch.
   returned: always
   type: list
   elements: dict
