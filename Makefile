@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage fuzz matrix fault bench sanity molecule lock images build
+.PHONY: help demo test clean setup lint units coverage fuzz model matrix fault bench sanity molecule lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -70,6 +70,9 @@ coverage: ## which lines and branches of _core and _x509 the units run through
 
 fuzz: ## hostile bytes in every place, 20,000 examples and more
 	@$(STEP) 'fuzz' tests/lab/fuzz.sh
+
+model: ## the transaction, model-checked: each pair of interruptions; of some calls each history, to the last state
+	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model
 
 matrix: ## long comparisons: nginx's own verdict on each form of a file, thousands of PKIs on each OpenSSL
 	@rm -f $(CACHE)/timings.tsv

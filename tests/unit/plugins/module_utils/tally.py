@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run counts and tells at its end (tests/unit/conftest.py): comparisons, hostile examples."""
+"""What a run counts and tells at its end (conftest.py): comparisons, hostile examples, the model."""
 
 from __future__ import annotations
 
@@ -24,4 +24,14 @@ def summary(counts: Mapping[tuple[str, str], int]) -> list[str]:
     ]
     examples = {of_what: number for (what, of_what), number in sorted(counts.items()) if what == "example"}
     hostile = [f"hostile examples: {of_what:24} {number:6}" for of_what, number in examples.items()]
-    return compared + hostile + [f"hostile examples: {'all':24} {sum(examples.values()):6}"] * bool(examples)
+    model = [
+        f"model: {of_what:36} {number:9}"
+        for (what, of_what), number in sorted(counts.items())
+        if what == "model"
+    ]
+    mutants = [f"mutant: {of_what}" for (what, of_what), number in sorted(counts.items()) if what == "mutant"]
+    return (
+        [*compared, *model, *mutants]
+        + hostile
+        + [f"hostile examples: {'all':24} {sum(examples.values()):6}"] * bool(examples)
+    )
