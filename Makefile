@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage fuzz model matrix fault bench sanity molecule lock images build
+.PHONY: help demo test clean setup lint units coverage fuzz model matrix live fault bench sanity molecule lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -74,7 +74,7 @@ fuzz: ## hostile bytes in every place, 20,000 examples and more
 model: ## the transaction, model-checked: each pair of interruptions; of some calls each history, to the last state
 	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model
 
-matrix: ## long comparisons: nginx's own verdict on each form of a file, thousands of PKIs on each OpenSSL
+matrix: ## long comparisons: nginx on each form of a file, PKIs on each OpenSSL, live on each nginx
 	@rm -f $(CACHE)/timings.tsv
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@code=0; \
@@ -82,8 +82,15 @@ matrix: ## long comparisons: nginx's own verdict on each form of a file, thousan
 	for image in bookworm trixie sid; do \
 	    MTLS_RANDOM_CHAINS=1000-6000 $(STEP) "matrix: PKIs on $$image" tests/lab/units.sh $$image $(UNITS)/_x509/test_random_chains.py || code=1; \
 	done; \
+	for image in bookworm trixie sid; do \
+	    MTLS_LIVE_IMAGES=$$image $(STEP) "matrix: live on $$image" pytest tests/live || code=1; \
+	done; \
 	tests/lab/step --table; \
 	exit $$code
+
+live: ## `release` on a throw-away host: lost reloads, odd configurations, on nginx 1.26 (MTLS_LIVE_IMAGES)
+	@$(STEP) 'images' tests/lab/images.sh $${MTLS_LIVE_IMAGES:-trixie}
+	@$(STEP) 'live' pytest tests/live
 
 fault: ## `release` killed at every step, 300 times and more, on three versions of nginx (about 20 minutes)
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid

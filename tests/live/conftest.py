@@ -79,7 +79,7 @@ class Machine:
 
     def call(self, **options: Any) -> dict[str, Any]:
         """One call of `release` with these options."""
-        given = {"base": BASE, "timeout_s": 8, "lock_timeout_s": 5, "proof_rounds": 3, **options}
+        given = {"base": BASE, "timeout_s": 6, "lock_timeout_s": 5, "proof_rounds": 3, **options}
         begin = time.monotonic()
         out = self.sh(f"{_ENVIRONMENT} python3 run.py 2>&1", check=False, stdin=json.dumps(given))
         assert out.startswith("{"), f"no result: {out}"
