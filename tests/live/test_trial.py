@@ -9,7 +9,6 @@ import base64
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +153,14 @@ class Tried:
         for path, data in files.items():
             self.host.write(f"/etc/nginx/a/{path}", data.decode())
         self.host.write("/etc/nginx/conf.d/a.conf", "include /etc/nginx/a/server/sites/*.conf;\n")
-        self.host.sh("nginx -t -q && systemctl restart nginx")
+        self.host.sh("nginx -t -q && systemctl reset-failed nginx && systemctl restart nginx")
 
 
-@pytest.fixture
-def tried(host: Any) -> Iterator[Tried]:
-    yield Tried(host)
+@pytest.fixture(scope="module")
+def tried(machine: Any) -> Tried:
+    """One state for all: what is tried leaves nothing, and ``serve`` replaces what was served."""
+    machine.reset()
+    return Tried(machine)
 
 
 def verdicts(found: dict[str, Any]) -> dict[str, set[str]]:
@@ -210,7 +211,7 @@ def test_each_kind_of_client_of_a(tried: Tried, pki: Pki, case: str) -> None:
 B_CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "right": ({}, {}, "ok", "SUCCESS"),
     "right, not ours": ({}, {"ours": False}, "inconclusive", "200"),
-    "wrong trust": ({}, {"trust": "strangers"}, "failed", "server's certificate not accepted, code"),
+    "wrong trust": ({}, {"trust": "strangers"}, "failed", "server's certificate is not accepted, code"),
     "leaf only": ({}, {"whole": False}, "failed", "400"),
     "leaf only, not ours": ({}, {"whole": False, "ours": False}, "failed", "400"),
     "wrong purpose": ({}, {"leaf": "purpose"}, "failed", "400"),
@@ -333,8 +334,8 @@ def test_a_call_stops_before_the_switch(host: Any, pki: Pki, check: bool) -> Non
         "cd /etc/nginx && find . -type f ! -name .lock -exec sha256sum {} + | sort; ls mtls mtls/releases"
     )
     for parts, words in (
-        (server_part(pki, trust="strangers"), "client not accepted, code 2"),
-        (server_part(pki, probe=False), "client not accepted, code 2"),
+        (server_part(pki, trust="strangers"), "the client is not accepted, code 2"),
+        (server_part(pki, probe=False), "the client is not accepted, code 2"),
         (proxy_part(pki, whole=False), "400: the client certificate is not accepted"),
         (proxy_part(pki, port=8444), "Connection refused"),
     ):

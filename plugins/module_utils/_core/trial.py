@@ -461,9 +461,9 @@ def judge_route(probe: Probe, answer: proof.Answer, line: str) -> proof.Row:
 def _cause(line: str) -> tuple[str, str]:
     verify = _VERIFY.search(line)
     if verify:
-        whose = "client" if line.startswith("client") else "the server's certificate"
-        cause = _REFUSED if whose == "client" else _CERTIFICATE
-        return cause, f"{whose} not accepted, code {verify.group(1)}, {verify.group(2)}"
+        whose = "the client" if line.startswith("client") else "the server's certificate"
+        cause = _REFUSED if line.startswith("client") else _CERTIFICATE
+        return cause, f"{whose} is not accepted, code {verify.group(1)}, {verify.group(2)}"
     alert = _ALERT.search(line)
     if alert:
         return _REFUSED, f"the server refuses, alert {alert.group(1)}"

@@ -183,7 +183,7 @@ LOG = """2026/01/01 00:00:00 [info] 1#1: *3 client SSL certificate verify error:
 @pytest.mark.parametrize(
     ("number", "status", "cause", "got"),
     [
-        (1, 502, "certificate", "502: the server's certificate not accepted, code 20, unable to get local"),
+        (1, 502, "certificate", "502: the server's certificate is not accepted, code 20, unable to get"),
         (2, 502, "unreachable", "502: connect() failed (111: Connection refused)"),
         (3, 502, "certificate", "502: the server's certificate has another name"),
         (4, 502, "refused", "502: the server refuses, alert 40"),
@@ -205,7 +205,7 @@ def test_the_good_client_that_a_site_refuses() -> None:
     told = trial.with_cause(row, trial.said(LOG)[0])
     assert (told.cause, told.got) == (
         "refused",
-        "400: client not accepted, code 21, unable to verify the first certificate",
+        "400: the client is not accepted, code 21, unable to verify the first certificate",
     )
     fine = dataclasses.replace(row, verdict="ok")
     assert trial.with_cause(fine, trial.said(LOG)[0]) is fine
