@@ -20,6 +20,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf imp
 NAME = "a1.test"
 PORT = 8443
 HOLD = "-C /lab PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1 python3 try_out.py hold"
+BASE = "/etc/nginx/mtls"
 RUN = "cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1 python3 try_out.py"
 SITE = f"""
 server {{
@@ -349,3 +350,12 @@ def test_a_call_stops_before_the_switch(host: Any, pki: Pki, check: bool) -> Non
         )
         assert after == before
     assert host.sh("ls -d /run/mutual-tls* 2>/dev/null", check=False) == ""
+
+
+def test_check_mode_tries_what_a_first_install_would_serve(host: Any, pki: Pki) -> None:
+    told = host.call(parts=server_part(pki, trust="strangers"), _ansible_check_mode=True)
+    assert told.get("failed") and "the client is not accepted, code 2" in told["msg"], told
+    fine = host.call(parts=server_part(pki), _ansible_check_mode=True)
+    assert (fine.get("failed", False), fine["changed"], fine["state"]) == (False, True, "checked"), fine
+    assert "trial" in fine["seconds"]
+    assert host.sh(f"ls -d {BASE} /run/mutual-tls* 2>/dev/null", check=False) == ""
