@@ -588,6 +588,7 @@ def test_a_revoked_clients_answer(answer: Answer, verdict: str, cause: str) -> N
         assert (row.verdict, row.cause) == (verdict, cause)
         assert ("resumed" in row.got) is answer.reused
     assert ("no session to resume" in judge(resumed(), [answer]).got) is not answer.offered
+    assert "no session to resume" not in judge(revoked(), [answer]).got
 
 
 def test_a_revoked_client_that_was_refused_before_has_no_session_to_try() -> None:
@@ -742,3 +743,82 @@ def test_drift_is_what_this_host_alone_decides(kind: str, answer: Answer, drifte
 def test_a_leaf_without_certificate() -> None:
     assert proof_plan.leaf_of(b"") is None
     assert release.credential_files({}, "server", "x") == {}
+
+
+# --- near misses of the rules ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        ((PAGE, Answer("done", 400)), "inconclusive"),
+        ((Answer("done", 400), PAGE), "inconclusive"),
+        ((PAGE, Answer("done", 200, "ID NONE")), "failed"),
+        ((Answer("done", 400), Answer("done", 400)), "ok"),
+    ],
+)
+def test_the_worst_of_several_answers_counts(answers: tuple[Answer, ...], verdict: str) -> None:
+    assert judge(one("no certificate"), answers).verdict == verdict
+
+
+def test_why_something_was_not_asked_is_told() -> None:
+    session = proof_plan.session_probes(source(), source())[0]
+    assert "good client was not let in" in judge(session, []).got
+    assert "no probe identity" in judge(one("client accepted"), []).got
+    assert "no probe identity" in judge(revoked(), []).got
+
+
+def test_a_good_client_that_got_another_answer_leaves_a_refusal_what_it_is() -> None:
+    for good in (Answer("done", 403), Answer("connect", error="refused")):
+        assert checked(Answer("done", 400), Answer("done", 400), good) == ("ok", "ok")
+
+
+def test_a_stranger_is_judged_without_the_row_for_no_certificate() -> None:
+    rows = [judge(one("client accepted"), [PROVEN]), judge(one("foreign certificate"), [PAGE])]
+    proof.cross_check(rows)
+    assert rows[1].verdict == "inconclusive"
+
+
+def test_an_address_that_this_host_has_not_stays_inconclusive() -> None:
+    gone = Answer("not here", error="no such address")
+    assert checked(gone, gone) == ("inconclusive", "inconclusive")
+
+
+def test_only_answers_of_a_server_that_is_not_ours_are_judged_by_those_of_before() -> None:
+    row = judge(one("foreign certificate"), [PAGE])
+    assert settle([row], frozenset(), {row.probe.key: judge(one("foreign certificate"), [PAGE])}) == []
+    assert row.verdict == "inconclusive"
+    direct = row_of("server of the route", Answer("done", 502))
+    baseline = {direct.probe.key: row_of("server of the route", Answer("done", 200))}
+    assert settle([direct], frozenset(), baseline) == []
+    assert direct.verdict == "inconclusive"
+    route = row_of("route", Answer("done", 502))
+    before = {route.probe.key: row_of("route", Answer("done", 400))}
+    assert settle([route], frozenset({("proxy", "client")}), before) == [route]
+
+
+def test_a_route_is_carried_over_in_whichever_order_the_rows_stand() -> None:
+    direct = [judge(probe, [B_EXPIRED]) for probe in plan() if probe.kind == "server of the route"]
+    baseline = {row.probe.key: replace(row) for row in direct}
+    baseline[one("route").key] = judge(one("route"), [SEEN])
+    rows = [*direct, judge(one("route"), [B_EXPIRED])]
+    assert settle(rows, frozenset(), baseline) == []
+    assert {row.verdict for row in rows} == {"was_failing"}
+
+
+def test_positive_and_drift_by_their_near_misses() -> None:
+    good, bad = judge(one("client accepted"), [PROVEN]), judge(one("client accepted"), [Answer("done", 400)])
+    assert (proof.positive([good]), proof.positive([good, bad])) == ("proven", "unproven")
+    away = judge(one("route"), [Answer("connect", error="refused")])
+    assert not proof.drifted([away])
+    assert proof.drifted([judge(one("client accepted"), [Answer("connect", error="refused")])])
+    assert judge(one("route"), [Answer("done", 500)]).cause == "other"
+
+
+def test_another_routes_servers_say_nothing_of_a_route() -> None:
+    direct = [probe for probe in plan() if probe.kind == "server of the route"]
+    other = [judge(replace(probe, subject="other"), [B_EXPIRED]) for probe in direct]
+    route = judge(one("route"), [B_EXPIRED])
+    baseline = {row.probe.key: replace(row) for row in other}
+    baseline[route.probe.key] = judge(one("route"), [SEEN])
+    assert settle([route, *other], frozenset(), baseline) == [route]
