@@ -111,6 +111,8 @@ class Recovering(Serving):
         if not self._reload_once(master, log):
             words = " ".join(log.urgent())
             return f"Release {origin} is back on disk, but nginx did not reload: {words}", False
+        if store.current() != origin:
+            return f"Somebody else has moved {store.link} away from release {origin} meanwhile.", False
         source = release.unrender(store.read(origin))
         probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
         rows = self.ports.prover.rows(probes, store.directory(origin))

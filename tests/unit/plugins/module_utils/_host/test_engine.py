@@ -866,6 +866,9 @@ def test_a_release_to_which_somebody_moves_the_link_is_not_removed(world: World,
     world.reload = reloaded  # type: ignore[method-assign]
     failing(world, parts("deny all;"))
     assert (world.store.current() == origin) is not moved
+    state = world.store.state()
+    assert state is not None
+    assert state.step == ("rolling_back" if moved else "rolled_back")
     assert len(world.store.names()) == (3 if moved else 2)
 
 
