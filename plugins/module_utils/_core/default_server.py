@@ -153,6 +153,8 @@ def _ours(entries: Sequence[tuple[Site, Listen]], cache: str) -> str:
         "server {",
         f"    listen {' '.join([address, *flags, 'default_server'])};",
         "    ssl_reject_handshake on;",
+        # Inherited from the http level it would need an ssl_client_certificate here.
+        "    ssl_verify_client off;",
         f"    ssl_session_cache {cache};",
         "    ssl_session_tickets off;",
     ]

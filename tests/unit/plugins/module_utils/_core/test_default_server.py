@@ -174,3 +174,8 @@ def test_shared_sessions_are_the_default_servers_too() -> None:
     assert parse(found.text)[0].value("ssl_session_cache") == "shared:z:1m"
     with pytest.raises(MtlsError, match="sessions"):
         plan(site(), site("b"), caches={"orders": "shared:z:1m"})
+
+
+def test_ours_inherits_no_verification() -> None:
+    """With ssl_verify_client of the http level it would not load without an authority of its own."""
+    assert "    ssl_verify_client off;\n" in plan(site()).text
