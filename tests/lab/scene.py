@@ -33,7 +33,8 @@ CALLER = {"certificate": f"{TOOLS}/caller.pem", "key": f"{TOOLS}/caller.key"}
 NAMES = {"a": "orders.example.com", "c": "stock.example.com"}
 # Everything below the base but the transaction's own memory, and our two files outside of it.
 SNAPSHOT = f"""
-cd {BASE} && find . ! -name state.json ! -name .lock -printf '%p %M %u:%g %l\\n' | LC_ALL=C sort
+cd {BASE} || exit 1
+find . ! -name state.json ! -name .lock -printf '%p %M %u:%g %l\\n' | LC_ALL=C sort
 find . -type f ! -name state.json ! -name .lock -exec sha256sum {{}} + | LC_ALL=C sort
 sha256sum /etc/nginx/conf.d/mtls.conf /etc/nginx/modules-enabled/mtls.conf 2>&1
 """
