@@ -29,7 +29,7 @@ PORT_A, PORT_B = 8443, 8080
 SHADOWED = ("os.remove", "os.rmdir", "os.symlink")
 NOTHING = {("", "", "")}
 IN_FOLDER = ("os.remove", "os.rmdir")
-TARGETS = ("module", "nginx", "both")
+TARGETS = ("module", "nginx", "both", "connection")
 EVENTS = (
     "os.rename",
     "os.remove",
@@ -136,6 +136,9 @@ class Watch:
         self.labels.append((self.steps[-1] if self.steps else "between", f"{event} {text}".strip()))
         if len(self.labels) == self.kill_at:
             self.done = True
+            if self.target == "connection":
+                self.hang_up()
+                return
             if self.target != "module":
                 try:
                     with open("/run/nginx.pid") as file:
@@ -144,6 +147,14 @@ class Watch:
                     pass
             if self.target != "nginx":
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    @staticmethod
+    def hang_up():
+        """As when sshd dies: nobody reads any more, and the session is told so."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 1)
+        os.kill(os.getpid(), signal.SIGHUP)
 
     @staticmethod
     def writes(given):
@@ -211,7 +222,7 @@ def call(options, watch=None):
     with open(said[0]) as file:
         labels = file.read()
     _pid, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
+    if os.WIFSIGNALED(status) or not text.strip():
         return None, []
     return json.loads(text.strip().splitlines()[-1]), json.loads(labels)
 
@@ -374,7 +385,7 @@ def main():
     )
     points = sorted({1 + (2 * number + 1) * len(labels) // (2 * kills) for number in range(kills)})
     for number, kill_at in enumerate(points):
-        target = TARGETS[(number + offset) % 3]
+        target = TARGETS[(number + offset) % len(TARGETS)]
         case = one(scenario, options, kill_at, target, labels[kill_at - 1], old, new)
         print(json.dumps(case), flush=True)
 
