@@ -249,7 +249,7 @@ options:
         what that call only carried over is taken from the live release, should that have moved since.
     type: str
   keep:
-    description: How many releases to keep. The live one and the one before are always kept.
+    description: How many releases to keep. The live one, the one before and a prepared one are always kept.
     type: int
     default: 3
   service:

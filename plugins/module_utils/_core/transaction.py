@@ -153,6 +153,8 @@ def _with_both(state: State, link: str) -> Recovery:
 
 
 def removable(newest_first: list[str], keep: int, protected: frozenset[str]) -> list[str]:
-    """Releases that cleaning takes away: all beyond the *keep* newest, never *protected* ones or
-    ``empty``."""
-    return [one for one in newest_first[max(keep, 1) :] if one not in protected and one != EMPTY]
+    """Releases that cleaning takes away, so that *keep* stay: *protected* ones, which all stay, count first,
+    then the newest. ``empty`` stays, and does not count."""
+    others = [one for one in newest_first if one not in protected and one != EMPTY]
+    counted = sum(one in protected and one != EMPTY for one in newest_first)
+    return others[max(keep - counted, 0) :]

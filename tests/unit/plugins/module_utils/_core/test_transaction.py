@@ -160,7 +160,13 @@ def test_what_is_no_state(data: object) -> None:
 
 def test_cleaning_spares_the_protected_ones_and_empty() -> None:
     names = [C, B, "empty", A]
-    assert removable(names, 1, frozenset({A})) == [B]
-    assert removable(names, 2, frozenset()) == [A]
-    assert removable(names, 9, frozenset()) == []
-    assert removable([A], 0, frozenset()) == []
+    assert removable(names, 1, frozenset({C})) == [B, A]
+    assert removable(names, 2, frozenset({C})) == [A]
+    assert removable(names, 9, frozenset({C})) == []
+    assert removable(names, 0, frozenset({C, B, "empty"})) == [A]
+
+
+def test_a_release_that_is_used_again_counts_before_newer_ones() -> None:
+    """The live one may be the oldest directory: it is not written again."""
+    assert removable([C, B, "empty", A], 1, frozenset({A})) == [C, B]
+    assert removable([C, B, "empty", A], 2, frozenset({A})) == [B]
