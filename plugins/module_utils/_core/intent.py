@@ -72,9 +72,12 @@ class Intent:
 
 
 def rollback_target(intent: Intent, state: Optional[State], live: str, whole: frozenset[str]) -> str:
-    """The release to go back to: ``to``, else the one before the live one. Raises MtlsError without one."""
+    """The release to go back to: ``to``, also where it is live already, else the one before the live one.
+
+    Raises MtlsError without one.
+    """
     target = intent.to or (state.origin if state and state.step == "stable" else "")
-    if not target or target == live:
+    if not target or (target == live and not intent.to):
         raise MtlsError(
             f"No release is known from before {live}.", "state: rolled_back", "Name one of them with `to`."
         )

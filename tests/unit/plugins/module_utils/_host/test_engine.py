@@ -1109,3 +1109,12 @@ def test_check_mode_tells_what_would_be_prepared_and_switched_to(world: World, t
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     apply(world, {}, to="prepared")
     assert not show(Intent(to="prepared")).changed
+
+
+def test_a_rollback_to_a_named_release_repeated_is_no_change(world: World) -> None:
+    first = apply(world, parts()).release
+    apply(world, parts("deny all;"))
+    done = apply(world, {}, state="rolled_back", to=first)
+    assert (done.changed, done.release) == (True, first)
+    again = apply(world, {}, state="rolled_back", to=first)
+    assert (again.changed, again.state, again.release) == (False, "stable", first)
