@@ -47,10 +47,12 @@ if os.fork() == 0:
 log = open(sys.argv[4], "a")
 log.write(repr(dict(os.environ)) + chr(10))
 log.flush()
-def serve(path):
+def bound(path):
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
     server.listen()
+    return server
+def serve(server):
     while True:
         client = server.accept()[0]
         asked = client.recv(9999).decode().split(" ")
@@ -62,8 +64,9 @@ def serve(path):
                 answer = f"HTTP/1.1 {status}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n{body}"
                 client.sendall(answer.encode())
         client.close()
-for path in re.findall(r"listen unix:([^ ;]+)", text):
-    threading.Thread(target=serve, args=(path,)).start()
+# As nginx does: everything is open before anything is answered.
+for server in [bound(path) for path in re.findall(r"listen unix:([^ ;]+)", text)]:
+    threading.Thread(target=serve, args=(server,)).start()
 """
 
 
