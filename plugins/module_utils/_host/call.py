@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional
 
 from .._core import changes, proof, release
 from .._core import trial as trials
+from .._core.answers import FAILED, Row
 from .._core.default_server import DefaultPlan
 from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
@@ -206,8 +207,8 @@ class Call:
             try:
                 asked = trials.trial(wanted.source, wanted.identity, touched)
                 rows = runner.rows(asked, tree, directory, wanted.identity)
-                past: list[proof.Row] = []
-                failed = [replace(row) for row in rows if row.verdict == proof.FAILED]
+                past: list[Row] = []
+                failed = [replace(row) for row in rows if row.verdict == FAILED]
                 # Only what this call merely carries over is worth the question how it was before.
                 if len(proof.settle(failed, touched, {row.probe.key: row for row in failed})) < len(failed):
                     live = self.outcome.previous
@@ -225,7 +226,7 @@ class Call:
             raise self._unproven(blocking, "Nothing was switched: a changed credential cannot be proven")
         return True
 
-    def _unproven(self, rows: Sequence[proof.Row], what: str) -> MtlsError:
+    def _unproven(self, rows: Sequence[Row], what: str) -> MtlsError:
         row = rows[0]
         more = f" ({len(rows)} rows of the proof failed.)" if len(rows) > 1 else ""
         return MtlsError(

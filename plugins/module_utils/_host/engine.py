@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
-from .._core import changes, proof, proof_plan, release
+from .._core import changes, proof, release
+from .._core.answers import FAILED, Row
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
 from .._core.prepared import own_paths
+from .._core.proxy_probes import direct_probes
 from .._core.transaction import Recovery, State, removable
 from .call import Outcome, Wanted
 from .lock import locked
@@ -166,9 +168,7 @@ class Transaction(Recovering):
         if damaged or reload_main or master is None or self._entered or blind or proof.drifted(rows):
             outcome.changed = True
             outcome.log += [
-                f"{row.probe.kind}, {row.probe.target}: {row.got}"
-                for row in rows
-                if row.verdict == proof.FAILED
+                f"{row.probe.kind}, {row.probe.target}: {row.got}" for row in rows if row.verdict == FAILED
             ]
             self._reload(master)
             rows = self._prove(wanted, quick=True)
@@ -256,21 +256,19 @@ class Transaction(Recovering):
         """Ask the servers of each route whose credential changes with the staged one, before anything is
         switched."""
         touched = changes.changed_things(before, wanted.source)
-        probes = [
-            one for one in proof_plan.direct_probes(wanted.source) if (one.part, one.credential) in touched
-        ]
+        probes = [one for one in direct_probes(wanted.source) if (one.part, one.credential) in touched]
         rows = self.ports.prover.rows(probes, self.ports.store.directory(wanted.identity))
-        if any(row.verdict == proof.FAILED for row in rows):
+        if any(row.verdict == FAILED for row in rows):
             self._beside_live(rows)
-        failed = [row for row in rows if row.verdict == proof.FAILED]
+        failed = [row for row in rows if row.verdict == FAILED]
         if failed:
             self.outcome.proof = [row.to_dict() for row in rows]
             self.outcome.state = "checked"
             raise self._unproven(failed, "Nothing was switched: a changed credential cannot be proven")
 
-    def _beside_live(self, rows: Sequence[proof.Row]) -> None:
+    def _beside_live(self, rows: Sequence[Row]) -> None:
         """Judge servers that are not ours by what they answer the live credential."""
-        strange = [row.probe for row in rows if row.verdict == proof.FAILED and not row.probe.want_words]
+        strange = [row.probe for row in rows if row.verdict == FAILED and not row.probe.want_words]
         live = self.ports.store.current()
         if strange and live:
             before = self.ports.prover.rows(strange, self.ports.store.directory(live))

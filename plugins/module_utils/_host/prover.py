@@ -19,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional, TypeVar
 
 from .._core import proof
+from .._core.answers import LATE, NOT_HERE, Answer, Row, judge
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
-from .._core.proof_plan import FOREIGN, REVOKED, SESSION, Probe
+from .._core.probes import FOREIGN, REVOKED, SESSION, Probe
 from .probe import Identity, Observation, Target
 from .tls_client import client_context
 
@@ -90,13 +91,11 @@ class Prover:
                         raise MtlsError(error.message, place, error.remedy, error.code) from error
                     self._given[label] = identity
 
-    def rows(
-        self, probes: Sequence[Probe], directory: str, sessions: Optional[Sessions] = None
-    ) -> list[proof.Row]:
+    def rows(self, probes: Sequence[Probe], directory: str, sessions: Optional[Sessions] = None) -> list[Row]:
         """One row for each probe, with the identities of the release in *directory*."""
         asking = self._asking(probes, directory)
 
-        def row(probe: Probe) -> proof.Row:
+        def row(probe: Probe) -> Row:
             identity, usable = self._identity(probe, directory)
             if probe.kind == SESSION or probe.resumes:
                 usable = usable and probe.key in (sessions or {})
@@ -104,7 +103,7 @@ class Prover:
             answers = [
                 asking.answer(probe, identity, session) for _round in range(probe.rounds if usable else 0)
             ]
-            return proof.judge(probe, answers)
+            return judge(probe, answers)
 
         rows = _spread(probes, row)
         proof.cross_check(rows)
@@ -168,15 +167,15 @@ class _Asking:
         except MtlsError:
             return None
 
-    def answer(self, probe: Probe, identity: Optional[Identity], session: Any) -> proof.Answer:
+    def answer(self, probe: Probe, identity: Optional[Identity], session: Any) -> Answer:
         """One answer as values, also where nobody could be asked: then no row passes by it."""
         try:
             seen = self._seen(probe, identity, session)
         except MtlsError as error:
-            return proof.Answer(phase="load", error=str(error))
+            return Answer(phase="load", error=str(error))
         if seen.phase == "connect" and probe.part == "server" and seen.error == _NO_SUCH_ADDRESS:
-            return proof.Answer(phase=proof.NOT_HERE, error="this host does not have that address")
-        return proof.Answer(
+            return Answer(phase=NOT_HERE, error="this host does not have that address")
+        return Answer(
             phase=seen.phase,
             status=seen.status,
             body=seen.body.decode("utf-8", "replace"),
@@ -195,7 +194,7 @@ class _Asking:
             return known
         left = self._end - self._clock()
         if left <= 0:
-            return Observation(phase=proof.LATE, error="there was no time left to ask")
+            return Observation(phase=LATE, error="there was no time left to ask")
         timeout_s = min(self._timeout_s, left)
         seen = self._ask(self._target(probe), identity, timeout_s=timeout_s, session=session)
         if "no end within" in seen.error:

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._core import proof, proof_plan, release
+from .._core.answers import WAS_FAILING, Row
 from .._core.errors import MtlsError
+from .._core.probes import Probe
+from .._core.server_probes import revoked_probes, revoked_session_probes, session_probes
 from .._core.transaction import Recovery
 from .call import Call, Wanted
 from .nginx import ErrorLog
@@ -55,15 +58,15 @@ class Serving(Call):
         wanted: Wanted,
         quick: bool,
         sessions: Optional[Sessions] = None,
-        extra: Sequence[proof_plan.Probe] = (),
-    ) -> list[proof.Row]:
+        extra: Sequence[Probe] = (),
+    ) -> list[Row]:
         with self.timed("prove"):
             probes = proof_plan.plan(
                 wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
             )
             given = self._revoked(wanted)
             if given:
-                probes += proof_plan.revoked_probes(wanted.source, wanted.identity, given, quick)
+                probes += revoked_probes(wanted.source, wanted.identity, given, quick)
             directory = self.ports.store.directory(wanted.identity)
             return self.ports.prover.rows([*probes, *extra], directory, sessions)
 
@@ -81,7 +84,7 @@ class Serving(Call):
 
     def _baseline(
         self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
-    ) -> tuple[dict[Any, proof.Row], Sessions, list[proof_plan.Probe]]:
+    ) -> tuple[dict[Any, Row], Sessions, list[Probe]]:
         """How the live release answers before the switch, and sessions of its good client."""
         given = self._revoked(wanted)
         # What a release that nobody has proven fails is its own doing, not something that failed before.
@@ -93,15 +96,15 @@ class Serving(Call):
             rows = self.ports.prover.rows(
                 proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
             )
-            asked = proof_plan.session_probes(before, wanted.source)
+            asked = session_probes(before, wanted.source)
             if given:
-                asked += proof_plan.revoked_session_probes(before, wanted.source, wanted.identity, given)
+                asked += revoked_session_probes(before, wanted.source, wanted.identity, given)
             sessions = self.ports.prover.sessions(asked, directory)
         return {row.probe.key: row for row in rows}, sessions, asked
 
-    def _report(self, rows: Sequence[proof.Row], wanted: Wanted) -> None:
+    def _report(self, rows: Sequence[Row], wanted: Wanted) -> None:
         self.outcome.proof = [row.to_dict() for row in rows]
-        still = [row for row in rows if row.verdict == proof.WAS_FAILING]
+        still = [row for row in rows if row.verdict == WAS_FAILING]
         self.outcome.warnings += [
             f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
             f"{row.probe.target}: {row.got}. {proof.remedy(row)}"

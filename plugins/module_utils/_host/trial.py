@@ -22,12 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional
 
-from .._core import proof, unit_environment
+from .._core import proof, trial_answers, unit_environment
 from .._core import trial as core
+from .._core.answers import Answer, Row
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Directive
-from .._core.proof_plan import Probe
+from .._core.probes import Probe
+from .._core.trial_questions import Question
 from . import files, shadow
 from .nginx import Finished, own_lines
 from .probe import Observation, Target
@@ -48,7 +50,7 @@ _LOG_LIMIT = 1 << 22
 _BARE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 Run = Callable[[list[str], float], Finished]
-Rows = Callable[[Sequence[Probe], str], list[proof.Row]]
+Rows = Callable[[Sequence[Probe], str], list[Row]]
 
 
 def not_run(binary: str, reason: str) -> MtlsError:
@@ -119,9 +121,7 @@ class Runner:
         self._scratch = scratch
         self._start_s = start_s
 
-    def rows(
-        self, trial: core.Trial, tree: Sequence[Directive], directory: str, identity: str
-    ) -> list[proof.Row]:
+    def rows(self, trial: core.Trial, tree: Sequence[Directive], directory: str, identity: str) -> list[Row]:
         """The rows of the release *identity* in *directory*; *tree*: of the live configuration.
 
         Raises MtlsError with the code ``nginx.trial_not_run`` where there was no nginx to ask.
@@ -153,34 +153,34 @@ class Runner:
         if seen.status != 204:
             raise not_run(self._binary, _reason(folder))
 
-    def _server(self, questions: Sequence[core.Question], folder: str, directory: str) -> list[proof.Row]:
+    def _server(self, questions: Sequence[Question], folder: str, directory: str) -> list[Row]:
         # The good client first, and alone: what the log says until then is about it.
         good = [one for one in questions if one.asked.identity == PROBE]
         rest = [one for one in questions if one.asked.identity != PROBE]
         found = self._rows([_placed(one.asked, folder) for one in good], directory)
-        lines = core.said(_log(folder))
-        found = [core.with_cause(row, lines.get(one.number, "")) for row, one in zip(found, good)]
+        lines = trial_answers.said(_log(folder))
+        found = [trial_answers.with_cause(row, lines.get(one.number, "")) for row, one in zip(found, good)]
         found += self._rows([_placed(one.asked, folder) for one in rest], directory)
         proof.cross_check(found)
         for row, one in zip(found, [*good, *rest]):
             row.probe = one.shown
         return found
 
-    def _proxy(self, questions: Sequence[core.Question], folder: str) -> list[proof.Row]:
+    def _proxy(self, questions: Sequence[Question], folder: str) -> list[Row]:
         if not questions:
             return []
         with ThreadPoolExecutor(min(_ASKERS, len(questions))) as pool:
             answers = list(pool.map(lambda one: self._answer(_placed(one.asked, folder)), questions))
-        lines = core.said(_log(folder))
+        lines = trial_answers.said(_log(folder))
         return [
-            core.judge_route(one.shown, answer, lines.get(one.number, ""))
+            trial_answers.judge_route(one.shown, answer, lines.get(one.number, ""))
             for one, answer in zip(questions, answers)
         ]
 
-    def _answer(self, probe: Probe) -> proof.Answer:
+    def _answer(self, probe: Probe) -> Answer:
         target = Target(probe.address, path=probe.path, http_host=probe.http_host, tls=False)
         seen = self._ask(target, None, timeout_s=_ROUTE_S)
-        return proof.Answer(
+        return Answer(
             phase=seen.phase,
             status=seen.status,
             body=seen.body.decode("utf-8", "replace"),

@@ -10,8 +10,14 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof, proof_plan, release
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge, settle
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, Row, judge
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe, leaf_of
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import settle
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.server_probes import (
+    revoked_probes,
+    revoked_session_probes,
+    session_probes,
+)
 
 
 def pem(der: bytes) -> bytes:
@@ -117,12 +123,12 @@ def test_the_servers_of_a_route_are_each_asked_with_its_own_identity() -> None:
 
 def test_sessions_are_asked_for_where_none_may_be_resumed() -> None:
     before = source()
-    assert len(proof_plan.session_probes(before, source())) == 4
-    assert proof_plan.session_probes({}, source()) == []
-    assert proof_plan.session_probes(source("off"), source("off")) == []
+    assert len(session_probes(before, source())) == 4
+    assert session_probes({}, source()) == []
+    assert session_probes(source("off"), source("off")) == []
     shared = source(sessions="shared:x:1m")
-    assert proof_plan.session_probes(shared, shared) == []
-    assert len(proof_plan.session_probes(shared, source(sessions="shared:y:1m"))) == 4
+    assert session_probes(shared, shared) == []
+    assert len(session_probes(shared, source(sessions="shared:y:1m"))) == 4
 
 
 LISTENS = "listen 443 ssl; listen [::]:443 ssl;"
@@ -268,13 +274,13 @@ def test_a_question_that_cannot_be_asked_is_never_passed() -> None:
     ],
 )
 def test_a_session_from_before(answer: Answer, verdict: str, cause: str) -> None:
-    probe = proof_plan.session_probes(source(), source())[0]
+    probe = session_probes(source(), source())[0]
     row = judge(probe, [answer])
     assert (row.verdict, row.cause) == (verdict, cause)
 
 
 def test_without_a_good_client_before_the_switch_no_session_is_proven_dead() -> None:
-    probe = proof_plan.session_probes(source(), source())[0]
+    probe = session_probes(source(), source())[0]
     assert judge(probe, []).verdict == "inconclusive"
 
 
@@ -528,18 +534,18 @@ def test_a_site_without_probe_path_that_lets_anybody_in() -> None:
 
 
 def revoked(verify: str = "on", **more: object) -> Probe:
-    (probe, *_rest) = proof_plan.revoked_probes(source(verify), "ID", {"server": ["r"]}, **more)  # type: ignore[arg-type]
+    (probe, *_rest) = revoked_probes(source(verify), "ID", {"server": ["r"]}, **more)  # type: ignore[arg-type]
     return probe
 
 
 def resumed() -> Probe:
-    return proof_plan.revoked_session_probes(source(), source(), "ID", {"server": ["r"]})[0]
+    return revoked_session_probes(source(), source(), "ID", {"server": ["r"]})[0]
 
 
 def test_a_revoked_client_is_asked_for_at_each_place_fresh_and_resumed() -> None:
     given = {"server": ["r", "s"]}
-    fresh = proof_plan.revoked_probes(source(), "ID", given)
-    again = proof_plan.revoked_session_probes(source(), source(), "ID", given)
+    fresh = revoked_probes(source(), "ID", given)
+    again = revoked_session_probes(source(), source(), "ID", given)
     assert len(fresh) == len(again) == 8
     assert len({probe.key for probe in [*fresh, *again]}) == 16
     assert {probe.kind for probe in [*fresh, *again]} == {
@@ -550,15 +556,15 @@ def test_a_revoked_client_is_asked_for_at_each_place_fresh_and_resumed() -> None
     }
     assert all(probe.resumes for probe in again)
     assert not any(probe.resumes for probe in fresh)
-    assert len(proof_plan.revoked_probes(source(), "ID", given, quick=True)) == 4
+    assert len(revoked_probes(source(), "ID", given, quick=True)) == 4
 
 
 def test_a_revoked_client_has_no_session_at_a_site_that_is_new() -> None:
-    assert proof_plan.revoked_session_probes({}, source(), "ID", {"server": ["r"]}) == []
+    assert revoked_session_probes({}, source(), "ID", {"server": ["r"]}) == []
 
 
 def test_a_revoked_client_of_a_credential_without_site_is_a_row_that_says_so() -> None:
-    for probe in (revoked("off"), *proof_plan.revoked_probes(source(), "ID", {"other": ["r"]})):
+    for probe in (revoked("off"), *revoked_probes(source(), "ID", {"other": ["r"]})):
         row = judge(probe, [])
         assert (row.verdict, "no site" in row.got) == ("inconclusive", True)
         assert row.to_dict()["target"] in ("server server", "server other")
@@ -741,7 +747,7 @@ def test_drift_is_what_this_host_alone_decides(kind: str, answer: Answer, drifte
 
 
 def test_a_leaf_without_certificate() -> None:
-    assert proof_plan.leaf_of(b"") is None
+    assert leaf_of(b"") is None
     assert release.credential_files({}, "server", "x") == {}
 
 
@@ -762,7 +768,7 @@ def test_the_worst_of_several_answers_counts(answers: tuple[Answer, ...], verdic
 
 
 def test_why_something_was_not_asked_is_told() -> None:
-    session = proof_plan.session_probes(source(), source())[0]
+    session = session_probes(source(), source())[0]
     assert "good client was not let in" in judge(session, []).got
     assert "no probe identity" in judge(one("client accepted"), []).got
     assert "no probe identity" in judge(revoked(), []).got

@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof, trial
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial, trial_answers
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import parse
 
 ID = "0" * 16
@@ -193,7 +194,9 @@ LOG = """2026/01/01 00:00:00 [info] 1#1: *3 client SSL certificate verify error:
 )
 def test_the_error_log_gives_the_cause(number: int, status: int, cause: str, got: str) -> None:
     (one, *_rest) = trial.trial(proxy(), ID).proxy
-    row = trial.judge_route(one.shown, proof.Answer("done", status), trial.said(LOG).get(number, ""))
+    row = trial_answers.judge_route(
+        one.shown, Answer("done", status), trial_answers.said(LOG).get(number, "")
+    )
     assert (row.verdict, row.cause) == ("failed", cause)
     assert row.got.startswith(got)
     assert "/.mtls/trial" not in row.got
@@ -201,14 +204,14 @@ def test_the_error_log_gives_the_cause(number: int, status: int, cause: str, got
 
 def test_the_good_client_that_a_site_refuses() -> None:
     (one, *_rest) = trial.trial({"server/sites/orders.conf": site()}, ID).server
-    row = proof.judge(one.asked, [proof.Answer("done", 400)])
-    told = trial.with_cause(row, trial.said(LOG)[0])
+    row = judge(one.asked, [Answer("done", 400)])
+    told = trial_answers.with_cause(row, trial_answers.said(LOG)[0])
     assert (told.cause, told.got) == (
         "refused",
         "400: the client is not accepted, code 21, unable to verify the first certificate",
     )
     fine = dataclasses.replace(row, verdict="ok")
-    assert trial.with_cause(fine, trial.said(LOG)[0]) is fine
+    assert trial_answers.with_cause(fine, trial_answers.said(LOG)[0]) is fine
 
 
 @pytest.mark.parametrize(
@@ -229,5 +232,5 @@ def test_a_server_that_is_not_ours_is_judged_as_far_as_tls_goes(
     status: Optional[int], body: str, number: Optional[int], verdict: str
 ) -> None:
     (one, *_rest) = trial.trial(proxy(route("/", to="up")), ID).proxy
-    line = trial.said(LOG)[number] if number else ""
-    assert trial.judge_route(one.shown, proof.Answer("done", status, body), line).verdict == verdict
+    line = trial_answers.said(LOG)[number] if number else ""
+    assert trial_answers.judge_route(one.shown, Answer("done", status, body), line).verdict == verdict

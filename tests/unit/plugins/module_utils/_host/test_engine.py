@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, Row, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction

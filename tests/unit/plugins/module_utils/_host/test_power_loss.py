@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store

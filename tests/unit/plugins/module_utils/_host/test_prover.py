@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import SESSION, Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import SESSION, Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
     Identity,
     Observation,

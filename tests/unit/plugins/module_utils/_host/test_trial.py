@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial as core
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import OK, Row
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import trial
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import probe
@@ -71,8 +71,8 @@ for server in [bound(path) for path in re.findall(r"listen unix:([^ ;]+)", text)
 
 
 def runner(folder: str, binary: str, rows: Any = None, start_s: float = 10) -> trial.Runner:
-    def answered(probes: Sequence[Probe], _directory: str) -> list[proof.Row]:
-        return [proof.Row(one, "asked", proof.OK) for one in probes]
+    def answered(probes: Sequence[Probe], _directory: str) -> list[Row]:
+        return [Row(one, "asked", OK) for one in probes]
 
     environment: Mapping[str, str] = {"A": "1", "PATH": os.environ["PATH"]}
     return trial.Runner(binary, "/", frozenset, lambda: environment, rows or answered, probe, folder, start_s)
@@ -115,13 +115,13 @@ def gone(folder: str) -> bool:
 def test_the_rows_of_both_parts_and_nothing_stays(folder: str) -> None:
     seen: list[str] = []
 
-    def rows(probes: Sequence[Probe], directory: str) -> list[proof.Row]:
+    def rows(probes: Sequence[Probe], directory: str) -> list[Row]:
         place = Path(probes[0].address[len("unix:") :]).parent
         seen.append(f"{directory} {oct(place.stat().st_mode)[-3:]} {(place / 'nginx.conf').stat().st_mode:o}")
         environment = (place / "error.log").read_text()
         assert "'A': '1'" in environment
         assert "HOME" not in environment
-        return [proof.Row(one, "asked", proof.OK) for one in probes]
+        return [Row(one, "asked", OK) for one in probes]
 
     found = runner(folder, nginx(folder), rows).rows(core.trial({**SERVER, **PROXY}, ID), (), "/r", ID)
     assert seen == ["/r 700 100600"] * 2
@@ -153,7 +153,7 @@ def test_without_a_question_no_nginx_is_started(folder: str) -> None:
 
 
 def test_an_error_of_who_asks_leaves_nothing(folder: str) -> None:
-    def rows(_probes: Sequence[Probe], _directory: str) -> list[proof.Row]:
+    def rows(_probes: Sequence[Probe], _directory: str) -> list[Row]:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,7 +168,7 @@ def test_nothing_outlives_who_asks(folder: str) -> None:
     child = os.fork()
     if not child:
 
-        def rows(_probes: Sequence[Probe], _directory: str) -> list[proof.Row]:
+        def rows(_probes: Sequence[Probe], _directory: str) -> list[Row]:
             os.write(there, b".")
             time.sleep(60)
             return []

@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial as core
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import (
+    FAILED,
+    INCONCLUSIVE,
+    OK,
+    Row,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trial import not_run
@@ -33,17 +38,17 @@ class Runner:
     """Answers all that is asked of a release in the same way."""
 
     def __init__(self, **verdicts: str) -> None:
-        self.verdicts = {"new": proof.OK, "old": proof.OK, **verdicts}
+        self.verdicts = {"new": OK, "old": OK, **verdicts}
         self.asked: list[str] = []
 
-    def rows(self, trial: core.Trial, _tree: Any, directory: str, identity: str) -> list[proof.Row]:
+    def rows(self, trial: core.Trial, _tree: Any, directory: str, identity: str) -> list[Row]:
         self.asked.append(identity)
         assert directory.endswith(identity)
         verdict = self.verdicts["new" if identity == NEW else "old"]
         if verdict == "not run":
             raise not_run("/usr/sbin/nginx", "[emerg] no")
-        cause = "refused" if verdict == proof.FAILED else ""
-        return [proof.Row(one.shown, "said so", verdict, cause, (400,)) for one in trial.server]
+        cause = "refused" if verdict == FAILED else ""
+        return [Row(one.shown, "said so", verdict, cause, (400,)) for one in trial.server]
 
 
 def call(runner: Any) -> Call:
@@ -70,7 +75,7 @@ def test_what_passes_goes_on_and_its_time_is_told() -> None:
 
 
 def test_a_changed_credential_that_fails_stops_whatever_was_before() -> None:
-    runner = Runner(new=proof.FAILED, old=proof.FAILED)
+    runner = Runner(new=FAILED, old=FAILED)
     one = call(runner)
     wanted: Any = SimpleNamespace(identity=NEW, source=source())
     with pytest.raises(MtlsError, match="Nothing was switched"):
@@ -80,13 +85,13 @@ def test_a_changed_credential_that_fails_stops_whatever_was_before() -> None:
     assert runner.asked == [NEW]
 
 
-@pytest.mark.parametrize("verdict", [proof.INCONCLUSIVE, proof.OK])
+@pytest.mark.parametrize("verdict", [INCONCLUSIVE, OK])
 def test_what_says_nothing_stops_nothing(verdict: str) -> None:
     assert tried(Runner(new=verdict), source(b"old"), source())[1]
 
 
 def test_without_a_change_nothing_is_asked() -> None:
-    found, done = tried(Runner(new=proof.FAILED), source(), source())
+    found, done = tried(Runner(new=FAILED), source(), source())
     assert done
     assert found.outcome.proof == []
 

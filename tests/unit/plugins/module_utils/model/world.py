@@ -19,10 +19,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, Row, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import Answer, Row, judge
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.made_up_host import QuietHost

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Part server of a trial: each credential, in each way in which sites use it, and every kind of client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Optional
+
+from . import proof_plan, release
+from .blocks import sites
+from .desired import PROBE
+from .listen import first_name
+from .nginx_conf import Directive, parse
+from .trial_questions import PATH, SOME_PORT, Question, line, word
+
+#: Of a site's block, beside its tls.conf: what decides who is let in, and how.
+SITE_LINES = (
+    "ssl_verify_client",
+    "ssl_protocols",
+    "ssl_ciphers",
+    "ssl_prefer_server_ciphers",
+    "ssl_ecdh_curve",
+    "ssl_conf_command",
+)
+_NAMELESS = "mtls-trial.invalid"
+
+
+def site_questions(
+    source: Mapping[str, bytes], identity: str, touched: Optional[frozenset[tuple[str, str]]]
+) -> tuple[list[Question], list[str]]:
+    """One server block for each credential and each way in which sites use it."""
+    blocks: dict[tuple[str, ...], tuple[str, str]] = {}
+    for name, block, credential in _site_blocks(source):
+        lines = "".join(line(item) for item in block.block or () if item.name in SITE_LINES)
+        mine = {("server", credential), ("server", PROBE), ("server block", name)}
+        if touched is None or mine & touched:
+            # A block that changes itself gives its name to the row: then the row is known to be its doing.
+            first = touched is not None and ("server block", name) in touched
+            known = blocks.get((credential, lines))
+            if known is None or (first and ("server block", known[0]) not in (touched or ())):
+                blocks[credential, lines] = (name, first_name(_args(block, "server_name")) or _NAMELESS)
+    texts = [
+        _site_text(number, credential, lines, host)
+        for number, ((credential, lines), (dummy, host)) in enumerate(blocks.items())
+    ]
+    questions: list[Question] = []
+    for number, (text, (name, dummy)) in enumerate(zip(texts, blocks.values())):
+        alone = {path: data for path, data in source.items() if path.startswith("server/credentials/")}
+        alone[f"server/sites/{number}.conf"] = text.encode()
+        for probe in proof_plan.plan(alone, identity, rounds=1):
+            # What the default server of a socket answers is the proof's to ask.
+            if probe.subject == str(number):
+                shown = replace(probe, subject=name, address="unix:trial", port=SOME_PORT)
+                questions.append(Question(replace(probe, port=SOME_PORT), shown, number))
+    return questions, texts
+
+
+def _site_blocks(source: Mapping[str, bytes]) -> Iterator[tuple[str, Directive, str]]:
+    for name, text in sorted(release.texts(source, "sites").items()):
+        facts = iter(sites({name: text}))
+        for block in parse(text, f"site {name}"):
+            if block.name != "server" or not _takes_tls(block):
+                continue
+            site = next(facts, None)
+            if site is not None and site.credential:
+                yield name, block, site.credential
+
+
+def _takes_tls(block: Directive) -> bool:
+    return any({"ssl", "quic"} & set(item.args) for item in block.children("listen"))
+
+
+def _args(block: Directive, name: str) -> list[str]:
+    return [word for item in block.children(name) for word in item.args]
+
+
+def _site_text(number: int, credential: str, lines: str, host: str) -> str:
+    guard = "" if not _verifies(lines) else "if ($ssl_client_verify != SUCCESS) { return 403; }\n"
+    return (
+        f"server {{\nlisten unix:@TRIAL@/{number}.sock ssl;\nserver_name {word(host)};\n"
+        f"include @MTLS_RELEASE@/{release.credential_path('server', credential, 'tls.conf')};\n{lines}"
+        f"location = {PATH}{number} {{\n{guard}"
+        'return 200 "@MTLS_ID@ $ssl_client_verify $ssl_client_fingerprint";\n}\n'
+        "location / { return 404; }\n}\n"
+    )
+
+
+def _verifies(lines: str) -> bool:
+    found = re.findall(r'^ssl_verify_client "(\w+)";$', lines, re.MULTILINE)
+    return bool(found) and found[-1] != "off"
