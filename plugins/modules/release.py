@@ -465,10 +465,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host, Service
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Keep, Prover
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     _deps,

@@ -23,8 +23,9 @@ from .._core.nginx_conf import Dump
 from .._core.prepared import laid_over
 from .._core.transaction import Action, Recovery, recover
 from . import shadow
-from .host import Host, Service, expected_files
+from .host import Host, expected_files
 from .prover import Prover
+from .service import Service
 from .store import Store
 from .trial import CODE as NO_TRIAL
 from .trial import Runner

@@ -1,16 +1,13 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nginx of one host as a transaction needs it: its configuration without us, its master, its include of
-us."""
+"""The nginx of one host as a transaction needs it: its configuration without us, its master, its tests."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Callable, NoReturn, Optional
 
 from .._core import release
@@ -19,7 +16,8 @@ from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.nginx_conf import Directive, Dump, parse
 from .._core.undone import refuse, undone
-from . import files, shadow
+from . import shadow
+from .entry import Entry
 from .nginx import (
     Built,
     ErrorLog,
@@ -32,48 +30,9 @@ from .nginx import (
     invocation,
 )
 from .processes import Process, Processes
+from .service import Service
 
 NO_NGINX = MtlsError("nginx is not installed on this host.", "nginx", "Install the package nginx.")
-
-
-@dataclass(frozen=True)
-class Service:
-    """The unit that starts nginx; *run* is the injected runner of commands."""
-
-    name: str
-    run: Callable[..., Finished]
-    timeout_s: float
-
-    def invocation(self) -> Invocation:
-        """What its ExecStart starts nginx with; nothing where there is no such unit."""
-        shown = self._out(["systemctl", "show", self.name, "-pExecStart"])
-        return invocation(shown.partition("argv[]=")[2].partition(" ; ignore_errors=")[0].split())
-
-    def journal(self, since: float) -> list[str]:
-        """The messages of nginx since that time (seconds since 1970); none where there is no journal."""
-        # A unit's own stderr, syslog from a master that was started by hand, and what systemd itself says.
-        unit = self.name if "." in self.name else f"{self.name}.service"
-        which = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "+", "SYSLOG_IDENTIFIER=nginx"]
-        begin = f"--since=@{since:.6f}"
-        return self._out(["journalctl", "-q", "--no-pager", "-ocat", "-n200", begin, *which]).splitlines()
-
-    def _out(self, command: list[str]) -> str:
-        try:
-            return self.run(command, self.timeout_s).out
-        except OSError:
-            return ""
-
-    def enabled(self) -> bool:
-        try:
-            return self.run(["systemctl", "is-enabled", "--quiet", self.name], self.timeout_s).code == 0
-        except OSError:
-            return False
-
-    def start(self) -> bool:
-        try:
-            return self.run(["systemctl", "start", self.name], self.timeout_s).code == 0
-        except OSError:
-            return False
 
 
 #: ``error_log`` to none.
@@ -111,8 +70,8 @@ def _globals(started: Invocation) -> tuple[Directive, ...]:
     return ()
 
 
-class Host:
-    """Reads and tests; what it writes are the two small files outside the base that let nginx find us."""
+class Host(Entry):
+    """Reads and tests; what it writes is its ``Entry``."""
 
     def __init__(
         self,
@@ -141,9 +100,7 @@ class Host:
                 f"base ({base})",
                 "Set nginx_mtls_base to a directory below nginx's own: relative includes start there.",
             )
-        self.include = f"{os.path.relpath(base, directory)}/current/mtls.conf"
-        self.include_file = f"{directory}/conf.d/mtls.conf"
-        self._main_file = f"{directory}/modules-enabled/mtls.conf"
+        super().__init__(base, self.nginx.conf_path)
         self._pid_file = self._full(built.pid_path)
         self._error_logs = [self._full(started.error_log or built.error_log)]
         self._worker_files = 0
@@ -261,10 +218,10 @@ class Host:
         if tested.dump is None:
             said = " ".join(tested.lines)
             # nginx names whichever of the two it reads last.
-            if '"worker_shutdown_timeout" directive is duplicate' in said and self._read(self._main_file):
+            if '"worker_shutdown_timeout" directive is duplicate' in said and os.path.lexists(self.main_file):
                 raise MtlsError(
                     f"nginx's own configuration says worker_shutdown_timeout as well: {said}",
-                    self._main_file,
+                    self.main_file,
                     "Remove this file, which release wrote while nobody else said it, and run again.",
                 )
             raise MtlsError(
@@ -294,99 +251,6 @@ class Host:
 
     def users(self, dump: Dump) -> list[UserServer]:
         return user_servers(dump.tree(), self.include)
-
-    # -- the two files outside the base
-
-    @property
-    def included(self) -> bool:
-        return os.path.lexists(self.include_file)
-
-    def write_include(self) -> bool:
-        """Create the one line by which nginx enters; True when it was not there.
-
-        Raises MtlsError for a foreign file.
-        """
-        self._drop_unfinished()
-        wanted = f"include {self.include};\n".encode()
-        if self.included:
-            if self._read(self.include_file) != wanted:
-                raise MtlsError(
-                    "It is not the file that release writes there.",
-                    self.include_file,
-                    f"Move it away, or let it hold the one line `include {self.include};`.",
-                )
-            # Who wrote the two may have been killed before they lasted, and nginx will serve by them.
-            for path in (self.include_file, self._main_file):
-                if os.path.lexists(path):
-                    files.fsync_directory(os.path.dirname(path))
-            return False
-        if not os.path.isdir(os.path.dirname(self.include_file)):
-            raise MtlsError(
-                f"{os.path.dirname(self.include_file)} does not exist.",
-                self.nginx.conf_path,
-                "Create it and let the http block include conf.d/*.conf.",
-                "include.missing",
-            )
-        files.replace_file(self.include_file, wanted, 0o644)
-        return True
-
-    def _drop_unfinished(self) -> None:
-        """Remove what a killed run was writing beside the two files; only called under the lock."""
-        for path in (self.include_file, self._main_file):
-            for left in glob.glob(f"{glob.escape(path)}.new-*"):
-                os.unlink(left)
-
-    def remove_include(self) -> None:
-        # What it includes goes next: after a power cut it must not be there without it.
-        files.remove_file(self.include_file)
-
-    @staticmethod
-    def _read(path: str) -> Optional[bytes]:
-        try:
-            return files.read_file(path)
-        except OSError:
-            return None
-
-    def shutdown_timeout(self, dump: Dump, wanted: str) -> Optional[Callable[[], Callable[[], None]]]:
-        """How to bring ``worker_shutdown_timeout`` to *wanted*; None where nothing is to do. It returns its
-        undoing.
-
-        A second one is emerg, so ours goes where anybody else sets it. A main level that reads no
-        modules-enabled has no place for it, and then old workers end when their last connection does.
-        """
-        here = self._read(self._main_file)
-        text: Optional[bytes] = f"worker_shutdown_timeout {wanted};\n".encode() if wanted else None
-        named = [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
-        if any(item.file != self._main_file for item in named):
-            text = None
-        if here == text or (text is not None and not self._reads_modules(dump.tree())):
-            return None
-
-        def change() -> Callable[[], None]:
-            self._put(self._main_file, text)
-            return lambda: self._put(self._main_file, here)
-
-        return change
-
-    def remove_shutdown_timeout(self) -> None:
-        if self._read(self._main_file) is not None:
-            files.remove_file(self._main_file)
-
-    @staticmethod
-    def _put(path: str, data: Optional[bytes]) -> None:
-        if data is None:
-            files.remove_file(path)
-        else:
-            files.replace_file(path, data, 0o644)
-
-    def _reads_modules(self, tree: tuple[Directive, ...]) -> bool:
-        folder = os.path.dirname(self._main_file)
-        patterns = [
-            os.path.join(self.nginx.conf_directory, item.args[0])
-            for item in tree
-            if item.name == "include" and item.args
-        ]
-        return os.path.isdir(folder) and f"{folder}/*.conf" in patterns
 
 
 def _includes(tree: tuple[Directive, ...]) -> Iterator[Directive]:

@@ -11,8 +11,9 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host, Service, expected_files
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host, expected_files
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished, Invocation
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
 
 NO_PROCESSES: Any = SimpleNamespace(
     all=list,

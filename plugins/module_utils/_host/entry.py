@@ -1,0 +1,117 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two small files outside the base by which nginx finds us: the include of our blocks, and
+``worker_shutdown_timeout`` on the main level."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Callable, Optional
+
+from .._core.errors import MtlsError
+from .._core.nginx_conf import Directive, Dump
+from . import files
+
+
+class Entry:
+    """*base*: of the releases, below the directory of *conf_path*."""
+
+    def __init__(self, base: str, conf_path: str) -> None:
+        self._conf_path = conf_path
+        self._directory = os.path.dirname(conf_path)
+        self.include = f"{os.path.relpath(base, self._directory)}/current/mtls.conf"
+        self.include_file = f"{self._directory}/conf.d/mtls.conf"
+        self.main_file = f"{self._directory}/modules-enabled/mtls.conf"
+
+    @property
+    def included(self) -> bool:
+        return os.path.lexists(self.include_file)
+
+    def write_include(self) -> bool:
+        """Create the one line by which nginx enters; True when it was not there.
+
+        Raises MtlsError for a foreign file.
+        """
+        self._drop_unfinished()
+        wanted = f"include {self.include};\n".encode()
+        if self.included:
+            if self._read(self.include_file) != wanted:
+                raise MtlsError(
+                    "It is not the file that release writes there.",
+                    self.include_file,
+                    f"Move it away, or let it hold the one line `include {self.include};`.",
+                )
+            # Who wrote the two may have been killed before they lasted, and nginx will serve by them.
+            for path in (self.include_file, self.main_file):
+                if os.path.lexists(path):
+                    files.fsync_directory(os.path.dirname(path))
+            return False
+        if not os.path.isdir(os.path.dirname(self.include_file)):
+            raise MtlsError(
+                f"{os.path.dirname(self.include_file)} does not exist.",
+                self._conf_path,
+                "Create it and let the http block include conf.d/*.conf.",
+                "include.missing",
+            )
+        files.replace_file(self.include_file, wanted, 0o644)
+        return True
+
+    def _drop_unfinished(self) -> None:
+        """Remove what a killed run was writing beside the two files; only called under the lock."""
+        for path in (self.include_file, self.main_file):
+            for left in glob.glob(f"{glob.escape(path)}.new-*"):
+                os.unlink(left)
+
+    def remove_include(self) -> None:
+        # What it includes goes next: after a power cut it must not be there without it.
+        files.remove_file(self.include_file)
+
+    @staticmethod
+    def _read(path: str) -> Optional[bytes]:
+        try:
+            return files.read_file(path)
+        except OSError:
+            return None
+
+    def shutdown_timeout(self, dump: Dump, wanted: str) -> Optional[Callable[[], Callable[[], None]]]:
+        """How to bring ``worker_shutdown_timeout`` to *wanted*; None where nothing is to do. It returns its
+        undoing.
+
+        A second one is emerg, so ours goes where anybody else sets it. A main level that reads no
+        modules-enabled has no place for it, and then old workers end when their last connection does.
+        """
+        here = self._read(self.main_file)
+        text: Optional[bytes] = f"worker_shutdown_timeout {wanted};\n".encode() if wanted else None
+        named = [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
+        if any(item.file != self.main_file for item in named):
+            text = None
+        if here == text or (text is not None and not self._reads_modules(dump.tree())):
+            return None
+
+        def change() -> Callable[[], None]:
+            self._put(self.main_file, text)
+            return lambda: self._put(self.main_file, here)
+
+        return change
+
+    def remove_shutdown_timeout(self) -> None:
+        if self._read(self.main_file) is not None:
+            files.remove_file(self.main_file)
+
+    @staticmethod
+    def _put(path: str, data: Optional[bytes]) -> None:
+        if data is None:
+            files.remove_file(path)
+        else:
+            files.replace_file(path, data, 0o644)
+
+    def _reads_modules(self, tree: tuple[Directive, ...]) -> bool:
+        folder = os.path.dirname(self.main_file)
+        patterns = [
+            os.path.join(self._directory, item.args[0])
+            for item in tree
+            if item.name == "include" and item.args
+        ]
+        return os.path.isdir(folder) and f"{folder}/*.conf" in patterns
