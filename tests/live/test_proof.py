@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,7 @@ class Fleet:
         self.machine.write("/etc/nginx/conf.d/stranger.conf", STRANGER.replace("ANSWER", answer))
         self.machine.sh("nginx -t -q && systemctl reload nginx && sleep 0.5")
 
-    def a(self, kinds: dict[str, str] = KINDS, **more: Any) -> dict[str, Any]:
+    def a(self, kinds: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
         server = {
             **self.pair("server"),
             "trust": {"sources": [{"content": self.clients.pem().decode()}]},
@@ -142,7 +142,7 @@ class Fleet:
         sites = [
             {"name": kind, "content": SITE.replace("LISTEN", listen).replace("NAME", kind)}
             for kind, listen in (
-                (kind, listen.replace("ADDRESS", self.address)) for kind, listen in kinds.items()
+                (kind, listen.replace("ADDRESS", self.address)) for kind, listen in (kinds or KINDS).items()
             )
         ]
         return {"credentials": [server, self.pair("probe")], "sites": sites}

@@ -214,5 +214,8 @@ def test_without_systemd_the_environment_is_plain() -> None:
 
 def test_what_nginx_was_built_without() -> None:
     said = "configure arguments: --without-http_scgi_module --without-pcre --without-http_uwsgi_module"
-    run = lambda _arguments, _timeout: Finished(0, "", said)  # noqa: E731
+
+    def run(_arguments: list[str], _timeout: float) -> Finished:
+        return Finished(0, "", said)
+
     assert trial.modules_without("nginx", run, 1) == {"scgi", "uwsgi"}

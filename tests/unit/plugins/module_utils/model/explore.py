@@ -177,12 +177,12 @@ class Explorer:
         caller: Caller,
         check: Any,
         interruptions: int | None,
-        calls: Mapping[str, Intent] = CALLS,
+        calls: Mapping[str, Intent] | None = None,
         stop_at_first: bool = False,
         sample: int = 1,
     ) -> None:
         self.caller, self.check, self.interruptions = caller, check, interruptions
-        self.calls, self.stop_at_first = calls, stop_at_first
+        self.calls, self.stop_at_first = calls or CALLS, stop_at_first
         self.sample = sample
         self.found = Explored()
         self._came: dict[Frozen, tuple[Frozen | None, str]] = {}
