@@ -249,7 +249,9 @@ options:
         what that call only carried over is taken from the live release, should that have moved since.
     type: str
   keep:
-    description: How many releases to keep. The live one, the one before and a prepared one are always kept.
+    description:
+      - How many releases to keep, those that were staged or live last.
+      - The live one, the one before and a prepared one are always kept.
     type: int
     default: 3
   service:
@@ -332,7 +334,7 @@ state:
   description:
     - V(stable) when the release is proven, V(checked) when nothing was switched.
     - V(rolled_back) always means that something failed, V(absent) that what was to go is gone.
-    - Empty where a call failed before it came to any of these.
+    - Empty where a call failed before it came to any of these, or its way back did not end; see the message.
   returned: always
   type: str
   sample: stable

@@ -81,10 +81,11 @@ class Recovering(Serving):
         outcome.release = wanted.identity
         try:
             store.switch(origin)
-            outcome.release, outcome.state = origin, "rolled_back"
+            outcome.release = origin
             with self.timed("roll back"):
                 story, loaded = self._serve_again(origin, wanted)
             if loaded:
+                outcome.state = "rolled_back"
                 with contextlib.suppress(OSError):
                     self._state("rolled_back", origin, wanted.identity, str(first))
             if staged:

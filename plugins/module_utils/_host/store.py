@@ -68,7 +68,7 @@ class Store:
         return files.read_tree(self.directory(identity))
 
     def names(self) -> list[str]:
-        """Ids of all release directories, newest first."""
+        """Ids of all release directories; the one that was staged or switched to last comes first."""
         try:
             found = [entry for entry in os.scandir(self.releases) if release.is_release_id(entry.name)]
         except FileNotFoundError:
@@ -192,6 +192,9 @@ class Store:
         if self.has_link() and not os.path.islink(self.link):
             raise MtlsError("It is not a link.", self.link, "Move it away: release keeps its link there.")
         files.replace_link(self.link, f"releases/{identity}")
+        # What was live lately is kept longest, however long ago it was staged.
+        with contextlib.suppress(OSError):
+            os.utime(self.directory(identity))
 
     # -- state.json
 

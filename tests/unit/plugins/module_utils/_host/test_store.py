@@ -258,3 +258,15 @@ def test_a_pending_key_goes_with_its_empty_folders(store: Store) -> None:
     assert os.listdir(f"{store.base}/pending/server") == ["b"]
     store.drop_pending("server", "b")
     assert not os.path.exists(f"{store.base}/pending")
+
+
+def test_what_was_live_last_counts_as_newest(store: Store) -> None:
+    other = release.with_entry({"server/sites/a.conf": b"root /;"})
+    identities = [ID, release.release_id(other)]
+    for identity, source in zip(identities, (SOURCE, other)):
+        store.stage(identity, source, {})
+    for age, identity in enumerate(identities):
+        os.utime(store.directory(identity), (1e9 + age, 1e9 + age))
+    assert store.names() == identities[::-1]
+    store.switch(ID)
+    assert store.names() == identities
