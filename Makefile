@@ -21,7 +21,8 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage fuzz model matrix live fault bench sanity molecule lock images build
+.PHONY: help demo test clean setup lint units coverage fuzz model matrix live fault fault-sample bench sanity
+.PHONY: molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -92,6 +93,10 @@ live: ## `release` on a throw-away host: lost reloads, odd configurations, on ng
 	@$(STEP) 'images' tests/lab/images.sh $${MTLS_LIVE_IMAGES:-trixie}
 	@$(STEP) 'live' pytest tests/live
 
+fault-sample:
+	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
+	@$(STEP) 'fault: sample' .venv/bin/python tests/lab/fault.py --sample
+
 fault: ## `release` killed at every step, 300 times and more, on three versions of nginx (about 20 minutes)
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@$(STEP) 'fault' .venv/bin/python tests/lab/fault.py
@@ -109,8 +114,18 @@ SHARED := rollback recover
 molecule: ## the scenarios on real hosts: default on bare ones, the others on three versions of nginx
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid
 	@code=0; \
+	$(MAKE) --no-print-directory molecule-alone || code=1; \
+	$(MAKE) --no-print-directory molecule-shared || code=1; \
+	exit $$code
+
+molecule-alone:
+	@code=0; \
 	$(STEP) 'molecule: default' molecule test --scenario-name default || code=1; \
 	$(STEP) 'molecule: fleet' molecule test --scenario-name fleet || code=1; \
+	exit $$code
+
+molecule-shared:
+	@code=0; \
 	for name in $(SHARED); do \
 	    LAB_KEEP_SHARED=1 $(STEP) "molecule: $$name" molecule test --scenario-name $$name || code=1; \
 	done; \

@@ -101,14 +101,14 @@ def kill(image: str, folder: Path, kills: dict[str, int]) -> list[dict[str, Any]
 def table(cases: list[dict[str, Any]]) -> str:
     """A row for each step of a call: kills, of whom, and what came of them."""
     rows: dict[tuple[str, str], Counter[str]] = {}
+    total = Counter[str]()
     for case in cases:
-        for key in ((case["scenario"], case["step"]), ("all", "")):
-            counts = rows.setdefault(key, Counter())
+        for counts in (rows.setdefault((case["scenario"], case["step"]), Counter()), total):
             counts.update(["kills", case["whole"], *(["mended"] if case["mended"] else [])])
             counts.update(["bad"] if case["bad"] else [])
     head = _COLUMNS.format("call", "step", "kills", "old", "new", "none", "mended", "bad")
     lines = [head]
-    for (scenario, step), counts in rows.items():
+    for (scenario, step), counts in [*rows.items(), (("all", ""), total)]:
         numbers = [counts[name] for name in ("kills", "old", "new", "none", "mended", "bad")]
         lines.append(_COLUMNS.format(scenario, step, *numbers))
     return "\n".join(lines)

@@ -11,6 +11,7 @@ happens; the product has no line of code for this. Each case begins at the same 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -211,7 +212,8 @@ def call(options, watch=None):
         except SystemExit as end:
             code = end.code
         finally:
-            sys.stdout.flush()
+            with contextlib.suppress(OSError):  # the connection is lost, too
+                sys.stdout.flush()
             os.write(said[1], json.dumps(watch.labels if watch else []).encode())
             os._exit(code or 0)
     for end in (out[1], said[1]):
