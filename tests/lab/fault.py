@@ -7,9 +7,10 @@
     fault.py             at least 300 kills, and a table: where, how many, whole old, whole new, mended
     fault.py --sample    about 20 of them
 
-Killed are the module, nginx's master, both, or the connection (SIGHUP, and nobody reads). After each, nginx
-restarts from disk and must serve one whole release, the old or the new one, by its id on both parts; the same
-call made again must end as if nothing had happened. What runs on the hosts is fault_host.py.
+Killed are the module, nginx's master, both, or the connection (SIGHUP, and nobody reads); or nothing is,
+and the clock goes back ten years. After each, nginx restarts from disk and must serve one whole release,
+the old or the new one, by its id on both parts; the same call made again must end as if nothing had
+happened. What runs on the hosts is fault_host.py.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ happens; the product has no line of code for this. Each case begins at the same 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import shutil
@@ -29,7 +30,8 @@ PORT_A, PORT_B = 8443, 8080
 SHADOWED = ("os.remove", "os.rmdir", "os.symlink")
 NOTHING = {("", "", "")}
 IN_FOLDER = ("os.remove", "os.rmdir")
-TARGETS = ("module", "nginx", "both", "connection")
+TARGETS = ("module", "nginx", "both", "connection", "clock")
+TEN_YEARS_S = 315360000
 EVENTS = (
     "os.rename",
     "os.remove",
@@ -136,8 +138,8 @@ class Watch:
         self.labels.append((self.steps[-1] if self.steps else "between", f"{event} {text}".strip()))
         if len(self.labels) == self.kill_at:
             self.done = True
-            if self.target == "connection":
-                self.hang_up()
+            if self.target in ("connection", "clock"):
+                (self.hang_up if self.target == "connection" else self.turn_back)()
                 return
             if self.target != "module":
                 try:
@@ -155,6 +157,23 @@ class Watch:
         os.close(reader)
         os.dup2(writer, 1)
         os.kill(os.getpid(), signal.SIGHUP)
+
+    @staticmethod
+    def turn_back():
+        """As when the clock is set: the call sees another time, and what lies there comes from the future."""
+        from ansible_collections.mutual_tls.nginx.plugins.modules import release
+
+        class Earlier(datetime.datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.datetime.now(tz) - datetime.timedelta(seconds=TEN_YEARS_S)
+
+        now = time.time
+        time.time = lambda: now() - TEN_YEARS_S
+        release.datetime = Earlier
+        for folder, folders, _names in os.walk(BASE):
+            for name in folders:
+                os.utime(f"{folder}/{name}", (now() + TEN_YEARS_S,) * 2, follow_symlinks=False)
 
     @staticmethod
     def writes(given):
@@ -300,7 +319,7 @@ def whole():
 def one(scenario, options, kill_at, target, label, old, new):
     end = SCENARIOS[scenario][2]
     lay(SNAPSHOT)
-    call(options, Watch(kill_at, target))
+    result, _labels = call(options, Watch(kill_at, target))
     case = {
         "scenario": scenario,
         "at": kill_at,
@@ -312,6 +331,8 @@ def one(scenario, options, kill_at, target, label, old, new):
     # A master that was killed alone leaves what the module then made of it; otherwise nginx still serves.
     if target == "module":
         judge(case, "before the restart", served(1), old, new)
+    if target == "clock" and bool(result.get("failed")) != scenario.startswith("rollback"):
+        case["bad"].append(f"it ends {result.get('state')!r}: {result.get('msg')}")
     restarted = systemctl("restart", "nginx")
     if restarted is not True:
         case["bad"].append(f"nginx does not restart: {restarted}")

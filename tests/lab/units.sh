@@ -13,7 +13,7 @@ cd "$LAB_ROOT"
 
 name=${1:?usage: units.sh IMAGE [ARGUMENT OF PYTEST…]}
 shift
-[ $# != 0 ] || set -- tests/unit/plugins/modules tests/unit/plugins/module_utils
+[ $# != 0 ] || set -- -m 'not once' tests/unit/plugins/modules tests/unit/plugins/module_utils
 image=localhost/$LAB_PREFIX-$name
 tests/lab/images.sh "$name"
 run() { podman run --rm --network none "$@"; }

@@ -81,7 +81,7 @@ def judge(probe: Probe, answers: Sequence[Answer]) -> Row:
 def _not_asked(probe: Probe) -> str:
     if probe.without:
         return f"not asked: {probe.without}"
-    if probe.revoked and probe.resumes:
+    if probe.resumes:
         return "not asked: the revoked client was not let in before the switch"
     if not probe.rounds:
         return "not asked: the site has no name that a client could send"

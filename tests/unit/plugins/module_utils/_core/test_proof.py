@@ -828,3 +828,20 @@ def test_another_routes_servers_say_nothing_of_a_route() -> None:
     baseline = {row.probe.key: replace(row) for row in other}
     baseline[route.probe.key] = judge(one("route"), [SEEN])
     assert settle([route, *other], frozenset(), baseline) == [route]
+
+
+def test_only_refusals_are_compared_with_what_the_good_client_got() -> None:
+    """The served certificate is seen whatever the status, here that of a refused client."""
+    leaf = one("certificate served")
+    rows = [
+        judge(leaf, [Answer("done", 400, leaf_sha256=leaf.want_leaf)]),
+        judge(one("client accepted"), [Answer("done", 400)]),
+    ]
+    proof.cross_check(rows)
+    assert rows[0].verdict == "ok"
+
+
+def test_what_was_failing_is_no_drift() -> None:
+    away = judge(one("client accepted"), [Answer("connect", error="refused")])
+    assert proof.drifted([away])
+    assert not proof.drifted([replace(away, verdict="was_failing")])

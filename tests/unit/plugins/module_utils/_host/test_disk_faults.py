@@ -26,6 +26,8 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host 
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.test_engine import apply
 
+pytestmark = pytest.mark.once
+
 #: Fault → calls that it stops. A full disk still removes and renames; some file systems need room for a name.
 FAULTS = {
     "full": (errno.ENOSPC, ("write", "open", "mkdir", "symlink")),

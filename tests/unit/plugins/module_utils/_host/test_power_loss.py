@@ -30,6 +30,8 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.
     apply,
 )
 
+pytestmark = pytest.mark.once
+
 
 def parts(text: str = "") -> dict[str, Any]:
     listener = (

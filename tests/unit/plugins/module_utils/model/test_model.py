@@ -38,6 +38,8 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.model.
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.tally import COUNTS
 
+pytestmark = pytest.mark.once
+
 WHOLE_MODEL = os.environ.get("MTLS_MODEL", "") == "whole"
 SAMPLE = 1 if WHOLE_MODEL else 64
 
