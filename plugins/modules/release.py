@@ -446,6 +446,7 @@ seconds:
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
@@ -454,10 +455,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Desired, NotYet, Tools
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import (
+    Credential,
+    Desired,
+    NotYet,
+    Tools,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.release import credential_path
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
     files,
     nginx,
@@ -480,6 +487,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     credential,
     foreign,
     key,
+    succession,
 )
 
 PROBE_TIMEOUT_S = 5.0
@@ -512,10 +520,18 @@ def tools(base: str, at: datetime) -> Tools:
     return Tools(reader(base), credential.assemble, key.normalise_private_key, build, bytes_of)
 
 
-def examiner(at: datetime) -> Callable[[Desired], list[dict[str, Any]]]:
-    """The certificates of a release with their findings, as the result shows them."""
+def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict[str, Any]]]:
+    """The certificates of a release with their findings, also beside the live ones that they replace, as the
+    result shows them."""
 
-    def examine(desired: Desired) -> list[dict[str, Any]]:
+    def beside_live(one: Credential, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        if one.purpose != "server":
+            return []  # whether a client is let in can be asked
+        return succession.examine(
+            live.get(credential_path(one.part, one.name, "fullchain.pem"), b""), one.files["fullchain.pem"]
+        )
+
+    def examine(desired: Desired, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
         found = []
         for one in desired.credentials:
             spec = {
@@ -536,7 +552,7 @@ def examiner(at: datetime) -> Callable[[Desired], list[dict[str, Any]]]:
                         for name in ("subject", "issuer", "serial", "not_after", "sha256")
                     },
                     "trust": [certificate.sha256_hex(ca) for ca in _cas(one.files)],
-                    "findings": seen["findings"] + one.findings,
+                    "findings": seen["findings"] + one.findings + beside_live(one, live),
                 }
             )
         return found

@@ -80,6 +80,8 @@ CATALOGUE: dict[str, Entry] = _rows(
      "The message has OpenSSL's own words; have the certificate that it names issued again."),
     ("chain.undecided", WARNING, "Nothing on this host can tell whether the chain verifies",
      "Install the package openssl on the host (apt install openssl), or a newer python3-cryptography."),
+    ("chain.authority_changed", WARNING, "A server's certificate is of another authority than the live one",
+     "See that every client, each Server B, trusts that authority before this certificate is served."),
     ("chain.no_key_identifier", ERROR, "A certificate has no authority key identifier",
      ("Have it issued with subject and authority key identifiers: without them, of several CAs of one name"
       " only the first in the bundle is tried.")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
@@ -79,7 +79,7 @@ class Ports:
     prover: Prover
     tools: Tools
     decoder: changes.Decoder
-    examine: Callable[[Desired], list[dict[str, Any]]]
+    examine: Callable[[Desired, Mapping[str, bytes]], list[dict[str, Any]]]
     digest: Callable[[str], str]
     now: Callable[[], str]
     scratch: str = shadow.SCRATCH
@@ -153,7 +153,7 @@ class Call:
             users = self.ports.host.users(dump) if dump is not None else []
             defaults = complete(desired, users, self.ports.host.version, self.ports.digest)
             self.outcome.warnings += defaults.warnings
-            self.outcome.credentials = self.ports.examine(desired)
+            self.outcome.credentials = self.ports.examine(desired, live)
             self.outcome.diff = changes.changes(live, desired.source, self.ports.decoder)
         return Wanted(release.release_id(desired.source), desired, defaults)
 

@@ -59,7 +59,7 @@ def ports_of(store: Any, world: Any, enabled: Any) -> Ports:
             decode=str.encode,
         ),
         decoder=Decoder(lambda pem: [], lambda pem: "", lambda pem: ""),
-        examine=lambda desired: [],
+        examine=lambda desired, live: [],
         digest=lambda path: path,
         now=lambda: "2026-01-01T00:00:00+00:00",
     )

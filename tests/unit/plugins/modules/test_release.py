@@ -21,6 +21,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import foreign
 from ansible_collections.mutual_tls.nginx.plugins.modules import release as module
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -35,8 +36,21 @@ def _pair(tmp_path: Path) -> tuple[bytes, bytes]:
 
 def examined(certificate: bytes, key: bytes, at: datetime = AT, purpose: str = "client") -> dict[str, Any]:
     one = Credential("proxy", "client", purpose, {"fullchain.pem": certificate, "privkey.pem": key})
-    (found,) = module.examiner(at)(Desired({}, [one]))
+    (found,) = module.examiner(at)(Desired({}, [one]), {})
     return found
+
+
+@pytest.mark.parametrize(
+    ("part", "purpose", "told"), [("server", "server", True), ("proxy", "client", False)]
+)
+def test_a_servers_chain_is_compared_with_the_live_one(part: str, purpose: str, told: bool) -> None:
+    root = builders.root()
+    issuing = builders.intermediate(root)
+    live, new = builders.server(issuing), builders.server(issuing)
+    one = Credential(part, "own", purpose, {"fullchain.pem": new.pem, "privkey.pem": new.key_pem})
+    before = {f"{part}/credentials/own/fullchain.pem": live.pem + issuing.pem}
+    (found,) = module.examiner(AT)(Desired({}, [one]), before)
+    assert ("chain.missing_intermediate" in codes(found)) is told
 
 
 def codes(found: dict[str, Any]) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import succession
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
     builders,
     chains,
@@ -126,6 +127,15 @@ def swapped_files():
 def missing_intermediate():
     """without the intermediate | with it"""
     return examined(certificate=LEAF.pem), examined(certificate=LEAF.pem + INTERMEDIATE.pem)
+
+
+@row("chain.authority_changed")
+def authority_changed():
+    """a certificate of another root than the live one | of the same"""
+    live = builders.server(ROOT).pem
+    return tuple(
+        succession.examine(live, builders.server(root).pem) for root in (builders.root("CN=Other"), ROOT)
+    )
 
 
 @row("chain.root_missing")
