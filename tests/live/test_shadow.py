@@ -286,3 +286,43 @@ def test_a_name_of_ours_that_the_user_has_behind_us_is_a_warning(host: Any, keys
     done = host.call(parts=keys.part())
     assert done.get("state") == "stable", done
     assert any("/etc/nginx/sites-enabled/own:1" in one for one in done["warnings"]), done["warnings"]
+
+
+# -- a user's own block with a credential of ours
+
+USERS = """
+server {
+    listen 7444 ssl;
+    server_name own.example.com;
+    include mtls/current/server/credentials/%s/tls.conf;
+    ssl_verify_client on;
+    location / { return 204; }
+}
+"""
+
+
+def test_a_users_own_block_with_a_credential_of_the_release(host: Any, keys: Keys) -> None:
+    assert host.call(parts=keys.part())["state"] == "stable"
+    host.write("/etc/nginx/conf.d/own.conf", USERS % "server")
+    host.sh("nginx -t -q && systemctl reload nginx")
+    before = host.current()
+    assert host.call(parts=keys.part("# two"), _ansible_check_mode=True)["changed"]
+    done = host.call(parts=keys.part("# two"))
+    assert done.get("state") == "stable", done
+    assert before != host.current() == done["release"]
+    assert not host.call(parts=keys.part("# two"))["changed"]
+    # A kill between the rename and the reload.
+    host.sh("sed -i s/stable/switched/ /etc/nginx/mtls/state.json")
+    assert host.call().get("state") == "stable"
+
+
+def test_a_credential_that_a_users_own_block_needs_does_not_go(host: Any, keys: Keys) -> None:
+    assert host.call(parts=keys.part())["state"] == "stable"
+    host.write("/etc/nginx/conf.d/own.conf", USERS % "server")
+    host.sh("nginx -t -q && systemctl reload nginx")
+    before = host.current()
+    for options in ({"state": "absent"}, {"parts": {"server": {"credentials": [], "sites": []}}}):
+        done = host.call(**options)
+        assert done["failed"] and "credentials/server/tls.conf" in done["msg"], done
+        assert host.current() == before
+    host.sh("nginx -t -q")

@@ -98,7 +98,7 @@ class Transaction(Recovering):
         created = host.write_include()
         self._entered = created or edited
         try:
-            dump = host.configuration_without_us(store.directory(release.EMPTY))
+            dump = host.configuration_without_us(store.directory(store.current() or release.EMPTY))
             host.judge_dump(dump, [f"{store.base}/current/mtls.conf"])
         except MtlsError:
             if created:

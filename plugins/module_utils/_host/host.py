@@ -212,9 +212,13 @@ class Host(Entry):
             )
         return refuse(undone(dump.tree(), f"{self.base}/current/mtls.conf"))
 
-    def configuration_without_us(self, empty_directory: str) -> Dump:
-        """The dump of everything but our blocks. Raises MtlsError where nginx does not accept it."""
-        tested = self.test_with(empty_directory)
+    def configuration_without_us(self, live_directory: str) -> Dump:
+        """The dump of everything but our blocks. Raises MtlsError where nginx does not accept it.
+
+        A user's own block may include a credential of the live release, so that one is there all the same.
+        """
+        with shadow.scratch(self._scratch) as folder:
+            tested = self.test_with(shadow.without_blocks(folder, live_directory))
         if tested.dump is None:
             said = " ".join(tested.lines)
             # nginx names whichever of the two it reads last.

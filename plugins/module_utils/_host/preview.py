@@ -30,7 +30,7 @@ class Preview(Call):
         live_id = recovery.live
         with contextlib.ExitStack() as stack:
             scratch = stack.enter_context(shadow.scratch(self.ports.scratch))
-            dump = self._preview_dump(scratch)
+            dump = self._preview_dump(live_id)
             wanted = self.want(intent, live_id, dump, planning=True)
             outcome.previous = outcome.release = live_id
             outcome.state = "stable"
@@ -73,7 +73,7 @@ class Preview(Call):
         damaged = store.damaged(live) if store.has_link() else []
         return plan + ([f"Written again in release {live}: {', '.join(damaged)}."] if damaged else [])
 
-    def _preview_dump(self, scratch: str) -> Optional[Dump]:
+    def _preview_dump(self, live_id: str) -> Optional[Dump]:
         host = self.ports.host
         if host.master() is None:
             self.outcome.plan.append("nginx does not run, so its configuration is not tested in check mode.")
@@ -84,9 +84,7 @@ class Preview(Call):
             )
             tested = host.nginx.test(dump=True)
             return host.as_if_included(tested.dump) if tested.dump else None
-        empty = f"{scratch}/empty"
-        files.write_tree(empty, release.render(release.empty_source(), empty, release.EMPTY))
-        return host.configuration_without_us(empty)
+        return host.configuration_without_us(self.ports.store.directory(live_id))
 
     def _preview_test(self, wanted: Wanted, scratch: str, host: Host, dump: Optional[Dump]) -> None:
         if dump is None:

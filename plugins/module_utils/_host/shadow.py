@@ -15,6 +15,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from .._core import release
 from . import files
 
 SCRATCH = "/run"
@@ -67,6 +68,16 @@ def build(folder: str, conf_path: str, base: str, release_directory: str) -> str
     _link_all(live, shadow, leave_out="current")
     os.symlink(release_directory, f"{shadow}/current")
     return f"{folder}{directory}/{os.path.basename(conf_path)}"
+
+
+def without_blocks(folder: str, live_directory: str) -> str:
+    """A release in *folder* that has no block, and the parts of the live one by links: no key is copied."""
+    path = f"{folder}/{release.EMPTY}"
+    files.write_tree(path, release.render(release.empty_source(), path, release.EMPTY))
+    for part in release.PARTS:
+        if os.path.isdir(f"{live_directory}/{part}"):
+            os.symlink(f"{live_directory}/{part}", f"{path}/{part}")
+    return path
 
 
 def real_directory(conf_path: str) -> str:

@@ -117,6 +117,31 @@ def test_a_configuration_that_is_broken_without_us(etc: Etc) -> None:
         etc.host().configuration_without_us(str(etc.root))
 
 
+@pytest.mark.parametrize("credential", ["web", "gone"])
+def test_a_block_of_the_users_may_include_a_credential_of_the_live_release(
+    etc: Etc, monkeypatch: pytest.MonkeyPatch, credential: str
+) -> None:
+    live = etc.root / "mtls" / "releases" / "0123456789abcdef"
+    (live / "server" / "credentials" / "web").mkdir(parents=True)
+    (live / "server" / "credentials" / "web" / "tls.conf").write_text("web")
+    (live / "mtls.conf").write_text("include blocks;\n")
+    seen = []
+
+    def run(arguments: list[str], timeout: float) -> Finished:
+        current = Path(arguments[-1]).parent / "mtls" / "current"
+        if arguments[1] == "-T":
+            block = current / "server" / "credentials" / credential / "tls.conf"
+            seen.append((block.exists(), "include" in (current / "mtls.conf").read_text()))
+            seen.append((current / "server").is_symlink())
+        return Etc.run(etc, arguments, timeout)
+
+    monkeypatch.setattr(etc, "run", run)
+    etc.host().configuration_without_us(str(live))
+    assert seen == [(credential == "web", False), True], "no block of ours, and nothing copied"
+    assert (live / "server" / "credentials" / "web").is_dir(), "the live release stays"
+    assert list(etc.scratch.iterdir()) == []
+
+
 def test_a_timeout_that_the_user_set_after_us_is_told_from_a_broken_configuration(etc: Etc) -> None:
     ours = etc.root / "modules-enabled" / "mtls.conf"
     etc.code = 1
