@@ -124,12 +124,14 @@ molecule-alone:
 	$(STEP) 'molecule: fleet' molecule test --scenario-name fleet || code=1; \
 	exit $$code
 
+# Hosts that a broken run left may hold anything: the first scenario begins on new ones.
 molecule-shared:
 	@code=0; \
+	$(STEP) 'molecule: hosts of before' env -u LAB_KEEP_SHARED molecule destroy --scenario-name $(firstword $(SHARED)) || code=1; \
 	for name in $(SHARED); do \
 	    LAB_KEEP_SHARED=1 $(STEP) "molecule: $$name" molecule test --scenario-name $$name || code=1; \
 	done; \
-	$(STEP) 'molecule: hosts' molecule destroy --scenario-name $(firstword $(SHARED)) || code=1; \
+	$(STEP) 'molecule: hosts' env -u LAB_KEEP_SHARED molecule destroy --scenario-name $(firstword $(SHARED)) || code=1; \
 	exit $$code
 
 images: ## build the host images that are missing

@@ -53,6 +53,10 @@ def run(*words: str, check: bool = True) -> str:
     return subprocess.run(words, check=check, stdout=subprocess.PIPE, text=True).stdout
 
 
+def lab(*words: str) -> str:
+    return run(sys.executable, str(HERE / "hosts.py"), *words, "--lab", "fault")
+
+
 def lay_down(folder: Path) -> None:
     """Certificates of both parts in two generations, the product, and what of Ansible a module needs."""
     servers, clients = Authority.make("CN=Servers"), Authority.make("CN=Clients")
@@ -77,10 +81,10 @@ def lay_down(folder: Path) -> None:
 
 def kill(image: str, folder: Path, kills: dict[str, int]) -> list[dict[str, Any]]:
     """All cases of one version of nginx."""
-    started = run(sys.executable, str(HERE / "hosts.py"), "start", f"fault-{image}.example.com", image)
-    host = started.split()[-1]
-    cases = []
+    name, cases = f"fault-{image}.example.com", []
+    lab("stop", name)  # what a broken run left has an older product, and another configuration
     try:
+        host = lab("start", name, image).split()[-1]
         run("podman", "cp", f"{folder}", f"{host}:{THERE}")
         for offset, (scenario, number) in enumerate(kills.items()):
             command = ["python3", f"{THERE}/fault_host.py", scenario, str(number), str(offset)]
@@ -95,7 +99,7 @@ def kill(image: str, folder: Path, kills: dict[str, int]) -> list[dict[str, Any]
                         )
             print(f"{image}: {scenario}: {said.splitlines()[-1]}", flush=True)
     finally:
-        run("podman", "rm", "-f", "-t", "1", host)
+        lab("stop", name)
     return cases
 
 

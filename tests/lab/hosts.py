@@ -11,6 +11,7 @@ A lab is a name and a definition (hosts.yml beside this file, or --definition):
 
     hosts.py up demo                     starts what the definition names and is not there yet
     hosts.py start x1.example.com sid    one throw-away host in the lab `scratch`; prints the container's name
+    hosts.py stop x1.example.com         removes it, and with the last one of its lab the network
     hosts.py inventory demo              how Ansible reaches them, as an inventory (JSON is YAML)
     hosts.py down demo | --all           removes containers and network of one lab, or of all of this checkout
 
@@ -20,6 +21,8 @@ Hosts of one lab resolve each other by their full names. Needs root, podman and 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,7 +40,8 @@ ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "lab"
 # As in env.sh: part of each name, so that two checkouts on one machine never meet.
 PREFIX = "mtls-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-# Sockets of ssh's kept connections: a path below .cache may be too long for one (108 bytes, unix(7)).
+# Sockets of ssh's kept connections, a directory for each lab: a path below .cache may be too long for one
+# (108 bytes, unix(7)).
 CONTROL = Path("/run") / PREFIX
 CGROUP = Path("/sys/fs/cgroup")
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -73,6 +78,15 @@ def container_name(lab: str, host: str) -> str:
     return f"{PREFIX}-{lab}-{host}"
 
 
+@contextlib.contextmanager
+def alone(lab: str) -> Iterator[None]:
+    """One process at a time makes or removes network and containers of this lab."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{lab}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def read_definition(path: Path) -> dict[str, Host]:
     """Returns {host name: {image, aliases, backend}} with ranges expanded."""
     import yaml  # not needed for a throw-away host, so that it starts without .venv, too
@@ -104,12 +118,14 @@ def up(lab: str, hosts: dict[str, Host]) -> None:
     )
     allow_many(len(hosts))
     network = f"{PREFIX}-{lab}"
-    if subprocess.run(["podman", "network", "exists", network], check=False).returncode:
-        podman("network", "create", "--label", f"mutual_tls.checkout={PREFIX}", network)
-    running = set(podman("ps", "--format", "{{.Names}}").split())
-    for name, host in hosts.items():
-        if container_name(lab, name) not in running:
-            start(lab, network, name, host)
+    with alone(lab):
+        # Of several that begin at once in one lab; podman has `network create --ignore` from 4.4 on only.
+        if subprocess.run(["podman", "network", "exists", network], check=False).returncode:
+            podman("network", "create", "--label", f"mutual_tls.checkout={PREFIX}", network)
+        running = set(podman("ps", "--format", "{{.Names}}").split())
+        for name, host in hosts.items():
+            if container_name(lab, name) not in running:
+                start(lab, network, name, host)
     for name, host in hosts.items():
         wait(lab, name)
         if host["backend"]:
@@ -167,10 +183,10 @@ def install_backend(container: str) -> None:
 def inventory(lab: str, hosts: dict[str, Host], connection: str) -> dict[str, Any]:
     """Returns an inventory that says how to reach the hosts, and nothing else: groups are the user's."""
     reach = reach_by_ssh if connection == "ssh" else reach_by_podman
-    return {"all": {"hosts": {name: reach(container_name(lab, name)) for name in hosts}}}
+    return {"all": {"hosts": {name: reach(lab, container_name(lab, name)) for name in hosts}}}
 
 
-def reach_by_podman(container: str) -> dict[str, Any]:
+def reach_by_podman(dummy: str, container: str) -> dict[str, Any]:
     return {
         "lab_container": container,
         "ansible_connection": "containers.podman.podman",
@@ -179,7 +195,7 @@ def reach_by_podman(container: str) -> dict[str, Any]:
     }
 
 
-def reach_by_ssh(container: str) -> dict[str, Any]:
+def reach_by_ssh(lab: str, container: str) -> dict[str, Any]:
     """As a user who is not root, with sudo: what most real fleets have. The key never leaves .cache."""
     key = CACHE / "ssh" / "id_ed25519"
     if not key.exists():
@@ -194,7 +210,7 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
     )
     return {
         "lab_container": container,
-        "ansible_control_path_dir": str(CONTROL),
+        "ansible_control_path_dir": str(CONTROL / lab),
         "ansible_connection": "ssh",
         "ansible_host": addresses.split()[0],
         "ansible_user": "operator",
@@ -207,6 +223,13 @@ def reach_by_ssh(container: str) -> dict[str, Any]:
     }
 
 
+def stop(lab: str, name: str) -> None:
+    with alone(lab):
+        podman("rm", "--force", "--ignore", "--volumes", "--time=1", container_name(lab, name))
+        # Without --force it fails where another container uses it.
+        podman("network", "rm", f"{PREFIX}-{lab}", check=False)
+
+
 def down(lab: str | None) -> None:
     """Removes containers and networks that carry this checkout's label; None is every lab of it."""
     filters = ["--filter", f"label=mutual_tls.checkout={PREFIX}"]
@@ -214,8 +237,9 @@ def down(lab: str | None) -> None:
     if lab:
         filters += ["--filter", f"label=mutual_tls.lab={lab}"]
         networks &= {f"{PREFIX}-{lab}"}
-    # A kept connection would lead to a host that is gone, under an address that is used again.
-    shutil.rmtree(CONTROL, ignore_errors=True)
+    # A kept connection would lead to a host that is gone, under an address that is used again. Another lab's
+    # are in use.
+    shutil.rmtree(CONTROL / lab if lab else CONTROL, ignore_errors=True)
     containers = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
     left, until = containers, time.monotonic() + STOP_TIMEOUT_S
     # podman stops at the first container that something else is still busy with, and leaves the rest.
@@ -240,10 +264,12 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--definition", type=Path, default=HERE / "hosts.yml")
         if name == "inventory":
             command.add_argument("--connection", choices=CONNECTIONS, default="podman")
-    command = commands.add_parser("start")
-    command.add_argument("name")
-    command.add_argument("image")
-    command.add_argument("--lab", default="scratch")
+    for name in ("start", "stop"):
+        command = commands.add_parser(name)
+        command.add_argument("name")
+        if name == "start":
+            command.add_argument("image")
+        command.add_argument("--lab", default="scratch")
     command = commands.add_parser("down")
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("lab", nargs="?")
@@ -258,6 +284,8 @@ def main() -> None:
     elif given.command == "start":
         up(given.lab, {given.name: {"image": given.image, "aliases": [], "backend": False}})
         print(container_name(given.lab, given.name))
+    elif given.command == "stop":
+        stop(given.lab, given.name)
     elif given.command == "inventory":
         found = inventory(given.lab, read_definition(given.definition), given.connection)
         print(json.dumps(found, indent=2))

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,20 +35,26 @@ _ENVIRONMENT = "cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1"
 
 
 class Machine:
-    """One throw-away host."""
+    """One throw-away host; `running` starts it and takes it away."""
+
+    container = ""
 
     def __init__(self, image: str, lab: str) -> None:
-        self.image = image
-        # A host that an earlier run left is used again (MTLS_LIVE_KEEP).
-        command = [str(HOSTS), "start", "--lab", lab, f"r-{image}.example.com", image]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        self.image, self.lab, self.name = image, lab, f"r-{image}.example.com"
+
+    def start(self) -> None:
+        """A host that an earlier run left is used again (MTLS_LIVE_KEEP), with the product as it is now."""
+        command = [sys.executable, str(HOSTS), "start", "--lab", self.lab, self.name, self.image]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         self.container = done.stdout.split()[-1]
+        self.sh("rm -rf /lab")
         self._copy(Path(ansible.__path__[0]).parent, ["ansible/__init__.py", "ansible/release.py"], "/lab")
         self._copy(Path(ansible.__path__[0]).parent, ["ansible/module_utils", "ansible/_vendor"], "/lab")
         self._copy(ROOT, ["plugins"], "/lab/ansible_collections/mutual_tls/nginx")
         self._copy(ROOT / "tests" / "live", ["run.py"], "/lab")
         self.sh(
-            "cp -a /etc/nginx /root/nginx.pristine; systemctl mask --now --runtime apt-daily.timer || true"
+            "[ -e /root/nginx.pristine ] || cp -a /etc/nginx /root/nginx.pristine;"
+            " systemctl mask --now --runtime apt-daily.timer || true"
         )
 
     def _copy(self, root: Path, names: list[str], target: str) -> None:
@@ -116,17 +124,25 @@ class Machine:
         assert self.sh("systemctl is-active nginx") == "active"
 
     def remove(self) -> None:
-        subprocess.run(
-            ["podman", "rm", "--force", "--time=1", self.container], check=False, capture_output=True
-        )
+        subprocess.run([sys.executable, str(HOSTS), "stop", "--lab", self.lab, self.name], check=True)
+
+
+@contextlib.contextmanager
+def running(image: str, lab: str) -> Iterator[Machine]:
+    """A host that goes at the end, and when it does not even start, unless MTLS_LIVE_KEEP is set."""
+    found = Machine(image, lab)
+    try:
+        found.start()
+        yield found
+    finally:
+        if not os.environ.get("MTLS_LIVE_KEEP"):
+            found.remove()
 
 
 @pytest.fixture(scope="session", params=IMAGES)
 def machine(request: Any) -> Iterator[Machine]:
-    found = Machine(request.param, os.environ.get("MTLS_LIVE_LAB", "live"))
-    yield found
-    if not os.environ.get("MTLS_LIVE_KEEP"):
-        found.remove()
+    with running(request.param, os.environ.get("MTLS_LIVE_LAB", "live")) as found:
+        yield found
 
 
 @pytest.fixture

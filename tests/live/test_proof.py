@@ -173,9 +173,8 @@ class Fleet:
 
 @pytest.fixture(name="machine", scope="module", params=live.IMAGES)
 def _machine(request: Any) -> Iterator[Any]:
-    found = live.Machine(request.param, "proof")
-    yield found
-    found.remove()
+    with live.running(request.param, "proof") as found:
+        yield found
 
 
 @pytest.fixture(name="fleet")
