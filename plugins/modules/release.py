@@ -158,7 +158,10 @@ options:
                     elements: str
                     default: []
               crl:
-                description: Revocation lists in PEM. Not given, they are kept; an empty list removes them.
+                description:
+                  - Revocation lists in PEM. Not given, they are kept; an empty list removes them.
+                  - Where there are any, nginx needs a current one of each CA of the trust, and refuses everybody
+                    of the others; so a missing or outdated one is an error.
                 type: list
                 elements: dict
                 suboptions: *source
@@ -487,8 +490,10 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     credential,
     foreign,
     key,
+    peers,
     succession,
 )
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -521,8 +526,10 @@ def tools(base: str, at: datetime) -> Tools:
 
 
 def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict[str, Any]]]:
-    """The certificates of a release with their findings, also beside the live ones that they replace, as the
-    result shows them."""
+    """The certificates of a release with their findings, also beside the live ones that they replace, and of
+    their CRLs, as the result shows them."""
+
+    shelf = Shelf()
 
     def beside_live(one: Credential, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
         if one.purpose != "server":
@@ -530,6 +537,15 @@ def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict
         return succession.examine(
             live.get(credential_path(one.part, one.name, "fullchain.pem"), b""), one.files["fullchain.pem"]
         )
+
+    def revocation(one: Credential) -> list[dict[str, Any]]:
+        # nginx -t passes a CRL by which nginx then refuses everybody.
+        places = {"peers_trust_place": "trust.pem", "peers_crl_place": "crl.pem"}
+        given = {"peers_trust": one.files.get("trust.pem"), "peers_crl": one.files.get("crl.pem")}
+        found = peers.examine({**given, **places}, at, shelf)[1] if given["peers_crl"] is not None else []
+        return [
+            each for each in found if each["code"].startswith("crl.") or each["place"].startswith("crl.pem")
+        ]
 
     def examine(desired: Desired, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
         found = []
@@ -552,7 +568,7 @@ def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict
                         for name in ("subject", "issuer", "serial", "not_after", "sha256")
                     },
                     "trust": [certificate.sha256_hex(ca) for ca in _cas(one.files)],
-                    "findings": seen["findings"] + one.findings + beside_live(one, live),
+                    "findings": seen["findings"] + one.findings + beside_live(one, live) + revocation(one),
                 }
             )
         return found

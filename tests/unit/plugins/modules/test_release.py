@@ -11,6 +11,7 @@ from typing import Any, Optional
 import pytest
 
 pytest.importorskip("cryptography", minversion="38")
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import (
     Credential,
@@ -51,6 +52,38 @@ def test_a_servers_chain_is_compared_with_the_live_one(part: str, purpose: str, 
     before = {f"{part}/credentials/own/fullchain.pem": live.pem + issuing.pem}
     (found,) = module.examiner(AT)(Desired({}, [one]), before)
     assert ("chain.missing_intermediate" in codes(found)) is told
+
+
+ROOT = builders.root()
+ISSUING = builders.intermediate(ROOT)
+
+
+def lists(*issuers: builders.Issued, **more: Any) -> bytes:
+    return b"".join(builders.revoke(issuer, **more).public_bytes(Encoding.PEM) for issuer in issuers)
+
+
+CRLS: dict[str, tuple[bytes, Optional[bytes], set[str]]] = {
+    "of each authority": (ROOT.pem + ISSUING.pem, lists(ROOT, ISSUING), set()),
+    "of one of two": (ROOT.pem + ISSUING.pem, lists(ROOT), {"crl.missing_for_ca"}),
+    "past its end": (ROOT.pem, lists(ROOT, end=builders.AT), {"crl.expired"}),
+    "near its end": (ROOT.pem, lists(ROOT, end=builders.AT + builders.DAY), set()),
+    "of tomorrow": (ROOT.pem, lists(ROOT, start=builders.AT + builders.DAY), {"crl.not_yet_valid"}),
+    "of another authority": (ROOT.pem, lists(builders.root("CN=Other")), {"crl.missing_for_ca"}),
+    "empty": (ROOT.pem, b"", {"crl.missing_for_ca", "format.unreadable"}),
+    "none": (ROOT.pem + ISSUING.pem, None, set()),
+}
+
+
+@pytest.mark.parametrize(("part", "purpose"), [("server", "server"), ("proxy", "client")])
+@pytest.mark.parametrize("case", CRLS)
+def test_a_crl_by_which_nginx_would_refuse_everybody(case: str, part: str, purpose: str) -> None:
+    trust, crl, expected = CRLS[case]
+    own = (builders.server if purpose == "server" else builders.client)(ROOT)
+    given = {"fullchain.pem": own.pem, "privkey.pem": own.key_pem, "trust.pem": trust}
+    if crl is not None:
+        given["crl.pem"] = crl
+    (found,) = module.examiner(builders.AT)(Desired({}, [Credential(part, "own", purpose, given)]), {})
+    assert codes(found) == expected
 
 
 def codes(found: dict[str, Any]) -> set[str]:
