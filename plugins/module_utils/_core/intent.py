@@ -105,16 +105,18 @@ def prepared_release(state: Optional[State], whole: frozenset[str]) -> State:
 def refuse_older_trust(live: Mapping[str, bytes], target: Mapping[str, bytes]) -> None:
     """Raises MtlsError where *target* trusts a CA that *live* does not, or has another CRL or none.
 
-    A CRL that is another one counts as older: what is newer than the live one is no way back.
+    A CRL that is another one counts as older: what is newer than the live one is no way back. A credential
+    that the live release has no more, or by another name, is held against all of its part that share a CA.
     """
     for part in release.PARTS:
-        known = set().union(*(_trusted(live, part, name) for name in release.credential_names(live, part)))
+        known = {name: _trusted(live, part, name) for name in release.credential_names(live, part)}
         for name in release.credential_names(target, part):
-            here = release.credential_files(live, part, name)
-            there = release.credential_files(target, part, name)
-            older = "crl.pem" in here and there.get("crl.pem") != here["crl.pem"]
-            trusted = _trusted(live, part, name) if here else known
-            if older or (known and _trusted(target, part, name) - trusted):
+            there, trusts = release.credential_files(target, part, name), _trusted(target, part, name)
+            beside = [name] if name in known else [one for one in known if known[one] & trusts]
+            lists = [release.credential_files(live, part, one).get("crl.pem") for one in beside]
+            older = any(crl is not None and crl != there.get("crl.pem") for crl in lists)
+            trusted = known[name] if name in known else set().union(*known.values())
+            if older or (any(known.values()) and trusts - trusted):
                 raise MtlsError(
                     "That release has another CRL, or none."
                     if older

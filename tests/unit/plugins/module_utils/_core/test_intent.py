@@ -120,6 +120,15 @@ CASES: list[Any] = [
     (source(b"1"), source(b"1", name="gone"), False),
     (source(b"1"), source(b"2", name="gone"), True),
     ({}, source(b"1"), False),
+    # One that was renamed since must not lose its CRL by that.
+    (source(b"1", crl=b"C"), source(b"1", name="old"), True),
+    (source(b"1", crl=b"C"), source(b"1", crl=b"older", name="old"), True),
+    (source(b"1", crl=b"C"), source(b"1", crl=b"C", name="old"), False),
+    (source(b"1"), source(b"1", crl=b"C", name="old"), False),
+    (source(b"1", b"2", crl=b"C"), source(b"2", name="old"), True),
+    ({**source(b"1", crl=b"C"), **source(b"2", name="t")}, source(b"2", name="old"), False),
+    ({**source(b"1", crl=b"C"), **source(b"1", name="t")}, source(b"1", name="old"), True),
+    ({"server/credentials/probe/fullchain.pem": b""}, source(b"1"), False),
 ]
 
 
