@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on a throw-away host, started by fault.py: kills real calls of `release` at chosen events.
 
-    fault_host.py SCENARIO KILLS OFFSET  prints a line of JSON for each kill: where, of what, what came of it
+    fault_host.py SCENARIO whole MORE OFFSET     a kill at each step of the call, and at MORE events of it
+    fault_host.py SCENARIO sample CASES OFFSET   at as many steps as there are cases
 
-An event is a change of a file, a command, a signal or a connection, as Python's audit hooks tell it before it
-happens; the product has no line of code for this. Each case begins at the same disk with a running nginx.
+Prints the steps of the call, then a line of JSON for each case: where, of what, what came of it. An event is
+a change of a file, a command, a signal or a connection, as Python's audit hooks tell it before it happens;
+the product has no line of code for this. Each case begins at the same disk with a running nginx.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections import Counter, namedtuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ETC, STOCK, SNAPSHOT = "/etc/nginx", f"{HERE}/stock", f"{HERE}/snapshot"
@@ -30,7 +33,10 @@ PORT_A, PORT_B = 8443, 8080
 SHADOWED = ("os.remove", "os.rmdir", "os.symlink")
 NOTHING = {("", "", "")}
 IN_FOLDER = ("os.remove", "os.rmdir")
-TARGETS = ("module", "nginx", "both", "connection", "clock")
+#: Who is hit, in turn: at each step; at the events besides; in the sample.
+KILLS = ("module", "both", "nginx")
+MORE = ("connection", "module", "nginx", "clock", "both")
+SAMPLED = (*KILLS, "connection", *KILLS, *KILLS, "clock")
 TEN_YEARS_S = 315360000
 EVENTS = (
     "os.rename",
@@ -118,10 +124,14 @@ SCENARIOS = {
 
 
 class Watch:
-    """Counts the events of a call and kills at one of them; *labels* has the step and the event of each."""
+    """Counts the events of a call; *labels* has the step and the event of each.
 
-    def __init__(self, kill_at=0, target=""):
-        self.kill_at, self.target, self.labels, self.steps, self.done = kill_at, target, [], [], False
+    *point*: (step, n) where *target* is hit, at the n-th event of that step; *tell* is told of it.
+    """
+
+    def __init__(self, point=("", 0), target=""):
+        self.point, self.target, self.labels, self.steps, self.done = point, target, [], [], False
+        self.left, self.tell = point[1], None
 
     def hook(self, event, given):
         if self.done or not (event in EVENTS or (event == "open" and self.writes(given))):
@@ -136,19 +146,36 @@ class Watch:
             return
         text = os.path.basename(what) if isinstance(what, str) else ""
         self.labels.append((self.steps[-1] if self.steps else "between", f"{event} {text}".strip()))
-        if len(self.labels) == self.kill_at:
+        self.left -= self.labels[-1][0] == self.point[0]
+        if self.left == 0 and self.target:
             self.done = True
-            if self.target in ("connection", "clock"):
-                (self.hang_up if self.target == "connection" else self.turn_back)()
-                return
-            if self.target != "module":
-                try:
-                    with open("/run/nginx.pid") as file:
-                        os.kill(int(file.read()), signal.SIGKILL)
-                except (OSError, ValueError):
-                    pass
-            if self.target != "nginx":
-                os.kill(os.getpid(), signal.SIGKILL)
+            self.strike()
+
+    def strike(self):
+        mark = {"at": len(self.labels), "label": self.labels[-1], "master": 0}
+        if self.target in ("nginx", "both"):
+            mark["master"] = self.kill_master()
+        self.tell(mark)
+        if self.target in ("module", "both"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.target == "connection":
+            self.hang_up()
+        elif self.target == "clock":
+            self.turn_back()
+
+    @staticmethod
+    def kill_master():
+        """The pid of the master that was killed; 0 where none ran."""
+        try:
+            with open("/run/nginx.pid") as file:
+                pid = int(file.read())
+            with open(f"/proc/{pid}/comm") as file:
+                if file.read() != "nginx\n":
+                    return 0
+            os.kill(pid, signal.SIGKILL)
+        except (OSError, ValueError):
+            return 0
+        return pid
 
     @staticmethod
     def hang_up():
@@ -185,8 +212,13 @@ class Watch:
         )
 
 
+#: *result* is None where there is none, *signal* what ended the module, *mark* what `strike` told, None where
+#: the event never came; then *labels* has all events, and where the module lived on.
+Ended = namedtuple("Ended", "result labels mark signal")
+
+
 def call(options, watch=None):
-    """(result or None where it was killed, labels) of one call of the module, in a process of its own."""
+    """One call of the module, in a process of its own."""
     from ansible.module_utils import basic
 
     from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import call as calls
@@ -206,6 +238,7 @@ def call(options, watch=None):
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
         basic._ANSIBLE_PROFILE = "legacy"
         if watch:
+            watch.tell = lambda mark: os.write(said[1], json.dumps(mark).encode() + b"\n")
             timed = calls.Call.timed
 
             def labelled(self, step):
@@ -233,18 +266,23 @@ def call(options, watch=None):
         finally:
             with contextlib.suppress(OSError):  # the connection is lost, too
                 sys.stdout.flush()
-            os.write(said[1], json.dumps(watch.labels if watch else []).encode())
+            os.write(said[1], json.dumps(watch.labels if watch else []).encode() + b"\n")
             os._exit(code or 0)
     for end in (out[1], said[1]):
         os.close(end)
     with open(out[0]) as file:
         text = file.read()
     with open(said[0]) as file:
-        labels = file.read()
+        told = [json.loads(line) for line in file]
     _pid, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) or not text.strip():
-        return None, []
-    return json.loads(text.strip().splitlines()[-1]), json.loads(labels)
+    ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    lines = text.strip().splitlines()
+    return Ended(
+        json.loads(lines[-1]) if lines and not ended_by else None,
+        next((one for one in told if isinstance(one, list)), []),
+        next((one for one in told if isinstance(one, dict)), None),
+        ended_by,
+    )
 
 
 def ask(port, path, tls):
@@ -316,32 +354,102 @@ def whole():
     return [name for name in store.names() if store.damaged(name)] if store.exists() else []
 
 
-def one(scenario, options, kill_at, target, label, old, new):
+def hit(options, step, number, target):
+    """The call with *target* hit there. Events vary a little between runs: where the step had fewer, at its
+    last."""
+    for _time in range(3):
+        lay(SNAPSHOT)
+        run = call(options, Watch((step, number), target))
+        if run.mark:
+            break
+        number = max(1, sum(label[0] == step for label in run.labels))
+    return run
+
+
+def struck(target, run):
+    """What was not done that the case is counted for."""
+    if not run.mark:
+        return ["the event never came"]
+    found = []
+    if target in ("nginx", "both") and not run.mark["master"]:
+        found.append("no master of nginx was there to be killed")
+    if target in ("module", "both") and (run.result is not None or run.signal != signal.SIGKILL):
+        found.append("the module was not killed")
+    if target in ("nginx", "clock") and run.result is None:
+        found.append(f"the module has no result, signal {run.signal}")
+    return found
+
+
+def settle(master):
+    """Wait until systemd has seen that this master is dead, and has ended what it left."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        shown = subprocess.run(
+            ["systemctl", "show", "-p", "MainPID", "-p", "ActiveState", "nginx"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        workers = subprocess.run(["pgrep", "-x", "nginx"], capture_output=True, check=False).returncode == 0
+        if f"MainPID={master}" not in shown and ("ActiveState=active" in shown or not workers):
+            return
+        time.sleep(0.05)
+
+
+def claims(scenario, target, run, found, old, new):
+    """What the result says that is not so; *found* serves before anybody restarts nginx.
+
+    Where nginx was killed nothing may serve. But who says stable has proven it: then it was killed in the
+    proof or behind it, or the run has started nginx again, and the release serves.
+    """
+    told, wrong = run.result, []
+    state, failed = told.get("state"), bool(told.get("failed"))
+    dead = target == "nginx"
+    if scenario.startswith("rollback") and not failed:
+        wrong.append("what cannot be proven is told as good")
+    if target == "clock" and failed != scenario.startswith("rollback"):
+        wrong.append("it does not end as without the clock")
+    if not failed:
+        proven = any(label[0] == "prove" for label in run.labels[: run.mark["at"]])
+        mute = dead and (state == "checked" or proven)
+        allowed = [new, *([NOTHING] if mute else [])]
+    elif state == "rolled_back" or told.get("release") == told.get("previous"):
+        allowed = [old, *([NOTHING] if dead else [])]
+    else:
+        allowed = [old, new, NOTHING]
+    if found not in allowed:
+        wrong.append(f"{sorted(found)} serve")
+    live = os.path.basename(os.path.realpath(f"{BASE}/current"))
+    if told.get("release") and live != told["release"]:
+        wrong.append(f"current names {live}, the result says {told['release']}")
+    return [f"it ends {state!r}, {told.get('msg') or 'well'}: {one}" for one in wrong]
+
+
+def one(scenario, options, point, target, old, new):
     end = SCENARIOS[scenario][2]
-    lay(SNAPSHOT)
-    result, _labels = call(options, Watch(kill_at, target))
+    run = hit(options, *point, target)
+    step, event = run.mark["label"] if run.mark else (point[0], f"no event {point[1]}")
     case = {
         "scenario": scenario,
-        "at": kill_at,
+        "hit": bool(run.mark),
         "target": target,
-        "step": label[0],
-        "event": label[1],
-        "bad": [],
+        "step": step,
+        "event": event,
+        "bad": struck(target, run),
     }
-    # A master that was killed alone leaves what the module then made of it; otherwise nginx still serves.
-    if target == "module":
+    # A dead master serves nothing; otherwise nobody has touched nginx but the module.
+    if target == "nginx" and run.mark:
+        settle(run.mark["master"])
+    if target in ("module", "connection"):
         judge(case, "before the restart", served(1), old, new)
-    if target == "clock" and bool(result.get("failed")) != scenario.startswith("rollback"):
-        case["bad"].append(f"it ends {result.get('state')!r}: {result.get('msg')}")
+    elif run.result and run.mark:
+        case["bad"] += claims(scenario, target, run, served(1), old, new)
     restarted = systemctl("restart", "nginx")
     if restarted is not True:
         case["bad"].append(f"nginx does not restart: {restarted}")
-    found = served()
-    case["whole"] = judge(case, "after the restart", found, old, new)
-    again, _labels = call(options)
+    case["whole"] = judge(case, "after the restart", served(), old, new)
+    again = call(options).result or {}
     wanted = {"old": old, "new": new, "none": NOTHING}[end]
-    if scenario == "rolled_back" and again.get("failed") and found == new:
-        again = {"state": "stable"}  # it was back already
     states = (
         {"rolled_back"}
         if scenario.startswith("rollback")
@@ -354,8 +462,8 @@ def one(scenario, options, kill_at, target, label, old, new):
     if served() != wanted:
         case["bad"].append(f"after the rerun {sorted(served())} serve, not {sorted(wanted)}")
     case["mended"] = not case["bad"]
-    last, _labels = call(options)
-    if not scenario.startswith(("rollback", "rolled_back")) and (last.get("changed") or last.get("failed")):
+    last = call(options).result or {"failed": True}
+    if not scenario.startswith("rollback") and (last.get("changed") or last.get("failed")):
         case["bad"].append(f"a third run is no rest: {last.get('msg') or last.get('log')}")
     case["bad"] += [f"left over: {path}" for path in leftovers()]
     case["bad"] += [f"not whole: {name}" for name in whole()]
@@ -373,8 +481,28 @@ def judge(case, when, found, old, new):
     return "mixed"
 
 
+def points(labels, sample, number, offset):
+    """[((step, n), target)] for the events of a call, of each of which its label is given."""
+    steps, counts, events = [label[0] for label in labels], Counter(), []
+    for step in steps:
+        counts[step] += 1
+        events.append((step, counts[step]))
+    names = list(counts)
+    if sample:
+        turns = [offset * number + turn for turn in range(number)]
+        chosen = [(turn, names[turn % len(names)]) for turn in turns]
+        return [((step, 1 + 7 * turn % counts[step]), SAMPLED[turn % len(SAMPLED)]) for turn, step in chosen]
+    found = [
+        ((step, (counts[step] + 1) // 2), KILLS[(turn + offset) % len(KILLS)])
+        for turn, step in enumerate(names)
+    ]
+    free = [one for one in events if one not in dict(found)]
+    spread = [free[(2 * turn + 1) * len(free) // (2 * number)] for turn in range(number)]
+    return found + [(one, MORE[(turn + offset) % len(MORE)]) for turn, one in enumerate(spread)]
+
+
 def main():
-    scenario, kills, offset = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    scenario, sample, number, offset = sys.argv[1], sys.argv[2] == "sample", *map(int, sys.argv[3:])
     before, options, end = SCENARIOS[scenario]
     if not os.path.isdir(STOCK):
         os.makedirs("/etc/systemd/system/nginx.service.d", exist_ok=True)
@@ -384,7 +512,7 @@ def main():
         shutil.copytree(ETC, STOCK, symlinks=True)
     lay(STOCK)
     for given in before:
-        done, _labels = call(given)
+        done = call(given).result
         assert not done.get("failed"), done
         origin = done["previous"]
     old = served()
@@ -394,25 +522,19 @@ def main():
     shutil.rmtree(SNAPSHOT, ignore_errors=True)
     shutil.copytree(ETC, SNAPSHOT, symlinks=True)
     systemctl("start", "nginx")
-    counted, labels = call(options, Watch())
-    assert counted.get("failed", False) == scenario.startswith("rollback"), counted
+    clean = call(options, Watch())
+    counted, labels = clean.result, clean.labels
+    assert bool(counted.get("failed")) == scenario.startswith("rollback"), counted
     new = served() if end == "new" else NOTHING if end == "none" else old
     if scenario.startswith("rollback"):
         new = {(counted["msg"].split("Release ")[1].split()[0],) * 3}
         assert served() == old, served()
     assert len(labels) > 10, counted
-    print(
-        json.dumps({"scenario": scenario, "events": len(labels), "seconds": counted.get("seconds")}),
-        flush=True,
-    )
-    points = sorted({1 + (2 * number + 1) * len(labels) // (2 * kills) for number in range(kills)})
-    for number, kill_at in enumerate(points):
-        target = TARGETS[(number + offset) % len(TARGETS)]
-        case = one(scenario, options, kill_at, target, labels[kill_at - 1], old, new)
-        print(json.dumps(case), flush=True)
+    steps = Counter(label[0] for label in labels)
+    print(json.dumps({"scenario": scenario, "steps": steps}), flush=True)
+    for point, target in points(labels, sample, number, offset):
+        print(json.dumps(one(scenario, options, point, target, old, new)), flush=True)
 
 
 if __name__ == "__main__":
-    begin = time.monotonic()
     main()
-    print(json.dumps({"seconds": round(time.monotonic() - begin, 1)}))
