@@ -159,14 +159,15 @@ def positive(rows: Sequence[Row]) -> str:
 
 def drifted(rows: Sequence[Row]) -> bool:
     """Does nginx serve something else than this release? Only rows that this host alone decides count."""
-    return any(
-        row.verdict == FAILED and row.cause in ("id", "leaf", "unreachable") and _local(row.probe)
-        for row in rows
-    )
+    return any(row.verdict == FAILED and _local(row) for row in rows)
 
 
-def _local(probe: Probe) -> bool:
-    return probe.kind in (GOOD, "certificate served", "release served")
+def _local(row: Row) -> bool:
+    """Whether it is this host's nginx that fails, as far as a reload may mend it. The good client may be
+    refused because its own certificate has expired, and what nobody had the time to ask says nothing."""
+    if row.probe.kind in (ROUTE, SERVER) or row.probe.revoked or row.cause in ("late", "load"):
+        return False
+    return row.probe.kind != GOOD or row.cause not in ("refused", "forbidden")
 
 
 _REMEDIES = {

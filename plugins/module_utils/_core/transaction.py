@@ -96,7 +96,8 @@ class Recovery:
     @property
     def unfinished(self) -> bool:
         """A run ended without its last line: any call, also one that is refused, ends its work first."""
-        return self.unproven or (self.action is Action.GO_ON and bool(self.reason))
+        stopped = self.action is Action.GO_ON and bool(self.reason)
+        return self.unproven or stopped or self.action is Action.ROLL_BACK
 
     @property
     def unseen(self) -> bool:
@@ -126,7 +127,7 @@ def recover(state: Optional[State], link: Optional[str], whole: frozenset[str], 
         return Recovery(
             Action.ROLL_BACK, state.origin, state.origin, f"a rollback to {state.origin} was cut short"
         )
-    return _with_both(state, link)
+    return _with_both(state, link, whole)
 
 
 def _without_link(state: Optional[State], link: Optional[str], whole: frozenset[str]) -> Recovery:
@@ -138,18 +139,21 @@ def _without_link(state: Optional[State], link: Optional[str], whole: frozenset[
     return Recovery(Action.REFUSE, back, link or "", f"{found}, and there is no whole release to go back to")
 
 
-def _with_both(state: State, link: str) -> Recovery:
-    if state.step in AT_REST and link == state.home:
-        return Recovery(Action.GO_ON, link, link)
+def _with_both(state: State, link: str, whole: frozenset[str]) -> Recovery:
     if state.step in AT_REST:
-        return Recovery(
-            Action.FINISH, state.home, link, f"current was moved by hand from {state.home} to {link}"
-        )
-    if state.step == "proven" and link == state.target:
-        return Recovery(Action.COMMIT, link, link, f"release {link} was proven, but not yet written stable")
-    if link == state.origin:
-        return Recovery(Action.GO_ON, link, link, f"a run stopped at '{state.step}' before it switched")
-    return Recovery(Action.FINISH, state.origin, link, f"a run stopped at '{state.step}' after it switched")
+        if link == state.home:
+            return Recovery(Action.GO_ON, link, link)
+        back, reason = state.home, f"current was moved by hand from {state.home} to {link}"
+    else:
+        if state.step == "proven" and link == state.target:
+            reason = f"release {link} was proven, but not yet written stable"
+            return Recovery(Action.COMMIT, link, link, reason)
+        if link == state.origin:
+            return Recovery(Action.GO_ON, link, link, f"a run stopped at '{state.step}' before it switched")
+        back, reason = state.origin, f"a run stopped at '{state.step}' after it switched"
+    if back not in whole and back != EMPTY:
+        return Recovery(Action.ADOPT, link, link, f"{reason}, and release {back} is not whole any more")
+    return Recovery(Action.FINISH, back, link, reason)
 
 
 def removable(newest_first: list[str], keep: int, protected: frozenset[str]) -> list[str]:

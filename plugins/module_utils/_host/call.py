@@ -61,6 +61,7 @@ class Outcome:
     proof: list[dict[str, str]] = field(default_factory=list)
     restored: list[dict[str, str]] = field(default_factory=list)
     positive: str = ""
+    revocation: str = ""
     draining_workers: int = 0
     log: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)

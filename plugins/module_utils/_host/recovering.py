@@ -10,7 +10,9 @@ import os
 import traceback
 
 from .._core import proof, proof_plan, release
+from .._core.answers import FAILED
 from .._core.errors import MtlsError
+from .._core.intent import refuse_older_trust
 from .._core.transaction import Action, Recovery, State
 from .call import Wanted
 from .serving import Serving
@@ -59,14 +61,18 @@ class Recovering(Serving):
 
     def _finish_rollback(self, recovery: Recovery) -> None:
         self.ports.store.switch(recovery.live)
-        master = self.ports.host.master()
-        if master is not None and not self._reload_once(master, self.ports.host.error_log()):
+        host = self.ports.host
+        master = host.master()
+        if master is None:
+            return
+        log, tested = host.error_log(), host.test_live()
+        if not tested.ok or not self._reload_once(master, log):
+            said = " ".join(log.urgent() if tested.ok else tested.lines)
             raise MtlsError(
-                f"nginx does not take release {recovery.live} back: it still serves another one.",
+                f"nginx does not take release {recovery.live} back, and may serve another one: {said}",
                 self.ports.store.base,
-                "See nginx's error log, mend what it says, and run again.",
+                "Mend what nginx names, and run again.",
             )
-        self._state("rolled_back", recovery.origin, recovery.origin, recovery.reason)
 
     # -- from a failure
 
@@ -83,11 +89,12 @@ class Recovering(Serving):
             store.switch(origin)
             outcome.release = origin
             with self.timed("roll back"):
-                story, loaded = self._serve_again(origin, wanted)
-            if loaded:
+                story, proven = self._serve_again(origin, wanted)
+            if proven:
                 outcome.state = "rolled_back"
                 with contextlib.suppress(OSError):
                     self._state("rolled_back", origin, wanted.identity, str(first))
+            story = f"{story}{self._lost_revocation(origin, wanted)}"
             if staged:
                 self._drop(wanted.identity)
         except Exception as second:  # noqa: BLE001 the first fault is the one to tell, whatever came of the way back
@@ -96,14 +103,23 @@ class Recovering(Serving):
             )
         return MtlsError(first.message, first.place, f"{first.remedy} {story}".strip(), first.code)
 
+    def _lost_revocation(self, origin: str, wanted: Wanted) -> str:
+        """Whom the release that was taken back would have shut out, the one from before lets in again."""
+        try:
+            refuse_older_trust(wanted.source, release.unrender(self.ports.store.read(origin)))
+        except MtlsError as error:
+            self.outcome.revocation = "not in force"
+            return f" What this call was to revoke is not in force: {error.place} is as before."
+        return ""
+
     def _drop(self, identity: str) -> None:
         """Remove a release, unless somebody else has moved the link to it meanwhile."""
         if self.ports.store.current() != identity:
             self.ports.store.remove(identity)
 
     def _serve_again(self, origin: str, wanted: Wanted) -> tuple[str, bool]:
-        """Let nginx load *origin*, to which the link is back; what came of it, and whether nothing else is
-        loaded."""
+        """Let nginx load *origin*, to which the link is back; what came of it, and whether nginx serves that
+        and nothing else."""
         store = self.ports.store
         master = self.ports.host.master()
         if master is None:
@@ -119,7 +135,9 @@ class Recovering(Serving):
         rows = self.ports.prover.rows(probes, store.directory(origin))
         self.outcome.restored = [row.to_dict() for row in rows]
         if proof.drifted(rows):
-            return f"Release {origin} is back, but its own proof fails: see restored.", True
+            return f"Release {origin} is back, but its own proof fails: see restored.", False
+        if any(row.verdict == FAILED for row in rows):
+            return f"Release {origin} is back and serves; what others answer it fails: see restored.", True
         return f"Release {origin} is back and serves as before.", True
 
 

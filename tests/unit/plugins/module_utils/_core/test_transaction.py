@@ -101,7 +101,8 @@ def test_the_recovery_table_row_by_row(step: str, link: str, row: str, action: A
         # What nobody has seen served is proven before anything counts on it; what was proven needs no reload.
         must_prove = action in (Action.ADOPT, Action.FINISH, Action.RESTORE)
         assert recovery.unproven is must_prove
-        assert recovery.unfinished is (must_prove or "before it switched" in recovery.reason)
+        left = action is Action.ROLL_BACK or "before it switched" in recovery.reason
+        assert recovery.unfinished is (must_prove or left)
         if action is Action.RESTORE:
             assert recovery.live == recovery.origin == (found.home if found else "empty")
         if action is Action.FINISH:
@@ -170,3 +171,14 @@ def test_a_release_that_is_used_again_counts_before_newer_ones() -> None:
     """The live one may be the oldest directory: it is not written again."""
     assert removable([C, B, "empty", A], 1, frozenset({A})) == [C, B]
     assert removable([C, B, "empty", A], 2, frozenset({A})) == [B]
+
+
+@pytest.mark.parametrize("step", ["stable", "switched", "reloaded"])
+def test_a_way_back_that_is_gone_leaves_the_live_release_to_take_over(step: str) -> None:
+    """Its twin: the way back is whole, or it is the empty release, which can be written again."""
+    found = State("stable", A, B) if step == "stable" else State(step, B, C)
+    assert recover(found, C, frozenset({B, C}), fresh=False).action is Action.FINISH
+    recovery = recover(found, C, frozenset({C}), fresh=False)
+    assert (recovery.action, recovery.origin, recovery.live) == (Action.ADOPT, C, C)
+    assert "not whole any more" in recovery.reason
+    assert recover(State(step, "empty", "empty"), C, frozenset({C}), fresh=False).action is Action.FINISH

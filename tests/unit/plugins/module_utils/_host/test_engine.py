@@ -1118,3 +1118,167 @@ def test_a_rollback_to_a_named_release_repeated_is_no_change(world: World) -> No
     assert (done.changed, done.release) == (True, first)
     again = apply(world, {}, state="rolled_back", to=first)
     assert (again.changed, again.state, again.release) == (False, "stable", first)
+
+
+# -- what a call that changes nothing must see
+
+
+def but(kind: str, answer: Answer) -> Callable[[Probe, str], Answer]:
+    """All is well but for one kind of question."""
+    return lambda probe, serves: answer if probe.kind == kind else Answer("done", 200, serves)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer("done", 500), "does not serve the live release"),
+        (Answer("handshake", error="x", alert=112), "does not serve the live release"),
+        (Answer("late", error="there was no time left to ask"), "is not proven"),
+    ],
+)
+def test_an_unchanged_host_that_does_not_answer_as_it_must_is_no_success(
+    world: World, answer: Answer, words: str
+) -> None:
+    apply(world, parts())
+    reloads = world.reloads
+    world.answers = but("release served", answer)
+    for _again in range(2):
+        error, outcome = failing(world, parts())
+        assert words in error.message
+        assert outcome.state == ""
+        assert str(answer.status or answer.error) in error.message
+    # What nobody had the time to ask is no reason to reload.
+    assert (world.reloads > reloads) is (answer.phase != "late")
+    world.answers = None
+    assert apply(world, parts()).state == "stable"
+
+
+def test_a_failed_unchanged_call_names_a_row_that_failed(world: World) -> None:
+    apply(world, parts())
+    world.answers = lambda probe, serves: Answer("done", 200, serves if probe.port == 8080 else "OTHER")
+    error, dummy = failing(world, parts("listen 127.0.0.1:8081;"))
+    assert "got 200, release OTHER" in error.message
+
+
+def test_a_release_that_nobody_has_proven_is_at_rest_no_sooner_than_it_serves(world: World) -> None:
+    apply(world, parts())
+    os.unlink(Path(world.store.base, "state.json"))
+    world.answers = but("release served", Answer("done", 500))
+    for _again in range(3):
+        error, outcome = failing(world, parts())
+        assert "serves as before" not in str(error)
+        assert outcome.state == ""
+        state = world.store.state()
+        assert state is None or state.step not in ("stable", "rolled_back")
+    world.answers = None
+    outcome = apply(world, parts())
+    assert (outcome.state, world.store.state().step) == ("stable", "rolled_back")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("more", [{}, {"until": "checked"}])
+def test_a_rollback_that_was_cut_short_is_proven_before_it_is_written(
+    world: World, more: dict[str, str]
+) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    world.store.write_state(State("rolling_back", first, second))
+    world.answers = but("release served", Answer("done", 500))
+    with pytest.raises(MtlsError, match="does not serve the live release"):
+        apply(world, {}, **more)
+    state = world.store.state()
+    assert state is not None
+    assert state.step == "rolling_back"
+    world.answers = None
+    apply(world, {}, **more)
+    assert (world.store.current(), world.store.state().step) == (first, "rolled_back")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("why", ["test", "reload"])
+def test_a_rollback_that_nginx_does_not_take_tells_its_lines(world: World, why: str) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    world.store.write_state(State("rolling_back", first, second))
+    if why == "test":
+        world.refuses_live = lambda identity: ["[emerg] of the test"]
+    else:
+        world.will_not_load = lambda identity: True
+    error, outcome = failing(world, {})
+    assert ("[emerg] of the test" if why == "test" else "[emerg] no") in error.message
+    assert outcome.state == ""
+
+
+def test_a_way_back_that_is_gone_does_not_stop_every_later_run(world: World) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    world.store.switch(first)
+    world.store.remove(second)
+    outcome = apply(world, parts())
+    assert (outcome.state, outcome.release) == ("stable", first)
+    assert any("is not whole any more" in line for line in outcome.log)
+
+
+def test_what_is_live_is_told_when_its_last_line_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(world, parts())
+
+    def full(self: Store, state: State) -> None:
+        if state.step == "proven":
+            raise OSError(28, "No space left on device")
+        real(self, state)
+
+    real = Store.write_state
+    monkeypatch.setattr(Store, "write_state", full)
+    call = Transaction(ports(world), Options(lock_timeout_s=1))
+    with pytest.raises(OSError, match="No space"):
+        call.apply(Intent(parts=parts("deny all;")))
+    assert (call.outcome.release, call.outcome.changed) == (world.store.current(), True)
+    assert call.outcome.state == ""
+
+
+def test_what_was_refused_is_not_prepared(world: World) -> None:
+    apply(world, parts())
+    world.refuses = lambda identity: ["[emerg] no"]
+    call = Transaction(ports(world), Options(lock_timeout_s=1))
+    with pytest.raises(MtlsError, match="does not accept"):
+        call.apply(Intent(parts=parts("deny all;"), until="checked"))
+    assert call.outcome.prepared == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGPIPE])
+def test_a_lost_connection_cuts_nothing_short(world: World, number: int) -> None:
+    """Its twin: before the switch the signal comes through."""
+    heard: list[int] = []
+    before = signal.signal(number, lambda one, frame: heard.append(one))
+
+    def answer(probe: Probe, serves: str) -> Answer:
+        os.kill(os.getpid(), number)
+        return Answer("done", 200, serves)
+
+    try:
+        world.answers = answer
+        outcome = apply(world, parts())
+        assert (outcome.state, heard) == ("stable", [])
+        apply(world, parts())
+        assert heard
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(("before", "told"), [("AAAA", "not in force"), ("BBBB", "")])
+def test_a_revocation_that_is_taken_back_is_told(world: World, before: str, told: str) -> None:
+    def server(crl: str, text: str = "") -> dict[str, Any]:
+        credential = {
+            "name": "own",
+            "certificate_content": "CERTIFICATE",
+            "private_key_content": "KEY",
+            "trust": {"sources": [{"content": "CA"}]},
+            "crl": [{"content": f"-----BEGIN X509 CRL-----\n{crl}\n-----END X509 CRL-----\n"}],
+        }
+        return {"server": {"credentials": [credential], "sites": []}, **parts(text)}
+
+    origin = apply(world, server(before)).release
+    world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
+    error, outcome = failing(world, server("BBBB", "deny all;"))
+    assert (outcome.state, outcome.revocation) == ("rolled_back", told)
+    assert ("server credential own" in error.remedy) is bool(told)

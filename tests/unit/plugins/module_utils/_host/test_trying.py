@@ -106,3 +106,31 @@ def test_a_trial_that_did_not_run_is_a_warning_and_no_pass() -> None:
 
 def test_where_there_is_none_the_call_says_so() -> None:
     assert not tried(None, source(b"old"), source())[1]
+
+
+class Refuser(Runner):
+    """Lets the good client in, and of the others whom *admits* says: of the new release, of the old one."""
+
+    def rows(self, trial: core.Trial, _tree: Any, _directory: str, identity: str) -> list[Row]:
+        self.asked.append(identity)
+        verdict = self.verdicts["new" if identity == NEW else "old"]
+        return [
+            Row(one.shown, "said so", verdict, "admitted" if verdict == FAILED else "", (200,))
+            if one.asked.refused
+            else Row(one.shown, "said so", OK, "", (200,))
+            for one in trial.server
+        ]
+
+
+@pytest.mark.parametrize(("old", "goes_on"), [(FAILED, True), (OK, False)])
+def test_what_is_only_carried_over_is_compared_with_the_release_from_before(old: str, goes_on: bool) -> None:
+    """Another probe identity: who else gets in is not its doing, unless nobody got in before."""
+    probe = "server/credentials/probe/fullchain.pem"
+    before, after = {**source(), probe: b"old"}, {**source(), probe: b"new"}
+    runner = Refuser(new=FAILED, old=old)
+    if goes_on:
+        assert tried(runner, before, after)[1]
+    else:
+        with pytest.raises(MtlsError, match="Nothing was switched"):
+            tried(runner, before, after)
+    assert runner.asked == [NEW, OLD]
