@@ -160,8 +160,8 @@ options:
               crl:
                 description:
                   - Revocation lists in PEM. Not given, they are kept; an empty list removes them.
-                  - Where there are any, nginx needs a current one of each CA of the trust, and refuses everybody
-                    of the others; so a missing or outdated one is an error.
+                  - Where there are any, nginx needs a current one of each CA of the trust, and refuses
+                    everybody of the others; so a missing or outdated one is an error.
                 type: list
                 elements: dict
                 suboptions: *source
@@ -232,7 +232,8 @@ options:
   state:
     description:
       - V(present) brings the host to what is given.
-      - V(absent) takes the given parts off the host, or all, with every trace, where none is given.
+      - V(absent) takes the given parts off the host, or all, with every trace, where none is given. Where
+        O(base) is gone already it takes away what else was left.
       - V(rolled_back) goes to the release from before, or to O(to), with the same checks and proof.
       - It refuses one that has another CRL than the live one, or trusts a CA that the live one does not.
     type: str
@@ -507,6 +508,7 @@ def reader(base: str) -> Callable[[str], bytes]:
         except OSError as error:
             kind = (
                 NotYet
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.remains import Remains
                 if isinstance(error, FileNotFoundError) and path.startswith(f"{base}/pending/")
                 else MtlsError
             )
@@ -683,11 +685,16 @@ def run(module: AnsibleModule) -> Outcome:
     if intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists():
         return Outcome(state="absent")
     binary = nginx.locate()
-    if module.check_mode and not (binary and _deps.available()):
+    # Where somebody has removed the base by hand, two small files beside it may be left.
+    gone = intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists()
+    if gone and binary is None:
+        return Outcome(state="absent")
+    if module.check_mode and not gone and not (binary and _deps.available()):
         return bare(binary)
     work: Optional[Call] = None
     try:
-        _deps.require(_deps.WRITE_MINIMUM)
+        if not gone:
+            _deps.require(_deps.WRITE_MINIMUM)
         if binary is None:
             raise NO_NGINX
         shadow.sweep()
@@ -717,6 +724,9 @@ def unforeseen(error: OSError, base: str) -> str:
 def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
     values = dict(vars(outcome))
     for warning in values.pop("warnings"):
+            if gone:
+                work = remains = Remains(ports, options)
+                return remains.clear(intent, module.check_mode)
         module.warn(warning)
     if not module._diff:
         values.pop("diff")

@@ -35,14 +35,9 @@ class Entry:
         Raises MtlsError for a foreign file.
         """
         self._drop_unfinished()
-        wanted = f"include {self.include};\n".encode()
         if self.included:
-            if self._read(self.include_file) != wanted:
-                raise MtlsError(
-                    "It is not the file that release writes there.",
-                    self.include_file,
-                    f"Move it away, or let it hold the one line `include {self.include};`.",
-                )
+            if self._read(self.include_file) != self._line:
+                raise self._not_ours()
             # Who wrote the two may have been killed before they lasted, and nginx will serve by them.
             for path in (self.include_file, self.main_file):
                 if os.path.lexists(path):
@@ -55,8 +50,37 @@ class Entry:
                 "Create it and let the http block include conf.d/*.conf.",
                 "include.missing",
             )
-        files.replace_file(self.include_file, wanted, 0o644)
+        files.replace_file(self.include_file, self._line, 0o644)
         return True
+
+    @property
+    def _line(self) -> bytes:
+        return f"include {self.include};\n".encode()
+
+    def _not_ours(self) -> MtlsError:
+        return MtlsError(
+            "It is not the file that release writes there.",
+            self.include_file,
+            f"Move it away, or let it hold the one line `include {self.include};`.",
+        )
+
+    def left(self) -> list[str]:
+        """Those of the two files that are there and are ours.
+
+        Raises MtlsError where the first includes us and has more than our line: nobody else takes it away.
+        """
+        found = self._read(self.include_file) or b""
+        if found != self._line and self._line.strip() in found:
+            raise self._not_ours()
+        timeout = self._read(self.main_file) or b""
+        there = (found == self._line, timeout.startswith(b"worker_shutdown_timeout "))
+        return [path for path, ours in zip((self.include_file, self.main_file), there) if ours]
+
+    def remove_left(self) -> None:
+        """Remove what ``left`` names, and what a killed run was writing beside it."""
+        for path in self.left():
+            files.remove_file(path)
+        self._drop_unfinished()
 
     def _drop_unfinished(self) -> None:
         """Remove what a killed run was writing beside the two files; only called under the lock."""

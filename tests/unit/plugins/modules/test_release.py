@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Optional
 
 import pytest
@@ -163,3 +165,59 @@ def test_a_fault_of_the_file_system_has_a_place_and_a_remedy(name: Optional[str]
     said = module.unforeseen(OSError(30, "Read-only file system", name), "/etc/nginx/mtls")
     assert said.startswith(f"{name or '/etc/nginx/mtls'}: Read-only file system.")
     assert "nginx_mtls_base" in said
+
+
+class _Failed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("base", "binary", "cleared"), [(True, "nginx", False), (False, "nginx", True), (False, None, False)]
+)
+def test_absent_without_a_base_looks_for_what_else_was_left(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base: bool,
+    binary: Optional[str],
+    cleared: bool,
+    check_mode: bool,
+) -> None:
+    asked = []
+
+    class Remains:
+        def __init__(self, *ports: object) -> None:
+            pass
+
+        def clear(self, intent: Any, planning: bool) -> Any:
+            asked.append((intent.state, planning))
+            return module.Outcome(state="absent", changed=True)
+
+    def machine(*given: object) -> Any:
+        return None, None
+
+    def call(*given: object) -> Any:
+        raise MtlsError("the transaction's own work")
+
+    def fail_json(**result: object) -> None:
+        raise _Failed
+
+    monkeypatch.setattr(module, "Remains", Remains)
+    monkeypatch.setattr(module, "Preview", call)
+    monkeypatch.setattr(module, "Transaction", call)
+    monkeypatch.setattr(module, "machine", machine)
+    monkeypatch.setattr(module.nginx, "locate", lambda: binary)
+    monkeypatch.setattr(module.shadow, "sweep", lambda: None)
+    monkeypatch.setattr(module.shadow, "scratch", lambda: contextlib.nullcontext(str(tmp_path)))
+    if base:
+        (tmp_path / "mtls").mkdir()
+    params = {"base": f"{tmp_path}/mtls", "parts": None, "state": "absent", "to": None, "until": "stable"}
+    made: Any = SimpleNamespace(
+        params=params, check_mode=check_mode, fail_json=fail_json, _diff=False, warn=print
+    )
+    if base:
+        with pytest.raises(_Failed):
+            module.run(made)
+    else:
+        assert module.run(made).changed is cleared
+    assert asked == ([("absent", check_mode)] if cleared else [])
