@@ -482,6 +482,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Keep, Prover
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.remains import Remains
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
@@ -508,7 +509,6 @@ def reader(base: str) -> Callable[[str], bytes]:
         except OSError as error:
             kind = (
                 NotYet
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.remains import Remains
                 if isinstance(error, FileNotFoundError) and path.startswith(f"{base}/pending/")
                 else MtlsError
             )
@@ -682,8 +682,6 @@ def bare(binary: Optional[str]) -> Outcome:
 def run(module: AnsibleModule) -> Outcome:
     """One call, whatever comes of it; a fault ends in fail_json with all that is known."""
     intent = intent_of(module.params)
-    if intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists():
-        return Outcome(state="absent")
     binary = nginx.locate()
     # Where somebody has removed the base by hand, two small files beside it may be left.
     gone = intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists()
@@ -700,6 +698,9 @@ def run(module: AnsibleModule) -> Outcome:
         shadow.sweep()
         with shadow.scratch() as scratch:
             ports, options = machine(module.params, binary, scratch)
+            if gone:
+                work = remains = Remains(ports, options)
+                return remains.clear(intent, module.check_mode)
             if module.check_mode:
                 work = preview = Preview(ports, options)
                 return preview.show(intent)
@@ -724,9 +725,6 @@ def unforeseen(error: OSError, base: str) -> str:
 def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
     values = dict(vars(outcome))
     for warning in values.pop("warnings"):
-            if gone:
-                work = remains = Remains(ports, options)
-                return remains.clear(intent, module.check_mode)
         module.warn(warning)
     if not module._diff:
         values.pop("diff")
