@@ -1,17 +1,20 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks the same questions ten times a second until its input ends, and counts the answers it got.
+"""Asks the same questions ten times a second until its input ends, and tells the answers in their order.
 
-    prober.py '{"through b": {"host": "127.0.0.1", "port": 8080, "tls": false}, …}'
-    -> {"through b": {"200 1A2B3C": 31}, …}
+    prober.py '{"B": {"host": "127.0.0.1", "port": 8080, "tls": false}, …}'
+    -> {"B": {"seconds": 4.2, "runs": [["200, client 0A", 30, 0.0, 3.1], ["200, client 0B", 11, 3.2, 4]]}, …}
 
-Each question is a request of client.py beside this file, on a new connection. An answer is what tells one
-release from another: the status, the served leaf, and the caller that the backend or the probe path saw.
+A run is an answer, how often it came one time after the other, and when it came first and last. Each question
+is a request of client.py beside this file, on a new connection. An answer is what tells one release from
+another: the status, the served leaf, and the client that the backend saw or the release that the probe path
+names. What is no answer is one, too: "fault: [Errno 111] Connection refused".
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import threading
@@ -26,8 +29,8 @@ def told(given: dict) -> str:
     """One answer in words; a fault is an answer, too."""
     try:
         answer = client.ask(given)
-    except (OSError, ValueError) as fault:
-        return f"fault: {fault}"
+    except (OSError, ValueError, http.client.HTTPException) as fault:
+        return f"fault: {fault or type(fault).__name__}"
     words = [str(answer["status"])]
     if "sha256" in answer:
         words.append("leaf " + answer["sha256"][:8])
@@ -39,21 +42,28 @@ def told(given: dict) -> str:
     return ", ".join(words)
 
 
-def keep_asking(given: dict, counts: dict, ended: threading.Event) -> None:
-    due = time.monotonic()
+def keep_asking(given: dict, told_of: dict, ended: threading.Event) -> None:
+    begin = due = time.monotonic()
+    runs = told_of["runs"]
     while not ended.is_set():
         answer = told(given)
-        counts[answer] = counts.get(answer, 0) + 1
+        now = round(time.monotonic() - begin, 3)
+        if runs and runs[-1][0] == answer:
+            runs[-1][1] += 1
+            runs[-1][3] = now
+        else:
+            runs.append([answer, 1, now, now])
         due = max(due + PERIOD_S, time.monotonic() - 1)
         ended.wait(max(0.0, due - time.monotonic()))
+    told_of["seconds"] = round(time.monotonic() - begin, 3)
 
 
 def main() -> None:
     questions = json.loads(sys.argv[1])
     ended = threading.Event()
-    counts: dict = {name: {} for name in questions}
+    found: dict = {name: {"seconds": 0, "runs": []} for name in questions}
     threads = [
-        threading.Thread(target=keep_asking, args=(given, counts[name], ended))
+        threading.Thread(target=keep_asking, args=(given, found[name], ended))
         for name, given in questions.items()
     ]
     for thread in threads:
@@ -63,7 +73,7 @@ def main() -> None:
     ended.set()
     for thread in threads:
         thread.join()
-    print(json.dumps(counts))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import Watch
 from live import HERE, Lab
 from pki import CLIENT, Authority
 
@@ -40,10 +41,6 @@ sha256sum /etc/nginx/conf.d/mtls.conf /etc/nginx/modules-enabled/mtls.conf 2>&1
 """
 
 
-STRANGERS = ("A, no certificate",)
-ADMITTED, REFUSED = "200, ", "400, "
-
-
 @dataclass
 class Result:
     """What a user got: the exit code, the module's result, and all that stood on the terminal."""
@@ -56,34 +53,6 @@ class Result:
     def codes(self) -> set[str]:
         """The codes of all findings."""
         return {one["code"] for credential in self.told["credentials"] for one in credential["findings"]}
-
-
-@dataclass
-class Watch:
-    """What the prober saw: {question: {answer: how often}}."""
-
-    answers: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def undisturbed(self) -> None:
-        """Fails where any question ever got another answer than the good one."""
-        for question, counts in self.answers.items():
-            wanted = REFUSED if question in STRANGERS else ADMITTED
-            assert len(counts) == 1, str(self)
-            assert all(answer.startswith(wanted) for answer in counts), str(self)
-            assert sum(counts.values()) >= 5, str(self)
-
-    def handed_over(self) -> None:
-        """Fails where any question ever got a bad answer; the good one may change, once."""
-        for question, counts in self.answers.items():
-            wanted = REFUSED if question in STRANGERS else ADMITTED
-            assert len(counts) <= 2, str(self)
-            assert all(answer.startswith(wanted) for answer in counts), str(self)
-
-    def __str__(self) -> str:
-        return "; ".join(
-            f"{question}: " + ", ".join(f"{count} x ({answer})" for answer, count in sorted(counts.items()))
-            for question, counts in self.answers.items()
-        )
 
 
 class Scene:
@@ -236,9 +205,10 @@ class Scene:
     @contextlib.contextmanager
     def watched(self, name: str) -> Iterator[Watch]:
         """Asks ten times a second while the body runs; the answers are there when it has ended."""
-        watch = Watch()
+        asked = self.questions(name)
+        watch = Watch(question for questions in asked.values() for question in questions)
         running = []
-        for asker, questions in self.questions(name).items():
+        for asker, questions in asked.items():
             container = self.lab.container(self.full(asker))
             command = ["podman", "exec", "--interactive", container, "python3", f"{TOOLS}/prober.py"]
             running.append(
@@ -256,7 +226,7 @@ class Scene:
             yield watch
         finally:
             for one in running:
-                watch.answers.update(json.loads(one.communicate(timeout=30)[0]))
+                watch.add(json.loads(one.communicate(timeout=30)[0]))
 
 
 # For the conftest.py of a scenario: what it imports from here is its own.

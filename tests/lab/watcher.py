@@ -51,7 +51,10 @@ def main() -> None:
     def look() -> None:
         nonlocal looks
         while not looks or not ended.is_set():
-            hits.update(path for path in places() if any(one in read(path) for one in secrets))
+            for path in places():
+                data = read(path)
+                if any(one in data for one in secrets):
+                    hits.add(path)
             looks += 1
             time.sleep(PAUSE_S)
 
