@@ -74,7 +74,7 @@ def _decoded(data: bytes, path: str) -> str:
         raise MtlsError(
             "The text of the live release is no UTF-8: somebody has edited it.",
             path,
-            "Run site.yml, which writes it again.",
+            "Put it back as it was, or let current name another release, and run again.",
         ) from None
 
 

@@ -125,13 +125,16 @@ class Call:
     def recovery(self) -> Recovery:
         """What a run does first on this host as it is. Raises MtlsError where there is no way."""
         store = self.ports.store
-        fresh = not store.has_link() and not store.has_state()
-        found = recover(store.state(), store.current(), store.whole(), fresh)
+        fresh, whole = not store.has_link() and not store.has_state(), store.whole()
+        found = recover(store.state(), store.current(), whole, fresh)
         if found.action is Action.REFUSE:
+            others = [name for name in store.names() if name in whole and name != release.EMPTY]
             raise MtlsError(
                 f"{found.reason}.",
                 store.base,
-                f"Put a whole release below {store.releases} and let current name it; nothing was deleted.",
+                "Put its files back as they were, or let current name a whole release "
+                f"(ln -sfn releases/{others[0] if others else release.EMPTY} {store.link}), and run again; "
+                "nothing was deleted.",
             )
         return found
 
