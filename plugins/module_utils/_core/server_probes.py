@@ -40,7 +40,14 @@ def server_probes(
     """Each site at each of its addresses; each socket's default server once."""
     probes: list[Probe] = []
     seen_sockets: set[tuple[str, str, str]] = set()
-    for site, listen, address in _places(source):
+    places = _places(source)
+    # Only a site that answers with the id, and to known clients alone, tells who got in by another block.
+    lenders = {
+        listen.key: site
+        for site, listen, dummy in reversed(places)
+        if site.probe_path and site.verify != "off"
+    }
+    for site, listen, address in places:
         if "ssl" not in listen.flags:
             probes.append(_not_by_tcp(site, listen))
             continue
@@ -49,7 +56,10 @@ def server_probes(
             seen_sockets.add((listen.key, address, version))
             asked = _site_probes(source, identity, site, listen, version, rounds)
             if first:
-                asked += _socket_probes(identity, site, listen, version, listen.key in user_defaults)
+                if listen.key in user_defaults:
+                    asked += _user_default_probes(identity, lenders.get(listen.key), site, listen, version)
+                else:
+                    asked += _socket_probes(site, listen, version)
             probes += [replace(probe, address=address) for probe in asked]
     return probes
 
@@ -231,24 +241,39 @@ def _nowhere(credential: str, name: str) -> Probe:
     )
 
 
-def _socket_probes(
-    identity: str, site: Site, listen: Listen, version: str, user_default: bool
-) -> list[Probe]:
+def _socket_probes(site: Site, listen: Listen, version: str) -> list[Probe]:
     """What the default server of the socket answers to those who name no site, or no site's Host."""
+    stranger, host = _strangers(site, listen, version)
+    words = f"refused, alert {UNRECOGNIZED_NAME}"
+    return _by_name(
+        replace(stranger, expected=words, want_alert=UNRECOGNIZED_NAME),
+        replace(host, expected="421", want_status=(421,)),
+        "refused",
+    )
+
+
+def _user_default_probes(
+    identity: str, lender: Optional[Site], site: Site, listen: Listen, version: str
+) -> list[Probe]:
+    """The same of a user's block, which may answer what it likes but not as a site of ours: *lender*."""
+    stranger, host = (
+        replace(probe, expected="no way into the site", unwanted=identity)
+        for probe in _strangers(lender or site, listen, version)
+    )
+    if lender is None:
+        without = "no site there verifies clients and has a probe path, by which one sees who got in"
+        stranger, host = (replace(probe, rounds=0, without=without) for probe in (stranger, host))
+    return _by_name(stranger, host, "the user's default")
+
+
+def _strangers(site: Site, listen: Listen, version: str) -> tuple[Probe, Probe]:
     base = replace(_server_probe(site, listen, version), subject=DEFAULT)
     # A client that the site would refuse: by a default server that verifies nobody it must not get in either.
-    stranger = replace(base, identity=FOREIGN, rounds=1)
-    host = replace(base, identity=PROBE, http_host=UNKNOWN_NAME)
-    if user_default:
-        kind = "the user's default"
-        stranger, host = (
-            replace(one, expected="no way into the site", unwanted=identity) for one in (stranger, host)
-        )
-    else:
-        kind = "refused"
-        words = f"refused, alert {UNRECOGNIZED_NAME}"
-        stranger = replace(stranger, expected=words, want_alert=UNRECOGNIZED_NAME)
-        host = replace(host, expected="421", want_status=(421,))
+    stranger = replace(base, identity=FOREIGN, rounds=1, without="")
+    return stranger, replace(base, identity=PROBE, http_host=UNKNOWN_NAME)
+
+
+def _by_name(stranger: Probe, host: Probe, kind: str) -> list[Probe]:
     return [
         replace(stranger, kind=f"{NO_SNI}, {kind}", server_name=""),
         replace(stranger, kind=f"{UNKNOWN_SNI}, {kind}", server_name=UNKNOWN_NAME),

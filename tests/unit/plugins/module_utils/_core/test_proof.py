@@ -307,6 +307,47 @@ def test_a_users_default_must_only_keep_the_wrong_ones_out(
     assert (row.verdict, row.cause) == (verdict, cause)
 
 
+PLAIN = SITE.replace("@MTLS_ID@", "hello").replace("a.test", "plain.test")
+OPEN = SITE.replace("a.test", "open.test").replace("VERIFY", "off")
+
+
+@pytest.mark.parametrize(
+    ("texts", "asked"),
+    [
+        # The names are those of files: the first site is not always the one that can tell.
+        ({"a": SITE}, "a.test"),
+        ({"a": PLAIN, "b": SITE}, "a.test"),
+        ({"a": OPEN, "b": SITE}, "a.test"),
+        ({"a": PLAIN}, ""),
+        ({"a": OPEN, "b": PLAIN}, ""),
+    ],
+)
+def test_a_users_default_is_proven_by_a_site_that_would_show_who_got_in(
+    texts: dict[str, str], asked: str
+) -> None:
+    named = {f"server/sites/{name}.conf": text.replace("VERIFY", "on") for name, text in texts.items()}
+    planned = proof_plan.plan({name: text.encode() for name, text in named.items()}, "ID", ["*:443"])
+    mine = [one for one in planned if one.kind.endswith("the user's default")]
+    assert {one.kind.split(",")[0] for one in mine} == {"no SNI", "unknown SNI", "Host of nobody"}
+    if asked:
+        assert {(one.path, one.rounds > 0) for one in mine} == {("/p", True)}
+        assert next(one for one in mine if one.kind.startswith("Host")).server_name == asked
+    else:
+        assert {judge(one, []).verdict for one in mine} == {"inconclusive"}
+        assert all("no site there" in judge(one, []).got for one in mine)
+        assert all(not one.rounds for one in mine)
+
+
+def test_a_site_on_another_port_does_not_tell_of_a_users_default() -> None:
+    texts = {"a": SITE.replace("443", "8443"), "b": PLAIN}
+    named = {
+        f"server/sites/{name}.conf": text.replace("VERIFY", "on").encode() for name, text in texts.items()
+    }
+    planned = proof_plan.plan(named, "ID", ["*:443"])
+    assert not any(one.rounds for one in planned if one.kind.endswith("the user's default"))
+    assert all(one.rounds for one in planned if one.kind == "no SNI, refused")
+
+
 def test_a_host_of_nobody_at_a_users_default_is_not_the_site() -> None:
     probe = one("Host of nobody, the user's default", user_defaults=["*:443"])
     assert judge(probe, [Answer("done", 200, "their page")]).verdict == "ok"
