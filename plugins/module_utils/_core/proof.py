@@ -15,8 +15,8 @@ from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
 
 #: Of nginx's page for a refused client, in any of its wordings: 400 may be an application's, too.
 _NGINX_SAYS = "SSL certificate"
-#: Causes that are this host's own fault, however something failed before.
-_NEVER_CARRIED = ("id", "admitted", "identity", "leaf")
+#: This host's own faults: that something failed in another way before excuses none of them.
+_OWN = ("id", "admitted", "identity", "leaf")
 
 
 def cross_check(rows: Sequence[Row]) -> None:
@@ -95,7 +95,7 @@ def compare(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> None:
 
 
 def _fine(row: Row) -> bool:
-    return all(status and status < 500 for status in row.statuses)
+    return all(status and status < 500 and status not in REFUSALS for status in row.statuses)
 
 
 def settle(
@@ -147,7 +147,7 @@ def _carried(row: Row, before: Row) -> bool:
     # is what the call is about.
     if before.verdict != FAILED or row.cause == "id" or row.probe.revoked:
         return False
-    return row.cause == before.cause or row.cause not in _NEVER_CARRIED
+    return row.cause == before.cause or row.cause not in _OWN
 
 
 def positive(rows: Sequence[Row]) -> str:

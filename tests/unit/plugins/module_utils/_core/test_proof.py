@@ -886,3 +886,12 @@ def test_what_was_failing_is_no_drift() -> None:
     away = judge(one("client accepted"), [Answer("connect", error="refused")])
     assert proof.drifted([away])
     assert not proof.drifted([replace(away, verdict="was_failing")])
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(400, "inconclusive"), (404, "ok")])
+def test_the_trials_row_of_a_server_that_may_have_refused_is_not_raised(status: int, verdict: str) -> None:
+    """A page with 400 that is not nginx's may be the application's, or another server's refusal."""
+    row = Row(one("server of the route"), f"{status}", "inconclusive", "", (status,), ("",))
+    row.probe = replace(row.probe, want_words=())
+    proof.compare([row], {})
+    assert row.verdict == verdict
