@@ -473,6 +473,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
     files,
     nginx,
     probe,
+    routes,
     shadow,
     trial,
 )
@@ -631,7 +632,12 @@ def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, O
     environment = trial.service_environment(service.name, nginx.run, limit)
     host = Host(base, binary, Processes(), limit, scratch, nginx.run, service, environment)
     prover = Prover(
-        probe.probe, foreign_maker(scratch, at), PROBE_TIMEOUT_S, params["timeout_s"], keeper(scratch)
+        probe.probe,
+        foreign_maker(scratch, at),
+        PROBE_TIMEOUT_S,
+        params["timeout_s"],
+        keeper(scratch),
+        is_here=routes.is_here,
     )
     ports = Ports(
         store=Store(base),

@@ -22,7 +22,7 @@ from .._core import proof
 from .._core.answers import LATE, NOT_HERE, Answer, Row, judge
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
-from .._core.probes import FOREIGN, REVOKED, SESSION, Probe
+from .._core.probes import FOREIGN, REVOKED, SERVER, SESSION, Probe
 from .probe import Identity, Observation, Target
 from .tls_client import client_context
 
@@ -49,6 +49,10 @@ def _no_files(name: str, _certificate: bytes, _key: bytes) -> Identity:
     raise MtlsError("There is no place for it.", name)
 
 
+def _anywhere(_address: str) -> bool:
+    return True
+
+
 class Prover:
     """Asks for one release after the other.
 
@@ -64,8 +68,11 @@ class Prover:
         whole_s: float = 30,
         keep: Keep = _no_files,
         clock: Callable[[], float] = time.monotonic,
+        is_here: Callable[[str], bool] = _anywhere,
     ) -> None:
+        """*is_here*: whether this host itself holds an address that one of its listeners has."""
         self._ask = ask
+        self._is_here = is_here
         self._make_foreign = foreign
         self._foreign: Optional[Identity] = None
         self._timeout_s = timeout_s
@@ -129,7 +136,7 @@ class Prover:
         if self._foreign is None and any(probe.identity == FOREIGN for probe in probes):
             self._foreign = self._make_foreign()
         end = self._clock() + limit_s(sum(probe.rounds for probe in probes), self._whole_s)
-        return _Asking(self._ask, directory, self._timeout_s, end, self._clock)
+        return _Asking(self._ask, directory, self._timeout_s, end, self._clock, self._is_here)
 
     def _identity(self, probe: Probe, directory: str) -> tuple[Optional[Identity], bool]:
         if not probe.identity:
@@ -149,9 +156,16 @@ class _Asking:
     """The questions of one proof: its end, and who has not answered so far. Used by several threads."""
 
     def __init__(
-        self, ask: Ask, directory: str, timeout_s: float, end: float, clock: Callable[[], float]
+        self,
+        ask: Ask,
+        directory: str,
+        timeout_s: float,
+        end: float,
+        clock: Callable[[], float],
+        is_here: Callable[[str], bool],
     ) -> None:
         self._ask = ask
+        self._is_here = is_here
         self._directory = directory
         self._timeout_s = timeout_s
         self._end = end
@@ -174,7 +188,7 @@ class _Asking:
         except MtlsError as error:
             return Answer(phase="load", error=str(error))
         if seen.phase == "connect" and probe.part == "server" and seen.error == _NO_SUCH_ADDRESS:
-            return Answer(phase=NOT_HERE, error="this host does not have that address")
+            seen = _NOT_HERE
         return Answer(
             phase=seen.phase,
             status=seen.status,
@@ -187,6 +201,8 @@ class _Asking:
         )
 
     def _seen(self, probe: Probe, identity: Optional[Identity], session: Any) -> Observation:
+        if probe.kind != SERVER and not self._is_here(probe.address):
+            return _NOT_HERE
         with self._lock:
             known = self._silent.get((probe.address, probe.port, ""))
             known = known or self._silent.get((probe.address, probe.port, probe.subject))
@@ -220,6 +236,7 @@ class _Asking:
 
 #: IPv6 that is switched off on this host: nginx listens on [::] all the same, and nobody can come that way.
 _NO_SUCH_ADDRESS = os.strerror(errno.EADDRNOTAVAIL)
+_NOT_HERE = Observation(phase=NOT_HERE, error="this host does not have that address")
 
 
 def _spread(probes: Sequence[Probe], work: Callable[[Probe], T]) -> list[T]:

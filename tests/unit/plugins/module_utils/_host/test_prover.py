@@ -279,6 +279,27 @@ def test_a_host_whose_ipv6_is_switched_off_cannot_be_asked_by_it(
     assert row.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("kind", "here", "asked", "verdict"),
+    [
+        ("client accepted", "192.0.2.7", 1, "ok"),
+        ("client accepted", "192.0.2.8", 0, "inconclusive"),
+        ("route", "192.0.2.8", 0, "inconclusive"),
+        # Servers of a route are elsewhere.
+        ("server of the route", "192.0.2.8", 1, "ok"),
+    ],
+)
+def test_a_listener_whose_address_another_host_holds_is_not_asked(
+    directory: str, kind: str, here: str, asked: int, verdict: str
+) -> None:
+    ask = Asked(status=200, body=b"ID")
+    prover = Prover(ask, lambda: STRANGER, 7, is_here=lambda address: address == here)
+    question = probe(kind=kind, address="192.0.2.7", want_words=("ID",))
+    (row,) = prover.rows([question], directory)
+    assert (len(ask.questions), row.verdict) == (asked, verdict)
+    assert len(prover.sessions([question], directory)) == asked
+
+
 # --- revoked clients ---------------------------------------------------------------------------------------
 
 
