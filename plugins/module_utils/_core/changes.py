@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from . import release
+from .blocks import ROUTE_PROBE, upstream_owners
+from .errors import MtlsError
+from .nginx_conf import Directive, parse
+
+_UPSTREAM = re.compile(r"https://([^/$]+)")
+_NUMBERED = re.compile(r"\$mtls_proxy_\d+_")
 _SHOWN = ("subject", "issuer", "serial", "not_after", "sha256")
 
 
@@ -64,4 +72,42 @@ def changed_things(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> f
         else:
             # server/default.conf is a block, too: ("server block", "default").
             found.add((f"{steps[0]} block", steps[-1][: -len(".conf")]))
-    return frozenset(found)
+    return frozenset(found | {("proxy block", route) for route in _led_otherwise(before, after)})
+
+
+def _led_otherwise(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> set[str]:
+    """The routes that a listener leads to by another location than before: name, Host and certificate stand
+    there, so a listener's text changes what a route answers."""
+    old, new = _ways(before), _ways(after)
+    return {route for route in set(old) | set(new) if old.get(route) != new.get(route)}
+
+
+def _ways(source: Mapping[str, bytes]) -> dict[str, set[Any]]:
+    """route → its locations as values, with what they inherit. Nothing of text that cannot be read."""
+    found: dict[str, set[Any]] = {}
+    try:
+        owners = upstream_owners(release.texts(source, "routes"))
+        servers = [
+            block
+            for name, text in release.texts(source, "listeners").items()
+            for block in parse(text, f"listener {name}")
+            if block.name == "server"
+        ]
+    except MtlsError:
+        return {}
+    for server in servers:
+        inherited = tuple(_value(item) for item in server.block or () if item.name.startswith("proxy_"))
+        for location in server.children("location"):
+            match = _UPSTREAM.match(location.value("proxy_pass") or "")
+            if match:
+                path = location.args[-1] if location.args else ""
+                probed = path[len(ROUTE_PROBE) :] if path.startswith(ROUTE_PROBE) else ""
+                route = probed or owners.get(match.group(1), match.group(1))
+                found.setdefault(route, set()).add((_value(location), inherited))
+    return found
+
+
+def _value(item: Directive) -> Any:
+    """A directive without its place in the file, and without the number of the role's listener, which moves."""
+    args = tuple(_NUMBERED.sub("$mtls_proxy_", one) for one in item.args)
+    return item.name, args, item.block and tuple(_value(one) for one in item.block)

@@ -57,6 +57,70 @@ def test_what_a_call_touches() -> None:
     assert changed_things(before, {**before, "server/default.conf": b"2"}) == {("server block", "default")}
 
 
+LISTENER = """server {
+    listen 127.0.0.1:8080; LEVEL
+    location = /.mtls/proxy { return 200 "@MTLS_ID@"; }
+    location = /.mtls/probe/orders {
+        if ($mtls_proxy_1_local = 0) { return 404; }
+        proxy_ssl_name a.test; proxy_pass https://up_o/.mtls/probe;
+    }
+    location /orders/ { proxy_ssl_name a.test; proxy_pass https://up_o; }
+    location /bills/ { proxy_ssl_name b.test; proxy_pass https://up_b; }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "routes"),
+    [
+        (
+            "proxy_ssl_name a.test; proxy_pass https://up_o/",
+            "proxy_ssl_name c.test; proxy_pass https://up_o/",
+            "orders",
+        ),
+        (
+            "proxy_ssl_name a.test; proxy_pass https://up_o;",
+            "proxy_ssl_name c.test; proxy_pass https://up_o;",
+            "orders",
+        ),
+        ("proxy_ssl_name b.test", "proxy_ssl_name c.test", "bills"),
+        ("b.test;", "b.test; if ($x) { set $y 1; }", "bills"),
+        ("https://up_b", "https://up_o", "bills orders"),
+        ("LEVEL", "proxy_ssl_protocols TLSv1.2;", "bills orders"),
+        ("server {", "server { location /more/ { proxy_pass https://other; }", "other"),
+        # What leads to no route, or says the same in other lines.
+        ("8080", "8081", ""),
+        ("LEVEL", "server_name x;", ""),
+        ("$mtls_proxy_1_local", "$mtls_proxy_2_local", ""),
+        ("$mtls_proxy_1_local", "$mtls_other_local", "orders"),
+        ("return 200", "return 201", ""),
+        ("\n", "\n\n", ""),
+        ("server {", "server { location /more/ { proxy_pass http://127.0.0.1:1; }", ""),
+    ],
+)
+def test_a_route_changes_with_the_location_that_leads_to_it(old: str, new: str, routes: str) -> None:
+    text = LISTENER if old == "LEVEL" else LISTENER.replace("LEVEL", "")
+    before = {
+        "proxy/listeners/1.conf": text.replace("LEVEL", "").encode(),
+        "proxy/routes/orders.conf": b"upstream up_o { server a:443; }",
+        "proxy/routes/bills.conf": b"upstream up_b { server b:443; }",
+    }
+    after = {**before, "proxy/listeners/1.conf": text.replace(old, new).encode()}
+    assert old in text and before != after
+    assert changed_things(before, after) == {("proxy block", name) for name in ["1", *routes.split()]}
+    # The same under another name is another file, and the same route.
+    moved = {**before, "proxy/listeners/2.conf": after.pop("proxy/listeners/1.conf")}
+    moved.pop("proxy/listeners/1.conf")
+    assert changed_things(before, moved) == {("proxy block", name) for name in ["1", "2", *routes.split()]}
+
+
+def test_of_a_listener_that_cannot_be_read_each_route_has_changed() -> None:
+    routes = {"proxy/routes/orders.conf": b"upstream up_o { server a:443; }"}
+    for broken in (b"server {", b"\xff"):
+        before = {**routes, "proxy/listeners/1.conf": broken}
+        after = {**routes, "proxy/listeners/1.conf": b"server { location / { proxy_pass https://up_o; } }"}
+        assert changed_things(before, after) == {("proxy block", "1"), ("proxy block", "orders")}
+
+
 @pytest.mark.parametrize(
     "data", [b"-----BEGIN X-----\nA\n", b"\x30\x82\x01\x00\xff", b"text", b"aGVsbG8=", b""]
 )
