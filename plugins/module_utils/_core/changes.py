@@ -108,6 +108,6 @@ def _ways(source: Mapping[str, bytes]) -> dict[str, set[Any]]:
 
 
 def _value(item: Directive) -> Any:
-    """A directive without its place in the file, and without the number of the role's listener, which moves."""
+    """A directive without its place in the file, and without the number of the listener, which may move."""
     args = tuple(_NUMBERED.sub("$mtls_proxy_", one) for one in item.args)
     return item.name, args, item.block and tuple(_value(one) for one in item.block)

@@ -187,7 +187,7 @@ class _Asking:
             seen = self._seen(probe, identity, session)
         except MtlsError as error:
             return Answer(phase="load", error=str(error))
-        if seen.phase == "connect" and probe.part == "server" and seen.error == _NO_SUCH_ADDRESS:
+        if seen.phase == "connect" and probe.kind != SERVER and seen.error == _NO_SUCH_ADDRESS:
             seen = _NOT_HERE
         return Answer(
             phase=seen.phase,

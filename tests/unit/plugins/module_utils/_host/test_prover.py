@@ -263,19 +263,24 @@ def test_a_fault_in_a_thread_is_a_fault_of_the_run(directory: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "error", "verdict"),
+    ("part", "kind", "error", "verdict"),
     [
-        ("server", errno.EADDRNOTAVAIL, "inconclusive"),
-        ("server", errno.ECONNREFUSED, "failed"),
-        ("proxy", errno.EADDRNOTAVAIL, "failed"),
+        ("server", "client accepted", errno.EADDRNOTAVAIL, "inconclusive"),
+        ("server", "client accepted", errno.ECONNREFUSED, "failed"),
+        ("proxy", "release served", errno.EADDRNOTAVAIL, "inconclusive"),
+        ("proxy", "route", errno.EADDRNOTAVAIL, "inconclusive"),
+        ("proxy", "route", errno.ECONNREFUSED, "failed"),
+        # Somebody else's address.
+        ("proxy", "server of the route", errno.EADDRNOTAVAIL, "failed"),
     ],
 )
 def test_a_host_whose_ipv6_is_switched_off_cannot_be_asked_by_it(
-    directory: str, part: str, error: int, verdict: str
+    directory: str, part: str, kind: str, error: int, verdict: str
 ) -> None:
     ask = Asked()
     ask.seen = Observation(phase="connect", error=os.strerror(error))
-    (row,) = Prover(ask, lambda: STRANGER, 7).rows([probe(part=part, address="::1")], directory)
+    question = probe(part=part, kind=kind, address="::1")
+    (row,) = Prover(ask, lambda: STRANGER, 7).rows([question], directory)
     assert row.verdict == verdict
 
 
