@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 UNKNOWN_NAME = "mtls-unknown.invalid"
-FOREIGN = "foreign"
+#: No credential can have this name.
+FOREIGN = "foreign:"
 #: What is expected of a server that is not ours: TLS on both sides, and any answer that is not worse.
 ANY = "an answer no worse than before"
 #: unrecognized_name (RFC 6066, 3): what ssl_reject_handshake answers a name, or none, that no site has.
@@ -47,7 +48,7 @@ def leaf_of(fullchain: bytes) -> Optional[Leaf]:
 class Probe:
     """One row: a request, asked *rounds* times, and what must come back.
 
-    *identity*: "" sends no certificate, ``probe`` A's own, ``foreign`` one of a CA made for the run,
+    *identity*: "" sends no certificate, ``probe`` A's own, ``foreign:`` one of a CA made for the run,
     ``revoked:CREDENTIAL/NAME`` one that was given for this proof, anything else is a credential of part
     proxy. *trust*: the proxy credential whose trust the server's chain is verified by. *unwanted*: what must
     not stand in the body, whatever else is answered. *refused*: the site must refuse this client. *resumes*:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import SESSION, Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import FOREIGN, SESSION, Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.release import check_name
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
     Identity,
     Observation,
@@ -94,8 +95,21 @@ def test_the_stranger_is_made_once_and_only_when_needed(directory: str) -> None:
     prover = Prover(Asked(status=400), make, 7)
     prover.rows([probe()], directory)
     assert made == []
-    prover.rows([probe(identity="foreign"), probe(identity="foreign")], directory)
+    prover.rows([probe(identity=FOREIGN), probe(identity=FOREIGN)], directory)
     assert made == [1]
+
+
+def test_a_credential_may_be_called_foreign(directory: str, tmp_path: Path) -> None:
+    named = tmp_path / "proxy" / "credentials" / "foreign"
+    named.mkdir()
+    (named / "privkey.pem").touch()
+    ask = Asked(status=200)
+    questions = [probe(part="proxy", identity="foreign"), probe(identity=FOREIGN)]
+    Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+    identities = [identity for dummy, identity, dummy_too in ask.questions]
+    assert identities == [Identity(f"{named}/fullchain.pem", f"{named}/privkey.pem"), STRANGER]
+    with pytest.raises(MtlsError):
+        check_name(FOREIGN, "credential")
 
 
 def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
@@ -138,9 +152,9 @@ def test_an_identity_that_cannot_be_loaded_is_a_failed_row(directory: str) -> No
         raise MtlsError("The client certificate and key cannot be loaded.", "/x")
 
     prover = Prover(ask, lambda: STRANGER, 7)
-    questions = [probe(identity="probe"), probe(kind="foreign certificate", identity="foreign")]
-    questions += [probe(kind="no SNI, refused", identity="foreign", want_alert=112)]
-    questions += [probe(kind="no SNI, the user's default", identity="foreign", unwanted="ID")]
+    questions = [probe(identity="probe"), probe(kind="foreign certificate", identity=FOREIGN)]
+    questions += [probe(kind="no SNI, refused", identity=FOREIGN, want_alert=112)]
+    questions += [probe(kind="no SNI, the user's default", identity=FOREIGN, unwanted="ID")]
     rows = prover.rows(questions, directory)
     assert [row.verdict for row in rows] == ["failed"] * 4
     assert all("cannot be loaded" in row.got for row in rows)
