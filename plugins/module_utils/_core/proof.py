@@ -39,7 +39,7 @@ def cross_check(rows: Sequence[Row]) -> None:
 
 
 def _beside_good(row: Row, good: Optional[Row], none: Optional[Row]) -> None:
-    let_in = good is not None and good.verdict == OK and bool(good.probe.want_words)
+    let_in = good is not None and good.verdict == OK
     if row.verdict == OK:
         if good is not None and set(row.statuses) & set(good.statuses) - {None}:
             row.verdict = INCONCLUSIVE

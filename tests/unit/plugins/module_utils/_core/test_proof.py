@@ -718,6 +718,8 @@ def test_a_route_with_a_probe_location_is_not_asked_by_its_own() -> None:
         (Answer("done", 200), A_EXPIRED, "failed", True),
         (A_EXPIRED, A_EXPIRED, "failed", True),
         (None, Answer("response", error="x", alert=48), "failed", True),
+        (Answer("done", 400), Answer("response", error="x", alert=48), "failed", True),
+        (Answer("response", error="x", alert=48), Answer("done", 400), "failed", True),
     ],
 )
 def test_an_a_that_is_not_ours_is_never_worse_than_before(
@@ -895,3 +897,61 @@ def test_the_trials_row_of_a_server_that_may_have_refused_is_not_raised(status: 
     row.probe = replace(row.probe, want_words=())
     proof.compare([row], {})
     assert row.verdict == verdict
+
+
+def test_what_was_not_asked_is_never_raised_by_what_others_got() -> None:
+    rows = [judge(one("no certificate"), []), judge(one("client accepted"), [PROVEN])]
+    proof.cross_check(rows)
+    assert rows[0].verdict == "inconclusive"
+    stranger = replace(one("route"), want_words=())
+    row = judge(stranger, [Answer("done", 400)])
+    proof.compare([row, judge(stranger, [])], {row.probe.key: judge(stranger, [])})
+    assert row.verdict == "failed"
+
+
+def test_a_refusal_counts_where_the_good_client_was_not_asked_for() -> None:
+    row = judge(one("no certificate"), [Answer("done", 400)])
+    proof.cross_check([row])
+    assert row.verdict == "ok"
+
+
+def test_a_refusal_of_a_stranger_stays_one_though_each_server_gives_it() -> None:
+    """Only a 502 may be A's own; a 400 is what the client certificate got."""
+    rows = [row_of(kind, Answer("done", 400)) for kind in ("route", "server of the route")]
+    proof.cross_check(rows)
+    assert [row.verdict for row in rows] == ["failed", "failed"]
+
+
+def test_a_site_called_as_a_route_is_not_excused_by_the_routes_servers() -> None:
+    direct = [judge(probe, [B_EXPIRED]) for probe in plan() if probe.kind == "server of the route"]
+    site = judge(one("client accepted"), [Answer("done", 400)])
+    assert {row.probe.subject for row in direct} == {site.probe.subject}
+    baseline = {row.probe.key: replace(row) for row in direct}
+    baseline[site.probe.key] = judge(one("client accepted"), [PROVEN])
+    assert site in settle([site, *direct], frozenset(), baseline)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "drifted"),
+    [
+        ("certificate served", Answer("handshake", error="x", alert=112), True),
+        ("client accepted", Answer("handshake", error="x", alert=48), False),
+        ("client accepted", Answer("done", 400), False),
+        ("client accepted", Answer("done", 403), False),
+        ("client accepted", Answer("done", 500), True),
+        ("client accepted", Answer("late", error="no time"), False),
+        ("client accepted", Answer("load", error="no key"), False),
+        ("release served", Answer("done", 500), True),
+        ("no certificate", Answer("done", 200, "ID"), True),
+        ("route", Answer("done", 200, "OTHER"), False),
+        ("server of the route", Answer("connect", error="refused"), False),
+    ],
+)
+def test_what_a_reload_may_mend(kind: str, answer: Answer, drifted: bool) -> None:
+    row = judge(one(kind), [answer])
+    assert (row.verdict, proof.drifted([row])) == ("failed", drifted)
+
+
+def test_a_revoked_client_that_gets_in_is_no_drift() -> None:
+    row = judge(revoked(), [Answer("done", 200, "ID SUCCESS x")])
+    assert (row.verdict, proof.drifted([row])) == ("failed", False)
