@@ -46,7 +46,7 @@ class Transaction(Recovering):
         store.create()
         with contextlib.ExitStack() as stack:
             with self.timed("lock"):
-                stack.enter_context(locked(store.lock_file, self.options.lock_timeout_s))
+                stack.enter_context(locked(store.lock_file, self.options.lock_timeout_s, store.create))
             with self.timed("recover"):
                 recovery = self._recover()
             with self.timed("read"):

@@ -10,23 +10,32 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from typing import Callable
 
 from .._core.errors import MtlsError
 
 _STEP_S = 0.1
 
 
+def _nothing() -> None:
+    """The directory is somebody else's to make."""
+
+
 @contextlib.contextmanager
-def locked(path: str, timeout_s: float) -> Iterator[None]:
-    """Hold the lock of *path*, which is created when missing. Raises MtlsError after *timeout_s* seconds."""
+def locked(path: str, timeout_s: float, create: Callable[[], None] = _nothing) -> Iterator[None]:
+    """Hold the lock of *path*, which is created when missing. Raises MtlsError after *timeout_s* seconds.
+
+    *create* makes its directory anew, should the holder before have taken that away.
+    """
     end = time.monotonic() + timeout_s
-    descriptor = _open(path)
+    descriptor = _open(path, create)
     try:
         _acquire(descriptor, path, timeout_s)
         while not _is_there(descriptor, path):
             # The holder before has taken everything off the host, the lock's file too.
+            fresh = _open(path, create)
             os.close(descriptor)
-            descriptor = _open(path)
+            descriptor = fresh
             _acquire(descriptor, path, max(0.0, end - time.monotonic()))
         # The holder's pid is for people only, the lock itself is the kernel's: a full disk must not stop who
         # comes to take a release back.
@@ -38,8 +47,10 @@ def locked(path: str, timeout_s: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _open(path: str) -> int:
+def _open(path: str, create: Callable[[], None]) -> int:
     try:
+        if not os.path.isdir(os.path.dirname(path)):
+            create()
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise MtlsError(

@@ -34,7 +34,7 @@ class Remains(Serving):
             outcome.plan.append(f"{told}: removed.")
             return outcome
         store.create()
-        with locked(store.lock_file, self.options.lock_timeout_s):
+        with locked(store.lock_file, self.options.lock_timeout_s, store.create):
             if store.has_link() or store.has_state():
                 raise MtlsError("Another run has begun a release meanwhile.", store.base, "Run again.")
             outcome.log.append(told)

@@ -9,10 +9,11 @@ nginx is asked by Molecule.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import engine
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Options, Outcome, Ports
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
@@ -1282,3 +1284,23 @@ def test_a_revocation_that_is_taken_back_is_told(world: World, before: str, told
     error, outcome = failing(world, server("BBBB", "deny all;"))
     assert (outcome.state, outcome.revocation) == ("rolled_back", told)
     assert ("server credential own" in error.remedy) is bool(told)
+
+
+def test_a_run_that_waited_for_one_that_took_everything_away_brings_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(world, parts())
+    flock = engine.locked
+
+    @contextlib.contextmanager
+    def late(path: str, *more: Any) -> Iterator[None]:
+        """The other one is done between this one's look at the base and its lock."""
+        monkeypatch.setattr(engine, "locked", flock)
+        apply(world, {}, state="absent")
+        assert not world.store.exists()
+        with flock(path, *more):
+            yield
+
+    monkeypatch.setattr(engine, "locked", late)
+    outcome = apply(world, parts("location /two { return 204; }"))
+    assert (outcome.state, world.serves) == ("stable", outcome.release)

@@ -71,6 +71,44 @@ def test_a_lock_whose_file_is_gone_is_none(tmp_path: Path, holder: subprocess.Po
     timer.join()
 
 
+@pytest.mark.parametrize("made_anew", [True, False])
+def test_a_lock_whose_directory_is_gone_as_well(tmp_path: Path, made_anew: bool) -> None:
+    base = tmp_path / "mtls"
+    base.mkdir()
+    path = base / "l"
+    before = set(os.listdir("/proc/self/fd"))
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+
+        def leave() -> None:
+            path.unlink()
+            base.rmdir()
+            holder.kill()
+
+        timer = threading.Timer(0.3, leave)
+        timer.start()
+        if made_anew:
+            with locked(str(path), 5, base.mkdir):
+                assert path.read_text() == f"{os.getpid()}\n"
+        else:
+            with (
+                pytest.raises(MtlsError, match="cannot be opened: No such file") as found,
+                locked(str(path), 5),
+            ):
+                pass
+            assert found.value.place == str(path)
+        timer.join()
+    assert set(os.listdir("/proc/self/fd")) == before, "nothing stays open, and nothing is closed twice"
+
+
+def test_a_directory_that_is_there_is_not_made(tmp_path: Path) -> None:
+    made: list[int] = []
+    with locked(str(tmp_path / "l"), 0, lambda: made.append(1)):
+        pass
+    assert made == []
+
+
 def test_a_link_in_the_locks_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("content")
     os.symlink("other", tmp_path / "l")
