@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 STRANGERS = ("A, no certificate",)
 ADMITTED, REFUSED = "200, ", "400, "
-# Of the ten a second that prober.py asks. A busy machine takes some of them, silence is no good answer.
-LEAST_A_SECOND, LEAST = 5, 5
+# Of the ten a second that prober.py asks. A machine with much other work takes half of them and more; silence
+# is no good answer.
+LEAST_A_SECOND, LEAST = 3, 5
 # For 0.1 s and more nginx's old and new workers take connections beside each other. Two changes of a release
 # are farther apart: each waits for its workers to settle.
 OVERLAP_S = 0.5

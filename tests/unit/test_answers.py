@@ -58,8 +58,8 @@ def passes(found: Watch) -> tuple[bool, bool]:
         (watch((OLD, 40, 0, 3.9), question=NO), (False, False)),
         # not looked, or not all the time
         (watch(), (False, False)),
-        (watch((OLD, 19, 0, 3.9)), (False, False)),
-        (watch((OLD, 20, 0, 3.9)), (True, True)),
+        (watch((OLD, 11, 0, 3.9)), (False, False)),
+        (watch((OLD, 12, 0, 3.9)), (True, True)),
         (watch((OLD, 4, 0, 0.3), seconds=0.4), (False, False)),
         (Watch([]), (False, False)),
         (Watch(["B"]), (False, False)),

@@ -123,26 +123,29 @@ def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "asked"),
+    ("seen", "asked", "verdict"),
     [
-        (Observation(phase="connect", error="no end within 7 s"), 1),
-        (Observation(phase="handshake", error="no end within 7 s"), 1),
-        (Observation(phase="response", error="no end within 7 s"), 2),
-        (Observation(phase="connect", error="refused"), 4),
-        (Observation(phase="done", status=200), 4),
+        (Observation(phase="connect", error="no end within 7 s"), 1, "failed"),
+        (Observation(phase="handshake", error="no end within 7 s"), 1, "failed"),
+        (Observation(phase="response", error="no end within 7 s"), 2, "failed"),
+        (Observation(phase="connect", error="refused"), 4, "failed"),
+        (Observation(phase="done", status=200, body=b"ID"), 4, "ok"),
     ],
 )
 def test_a_place_that_keeps_silent_is_not_waited_for_again(
-    directory: str, seen: Observation, asked: int
+    directory: str, seen: Observation, asked: int, verdict: str
 ) -> None:
     """Many sites on an address that drops packets would take hours; a slow route speaks for no other."""
     ask = Asked()
     ask.seen = seen
-    questions = [probe(subject="a", rounds=2), probe(subject="b", rounds=2)]
-    rows = Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
+    prover = Prover(ask, lambda: STRANGER, 7)
+    questions = [probe(subject=name, rounds=2, want_words=("ID",)) for name in ("a", "b")]
+    rows = prover.rows(questions, directory)
     assert len(ask.questions) == asked
-    assert {row.verdict for row in rows} == ({"failed"} if seen.error else {rows[0].verdict})
-    assert Prover(ask, lambda: STRANGER, 7).rows([probe(port=444)], directory)
+    assert [row.verdict for row in rows] == [verdict] * 2
+    # The same prover goes on asking at another place.
+    (row,) = prover.rows([probe(port=444, want_words=("ID",))], directory)
+    assert (len(ask.questions), row.verdict) == (asked + 1, verdict)
 
 
 def test_an_identity_that_cannot_be_loaded_is_a_failed_row(directory: str) -> None:
