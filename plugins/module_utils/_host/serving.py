@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._core import proof, proof_plan, release
-from .._core.answers import WAS_FAILING, Row
+from .._core.answers import INCONCLUSIVE, WAS_FAILING, Row
+from .._core.desired import PROBE
 from .._core.errors import MtlsError
-from .._core.probes import Probe
+from .._core.probes import GOOD, Probe
 from .._core.server_probes import revoked_probes, revoked_session_probes, session_probes
 from .._core.transaction import Recovery
 from .call import Call, Wanted
@@ -110,6 +111,24 @@ class Serving(Call):
             f"{row.probe.target}: {row.got}. {proof.remedy(row)}"
             for row in still[:1]
         ]
+        self._warn_of_unproven(rows, wanted)
         self.outcome.positive = proof.positive(rows)
         master = self.ports.host.master()
         self.outcome.draining_workers = len(self.ports.host.processes.workers(master.pid)[1]) if master else 0
+
+    def _warn_of_unproven(self, rows: Sequence[Row], wanted: Wanted) -> None:
+        """A host that lets nobody in looks like a good one, where no good client was seen to get in."""
+        still = [row for row in rows if row.probe.kind == GOOD and row.verdict == INCONCLUSIVE]
+        for row in still[:1]:
+            remedy = ""
+            if PROBE not in release.credential_names(wanted.source, "server"):
+                remedy = (
+                    "Give Server A a client certificate that its sites accept, with its key: "
+                    f"mtls_server_credentials[].probe, or credential {PROBE} of part server."
+                )
+            elif row.probe.rounds and not row.probe.want_words:
+                remedy = "Give the site a probe path, which answers with the release's id."
+            self.outcome.warnings.append(
+                "Nobody has seen a good client get in (positive: unproven), "
+                f"row 1 of {len(still)}: {row.probe.target}: {row.got}. {remedy}".strip()
+            )
