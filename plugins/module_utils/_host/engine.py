@@ -25,6 +25,7 @@ from .call import Outcome, Wanted
 from .lock import locked
 from .processes import Process
 from .recovering import Recovering
+from .service import stays_stopped
 from .signals import deaf
 
 
@@ -109,12 +110,7 @@ class Transaction(Recovering):
     def _master(self) -> Optional[Process]:
         master = self.ports.host.master()
         if master is None and not self.ports.service.enabled():
-            raise MtlsError(
-                f"nginx does not run, and its service {self.ports.service.name} is not enabled.",
-                "nginx",
-                f"Start it, or enable it: systemctl enable --now {self.ports.service.name} "
-                "(a masked one needs systemctl unmask first).",
-            )
+            raise stays_stopped(self.ports.service.name)
         return master
 
     # -- until: checked

@@ -17,6 +17,7 @@ from .._core.transaction import Action, Recovery
 from . import files, shadow
 from .call import Call, Outcome, Wanted
 from .host import Host
+from .service import stays_stopped
 
 
 class Preview(Call):
@@ -34,16 +35,20 @@ class Preview(Call):
             wanted = self.want(intent, live_id, dump, planning=True)
             outcome.previous = outcome.release = live_id
             outcome.state = "stable"
-            mended = self._mended(recovery)
+            # What is only prepared leaves the live release, and nginx, as they are.
+            brings = intent.until != "checked" or recovery.unfinished
+            mended = self._mended(recovery, brings)
             outcome.plan += mended
             if wanted.desired.waiting or wanted.identity != live_id or intent.takes_all or mended:
                 outcome.changed = True
                 outcome.release = wanted.identity if not wanted.desired.waiting else ""
                 outcome.state = "checked"
             if intent.until == "checked":
-                self._only_prepared(wanted, live_id)
+                self._only_prepared(wanted, live_id, bool(mended))
             if not wanted.desired.waiting:
                 self.refuse_errors(wanted)
+                if brings and host.master() is None and not self.ports.service.enabled():
+                    raise stays_stopped(self.ports.service.name)
                 if outcome.changed:
                     self._preview_test(wanted, scratch, host, dump)
             if (
@@ -55,23 +60,30 @@ class Preview(Call):
                 outcome.plan.append("worker_shutdown_timeout is to be set.")
         return outcome
 
-    def _only_prepared(self, wanted: Wanted, live_id: str) -> None:
+    def _only_prepared(self, wanted: Wanted, live_id: str, mended: bool) -> None:
         state, outcome = self.ports.store.state(), self.outcome
         outcome.state, outcome.release = "checked", live_id
         if wanted.desired.waiting or wanted.identity == live_id:
             return
         outcome.prepared = wanted.identity
         if state is not None and state.prepared == wanted.identity:
-            outcome.changed = False
+            outcome.changed = mended
 
-    def _mended(self, recovery: Recovery) -> list[str]:
-        """What a run would mend before its own work, in sentences."""
-        store, live = self.ports.store, recovery.live
+    def _mended(self, recovery: Recovery, brings: bool) -> list[str]:
+        """What a run would mend before its own work, in sentences. *brings*: it goes on to a live release."""
+        store, host, live = self.ports.store, self.ports.host, recovery.live
         plan = [f"{recovery.reason}: it is mended first."] if recovery.unproven else []
         plan += [f"{recovery.reason}."] if recovery.action is Action.ROLL_BACK else []
-        plan += ["nginx does not run: it is started."] if self.ports.host.master() is None else []
-        damaged = store.damaged(live) if store.has_link() else []
-        return plan + ([f"Written again in release {live}: {', '.join(damaged)}."] if damaged else [])
+        if brings and host.master() is None and self.ports.service.enabled():
+            plan.append("nginx does not run: it is started.")
+        if not host.included:
+            plan.append(f"{host.include_file} is written.")
+        held = [live] if brings and store.has_link() else []
+        held += [release.EMPTY] if release.EMPTY in store.names() else []
+        for one in dict.fromkeys(held):
+            damaged = store.damaged(one)
+            plan += [f"Written again in release {one}: {', '.join(damaged)}."] if damaged else []
+        return plan
 
     def _preview_dump(self, live_id: str) -> Optional[Dump]:
         host = self.ports.host

@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
+from .._core.errors import MtlsError
 from .nginx import Finished, Invocation, invocation
+
+
+def stays_stopped(name: str) -> MtlsError:
+    """Why a stopped nginx is not started: nobody has said that it shall run."""
+    return MtlsError(
+        f"nginx does not run, and its service {name} is not enabled.",
+        "nginx",
+        f"Start it, or enable it: systemctl enable --now {name} (a masked one needs systemctl unmask first).",
+    )
 
 
 @dataclass(frozen=True)

@@ -944,6 +944,7 @@ def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
     assert (outcome.changed, outcome.state) == (True, "checked")
     assert [entry["after_header"] for entry in outcome.diff] == ["proxy/listeners/1.conf"]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    world.included = True
     assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
 
 
@@ -1304,3 +1305,40 @@ def test_a_run_that_waited_for_one_that_took_everything_away_brings_its_own(
     monkeypatch.setattr(engine, "locked", late)
     outcome = apply(world, parts("location /two { return 204; }"))
     assert (outcome.state, world.serves) == ("stable", outcome.release)
+
+
+@pytest.mark.parametrize("until", ["stable", "checked"])
+def test_check_mode_and_the_run_agree_on_an_include_that_is_gone(world: World, until: str) -> None:
+    apply(world, parts())
+    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))  # type: ignore[attr-defined]
+    world.include_file = "conf.d/mtls.conf"  # type: ignore[attr-defined]
+    for included in (True, False):
+        world.included = included
+        planned = Preview(ports(world), Options()).show(Intent(parts=parts(), until=until))
+        assert ("conf.d/mtls.conf is written." in planned.plan) is not included
+        assert planned.changed is apply(world, parts(), until=until).changed is not included
+
+
+@pytest.mark.parametrize("until", ["stable", "checked"])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_check_mode_and_the_run_agree_on_a_stopped_nginx(world: World, enabled: bool, until: str) -> None:
+    apply(world, parts())
+    world.running, world.enabled = False, enabled
+    told = []
+    for call in (Preview(ports(world), Options()).show, Transaction(ports(world), Options()).apply):
+        try:
+            told.append(str(call(Intent(parts=parts(), until=until)).changed))
+        except MtlsError as error:
+            told.append(str(error))
+    # What is only prepared is prepared beside a stopped nginx as well.
+    expected = "False" if until == "checked" else "True" if enabled else "not enabled"
+    assert told[0] == told[1] and expected in told[0]
+
+
+def test_check_mode_and_the_run_agree_on_an_edited_empty_release(world: World) -> None:
+    apply(world, parts())
+    Path(world.store.directory("empty"), "mtls.conf").write_text("edited")
+    planned = Preview(ports(world), Options()).show(Intent(parts=parts()))
+    assert "Written again in release empty: mtls.conf." in planned.plan
+    assert planned.changed and apply(world, parts()).changed
+    assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
