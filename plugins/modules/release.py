@@ -265,6 +265,7 @@ options:
   worker_shutdown_timeout:
     description:
       - Until when an old worker may finish its connections after a reload.
+      - A time as nginx writes it, such as V(60s) or V(1h30m).
       - Set only where nothing else sets it. Empty sets nothing.
     type: str
     default: 60s
@@ -458,6 +459,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_time
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import (
     Credential,
@@ -697,6 +699,9 @@ def run(module: AnsibleModule) -> Outcome:
         return bare(binary)
     work: Optional[Call] = None
     try:
+        if module.params["worker_shutdown_timeout"]:
+            # Written before nginx can test it, so it must be one.
+            nginx_time.check(module.params["worker_shutdown_timeout"], "worker_shutdown_timeout")
         if not gone:
             _deps.require(_deps.WRITE_MINIMUM)
         if binary is None:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_time
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
@@ -22,7 +23,6 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 _PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,=:@/-]*\Z")
 _FILE = re.compile(r"/[A-Za-z0-9._@+/-]+\Z")
-_TIME = re.compile(r"[0-9]+(ms|s|m|h|d)?\Z")
 _RDN = re.compile(
     r"[A-Za-z0-9.]+=(?:[^\x00-\x1f\x7f-\U0010ffff,;<>\"\\+]|\\[ #\"+,;<=>\\]|\\[0-9A-Fa-f]{2})*\Z"
 )
@@ -259,9 +259,7 @@ def directory(text: str) -> str:
 
 
 def time(text: str) -> str:
-    if not _TIME.match(text):
-        raise MtlsError(f"{text!r} is not a time.", remedy="Write it as nginx does, for example 60s or 5m.")
-    return text
+    return nginx_time.check(text)
 
 
 def unit(text: str) -> str:

@@ -212,6 +212,7 @@ def test_absent_without_a_base_looks_for_what_else_was_left(
     if base:
         (tmp_path / "mtls").mkdir()
     params = {"base": f"{tmp_path}/mtls", "parts": None, "state": "absent", "to": None, "until": "stable"}
+    params["worker_shutdown_timeout"] = ""
     made: Any = SimpleNamespace(
         params=params, check_mode=check_mode, fail_json=fail_json, _diff=False, warn=print
     )
@@ -221,3 +222,31 @@ def test_absent_without_a_base_looks_for_what_else_was_left(
     else:
         assert module.run(made).changed is cleared
     assert asked == ([("absent", check_mode)] if cleared else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"), [("1 minute", True), ("60s;", True), ("60s", False), ("", False)]
+)
+def test_what_is_no_time_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, refused: bool
+) -> None:
+    told: list[Any] = []
+
+    def fail_json(**result: Any) -> None:
+        told.append(result["msg"])
+        raise _Failed
+
+    def machine(*given: object) -> Any:
+        raise MtlsError("what comes next")
+
+    monkeypatch.setattr(module, "machine", machine)
+    monkeypatch.setattr(module.nginx, "locate", lambda: "nginx")
+    monkeypatch.setattr(module.shadow, "sweep", lambda: None)
+    monkeypatch.setattr(module.shadow, "scratch", lambda: contextlib.nullcontext(str(tmp_path)))
+    params = {"base": f"{tmp_path}/mtls", "parts": None, "state": "present", "to": None, "until": "stable"}
+    params["worker_shutdown_timeout"] = text
+    made: Any = SimpleNamespace(params=params, check_mode=False, fail_json=fail_json, _diff=False, warn=print)
+    with pytest.raises(_Failed):
+        module.run(made)
+    assert told[0].startswith("worker_shutdown_timeout: " if refused else "what comes next")
+    assert list(tmp_path.iterdir()) == []
