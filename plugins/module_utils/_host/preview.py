@@ -52,7 +52,8 @@ class Preview(Call):
                 if outcome.changed:
                     self._preview_test(wanted, scratch, host, dump)
             if (
-                host.included
+                brings
+                and host.included
                 and dump is not None
                 and host.shutdown_timeout(dump, self.options.worker_shutdown_timeout)
             ):

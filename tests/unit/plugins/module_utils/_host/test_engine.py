@@ -1342,3 +1342,14 @@ def test_check_mode_and_the_run_agree_on_an_edited_empty_release(world: World) -
     assert "Written again in release empty: mtls.conf." in planned.plan
     assert planned.changed and apply(world, parts()).changed
     assert not Preview(ports(world), Options()).show(Intent(parts=parts())).changed
+
+
+@pytest.mark.parametrize("until", ["stable", "checked"])
+def test_check_mode_and_the_run_agree_on_what_a_call_that_only_prepares_sets(
+    world: World, monkeypatch: pytest.MonkeyPatch, until: str
+) -> None:
+    apply(world, parts())
+    monkeypatch.setattr(world, "shutdown_timeout", lambda _dump, _wanted: lambda: lambda: None)
+    planned = Preview(ports(world), Options()).show(Intent(parts=parts(), until=until))
+    assert planned.changed is apply(world, parts(), until=until).changed is (until == "stable")
+    assert any("worker_shutdown_timeout" in line for line in planned.plan) is planned.changed
