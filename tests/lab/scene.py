@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from answers import Watch
@@ -53,6 +53,47 @@ class Result:
     def codes(self) -> set[str]:
         """The codes of all findings."""
         return {one["code"] for credential in self.told["credentials"] for one in credential["findings"]}
+
+
+class Side(NamedTuple):
+    """Where a credential lives, and which others its part has."""
+
+    host: str
+    part: str
+    credential: str
+    others: tuple[str, ...] = ()
+
+
+SIDES = {
+    "server": Side("a", "server", "server", ("probe",)),
+    "probe": Side("a", "server", "probe", ("server",)),
+    "proxy": Side("b", "proxy", "client"),
+    "legacy": Side("c", "proxy", "legacy", ("client",)),
+}
+
+
+def parts(side: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The option `parts`, by which one credential of SIDES changes and everything else is kept."""
+    found = SIDES[side]
+    listed = [{"name": found.credential, **given}, *({"name": name} for name in found.others)]
+    return {found.part: {"credentials": listed}}
+
+
+def pair(folder: str, certificate: str, key: str = "", **more: Any) -> dict[str, Any]:
+    """A credential's certificate and key in the user's project; of one name where *key* is not given."""
+    return {
+        "certificate_src": f"{folder}/{certificate}.pem",
+        "private_key_src": f"{folder}/{key or certificate}.key",
+        **more,
+    }
+
+
+def listening(blocks: list[dict[str, str]], port: int) -> list[dict[str, str]]:
+    """The blocks, the first of which listens on that port, too."""
+    first, *others = blocks
+    ssl = " ssl" if "ssl_verify_client" in first["content"] else ""
+    more = f"    listen {port}{ssl};\n    server_name "
+    return [{**first, "content": first["content"].replace("    server_name ", more, 1)}, *others]
 
 
 class Scene:
@@ -132,8 +173,25 @@ class Scene:
         data = json.JSONDecoder().raw_decode(output[start.start() :])[0]
         return Result(code, data["plays"][0]["tasks"][0]["hosts"][self.full(name)], output)
 
+    def change(self, name: str, parts: dict[str, Any], **options: Any) -> str:
+        """A call that must go through; gives the id of the release that it made."""
+        result = self.release(name, parts=parts, **options)
+        assert (result.code, result.told["state"]) == (0, "stable"), result.told.get("msg")
+        made: str = result.told["release"]
+        return made
+
     def site(self, *arguments: str) -> tuple[int, str]:
         return self.ansible("ansible-playbook", "mutual_tls.nginx.site", *arguments)
+
+    @contextlib.contextmanager
+    def taken(self, name: str, port: int) -> Iterator[None]:
+        """Another process listens on that port."""
+        self.run(name, f"systemd-run --quiet --unit=squatter python3 -m http.server {port}")
+        try:
+            self.run(name, f"until ss -Hltn sport = {port} | grep -q .; do sleep 0.1; done")
+            yield
+        finally:
+            self.run(name, "systemctl stop squatter")
 
     # -- what is there
 

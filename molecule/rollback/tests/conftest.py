@@ -13,10 +13,22 @@ from scene import Scene, note, pytest_terminal_summary, scene
 
 __all__ = ["note", "pytest_terminal_summary", "scene"]
 
+#: Side → subject, usage, names, and the kinds of pairs that the tests give it.
 PAIRS = {
-    "server": ("CN=orders.example.com", SERVER, ("orders.example.com",)),
-    "probe": ("CN=mtls-probe.a.example.com", CLIENT, ()),
-    "proxy": ("CN=b.example.com", CLIENT, ()),
+    "server": (
+        "CN=orders.example.com",
+        SERVER,
+        ("orders.example.com",),
+        ("good", "other", "newer", "third", "expired", "purpose", "below", "bad"),
+    ),
+    "probe": ("CN=mtls-probe.a.example.com", CLIENT, (), ("below",)),
+    "proxy": (
+        "CN=b.example.com",
+        CLIENT,
+        (),
+        ("good", "other", "newer", "expired", "purpose", "foreign", "below", "bad"),
+    ),
+    "legacy": ("CN=c.example.com", CLIENT, (), ("good", "newer", "foreign")),
 }
 
 
@@ -29,17 +41,24 @@ def files(scene: Scene) -> Path:
     middle = root.intermediate("CN=mtls intermediate")
     for name, authority in (("root", root), ("foreign-ca", stranger), ("middle", middle)):
         (folder / f"{name}.pem").write_bytes(authority.pem())
-    for side, (subject, usage, names) in PAIRS.items():
-        for kind in ("good", "other", "newer"):
-            root.leaf(folder / f"{kind}-{side}", subject, usage, names)
-        root.leaf(folder / f"expired-{side}", subject, usage, names, days=(-9, -1))
-        root.leaf(folder / f"purpose-{side}", subject, CLIENT if usage == SERVER else SERVER, names)
-        stranger.leaf(folder / f"foreign-{side}", subject, usage, names)
-        middle.leaf(folder / f"below-{side}", subject, usage, names)
-        lines = (folder / f"good-{side}.key").read_text().splitlines()
-        lines[2] = "A" * len(lines[2])
-        write_private(folder / f"bad-{side}.key", "\n".join([*lines, ""]).encode())
-    for kind in ("good", "newer"):
-        scene.legacy().leaf(folder / f"{kind}-legacy", "CN=c.example.com", CLIENT)
-    stranger.leaf(folder / "foreign-legacy", "CN=c.example.com", CLIENT)
+    for side, (subject, usage, names, kinds) in PAIRS.items():
+        own = scene.legacy() if side == "legacy" else root
+        for kind in kinds:
+            issuer = {"foreign": stranger, "below": middle}.get(kind, own)
+            wrong = CLIENT if usage == SERVER else SERVER
+            issuer.leaf(
+                folder / f"{kind}-{side}",
+                subject,
+                wrong if kind == "purpose" else usage,
+                names,
+                days=(-9, -1) if kind == "expired" else (-1, 30),
+            )
+        if "bad" in kinds:
+            spoil(folder / f"bad-{side}.key")
     return folder
+
+
+def spoil(key: Path) -> None:
+    lines = key.read_text().splitlines()
+    lines[2] = "A" * len(lines[2])
+    write_private(key, "\n".join([*lines, ""]).encode())

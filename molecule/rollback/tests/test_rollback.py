@@ -5,49 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import functools
 from typing import Any, NamedTuple
 
 import pytest
+import scene as lab
+from scene import SIDES, listening, parts
 
 PKI = "pki/rollback"
 pytestmark = pytest.mark.usefixtures("files")
-
-
-def pair(certificate: str, key: str = "", **more: Any) -> dict[str, Any]:
-    return {
-        "certificate_src": f"{PKI}/{certificate}.pem",
-        "private_key_src": f"{PKI}/{key or certificate}.key",
-        **more,
-    }
+pair = functools.partial(lab.pair, PKI)
 
 
 def trust(*names: str) -> dict[str, Any]:
     return {"trust": {"sources": [{"src": f"{PKI}/{name}.pem"} for name in names]}}
-
-
-class Side(NamedTuple):
-    """Where a credential lives, and which others its part has."""
-
-    host: str
-    part: str
-    credential: str
-    others: tuple[str, ...] = ()
-
-
-SIDES = {
-    "server": Side("a", "server", "server", ("probe",)),
-    "probe": Side("a", "server", "probe", ("server",)),
-    "proxy": Side("b", "proxy", "client"),
-    "legacy": Side("c", "proxy", "legacy", ("client",)),
-}
-
-
-def parts(side: Side, given: dict[str, Any]) -> dict[str, Any]:
-    """The option `parts`, by which one credential changes and everything else is kept."""
-    listed = [{"name": side.credential, **given}, *({"name": name} for name in side.others)]
-    return {side.part: {"credentials": listed}}
 
 
 class Fault(NamedTuple):
@@ -58,6 +29,8 @@ class Fault(NamedTuple):
     code: str
     words: tuple[str, ...]
     state: str = ""
+    #: What is live before, where that matters.
+    after: Any = None
 
 
 FAULTS = {
@@ -81,6 +54,13 @@ FAULTS = {
     ),
     "server, wrong CA": Fault(
         "server", trust("foreign-ca"), "", ("server orders", "is its CA trusted"), "checked"
+    ),
+    "server, missing intermediate": Fault(
+        "server",
+        pair("below-server"),
+        "chain.missing_intermediate",
+        ("below-server.pem", "Append the issuing CA's intermediate"),
+        after=pair("below-server", chain_src=f"{PKI}/middle.pem"),
     ),
     "probe, missing intermediate": Fault(
         "probe", pair("below-probe"), "", ("server orders", "400"), "checked"
@@ -130,9 +110,11 @@ MENDED = {
 def test_the_old_release_serves_on(scene, note, case):
     fault = FAULTS[case]
     side = SIDES[fault.side]
+    if fault.after:
+        scene.change(side.host, parts(fault.side, fault.after))
     before, live, state = scene.snapshot(side.host), scene.live(side.host), scene.state(side.host)
     with scene.watched(side.host) as watch:
-        result = scene.release(side.host, parts=parts(side, fault.given))
+        result = scene.release(side.host, parts=parts(fault.side, fault.given))
     note(result, watch)
     watch.undisturbed()
     told = result.told
@@ -154,7 +136,7 @@ def test_the_fault_mended_goes_through(scene, note, case):
     side = SIDES[MENDED[case][0]]
     before = scene.live(side.host)
     with scene.watched(side.host) as watch:
-        result = scene.release(side.host, parts=parts(side, MENDED[case][1]))
+        result = scene.release(side.host, parts=parts(*MENDED[case]))
     note(result, watch)
     watch.handed_over()
     told = result.told
@@ -168,31 +150,16 @@ def test_the_fault_mended_goes_through(scene, note, case):
 # -- nginx does not take it
 
 
-@contextlib.contextmanager
-def taken(scene, host: str, port: int) -> Iterator[None]:
-    """Another process listens on that port."""
-    scene.run(host, f"systemd-run --quiet --unit=squatter python3 -m http.server {port}")
-    scene.run(host, f"until ss -Hltn sport = {port} | grep -q .; do sleep 0.1; done")
-    try:
-        yield
-    finally:
-        scene.run(host, "systemctl stop squatter")
-
-
 @pytest.mark.parametrize(
-    ("host", "part", "kind", "option", "listen"),
-    [
-        ("a", "server", "server/sites", "sites", "    listen 8444 ssl;\n"),
-        ("b", "proxy", "proxy/listeners", "listeners", "    listen 8444;\n"),
-    ],
+    ("host", "part", "option"),
+    [("a", "server", "sites"), ("b", "proxy", "listeners")],
     ids=["server", "proxy"],
 )
-def test_a_reload_that_nginx_refuses(scene, note, host, part, kind, option, listen):
+def test_a_reload_that_nginx_refuses(scene, note, host, part, option):
     """The port of a new listen is taken: nginx -t is content, old workers stay. Its twin: it is free."""
     before, live = scene.snapshot(host), scene.live(host)
-    blocks = scene.blocks(host, kind)
-    blocks[0]["content"] = blocks[0]["content"].replace("    server_name ", f"{listen}    server_name ", 1)
-    with taken(scene, host, 8444), scene.watched(host) as watch:
+    blocks = listening(scene.blocks(host, f"{part}/{option}"), 8444)
+    with scene.taken(host, 8444), scene.watched(host) as watch:
         result = scene.release(host, parts={part: {option: blocks}})
     note(result, watch)
     watch.undisturbed()
@@ -218,8 +185,7 @@ def test_a_reload_that_nginx_refuses(scene, note, host, part, kind, option, list
 
 def test_a_users_block_that_is_broken_meanwhile(scene, note):
     """Nothing of ours is wrong, but nginx would not start from disk. Its twin: the block is mended."""
-    side = SIDES["legacy"]
-    given = parts(side, pair("newer-legacy"))
+    given = parts("legacy", pair("newer-legacy"))
     before, live = scene.snapshot("c"), scene.live("c")
     scene.write("c", "/etc/nginx/conf.d/broken.conf", "server { listen 8091; no_such_directive on; }\n")
     try:
@@ -241,19 +207,27 @@ def test_a_users_block_that_is_broken_meanwhile(scene, note):
     assert (result.code, result.told["state"]) == (0, "stable")
 
 
-def test_a_backend_that_is_down_rolls_nothing_back(scene, note):
+@pytest.mark.parametrize("changed", ["server", "proxy"])
+def test_a_backend_that_is_down_rolls_nothing_back(scene, note, changed):
+    """A's backend, while A's own certificate changes, or that of a B. Its twin: the backend is up, and the
+    same call is no change."""
+    host, given = SIDES[changed].host, parts(changed, pair(f"newer-{changed}"))
+    before = scene.live(host)
     scene.run("a", "systemctl stop lab-backend")
     try:
-        with scene.watched("a") as watch:
-            result = scene.release("a", parts=parts(SIDES["server"], pair("newer-server")))
+        with scene.watched(host) as watch:
+            result = scene.release(host, parts=given)
     finally:
         scene.run("a", "systemctl start lab-backend")
     note(result, watch)
     assert (result.code, result.told["state"], result.told["changed"]) == (0, "stable", True)
     assert result.told["positive"] == "proven"
+    assert result.told["release"] == scene.live(host) != before
     assert all(answer.startswith("200, ") for answer in watch.answers["A"])
-    assert all(answer.startswith("502") for answer in watch.answers["B"])
-    with scene.watched("a") as watch:
-        again = scene.release("a")
+    for question in ("A's backend", "B"):
+        assert all(answer.startswith("502") for answer in watch.answers[question])
+    scene.run("a", "until ss -Hltn sport = 8000 | grep -q .; do sleep 0.1; done")
+    with scene.watched(host) as watch:
+        again = scene.release(host, parts=given)
     watch.undisturbed()
     assert (again.code, again.told["changed"]) == (0, False)

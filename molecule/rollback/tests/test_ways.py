@@ -6,33 +6,24 @@
 from __future__ import annotations
 
 import pytest
-from scene import BASE
+from scene import BASE, pair, parts
 
 PKI = "pki/rollback"
 pytestmark = pytest.mark.usefixtures("files")
 
 
-def server(pair: str = "", *trusted: str) -> dict:
+def server(certificate: str = "", *trusted: str) -> dict:
     """The option `parts` for a's own certificate, or the authorities that it trusts."""
-    given = {"name": "server"}
-    if pair:
-        given.update(certificate_src=f"{PKI}/{pair}.pem", private_key_src=f"{PKI}/{pair}.key")
+    given = pair(PKI, certificate) if certificate else {}
     if trusted:
         given["trust"] = {"sources": [{"src": f"{PKI}/{name}.pem"} for name in trusted]}
-    return {"server": {"credentials": [given, {"name": "probe"}]}}
-
-
-def change(scene, parts: dict, host: str = "a", **options) -> str:
-    """A call that must go through; gives the id of the release it made."""
-    result = scene.release(host, parts=parts, **options)
-    assert (result.code, result.told["state"]) == (0, "stable"), result.told.get("msg")
-    return result.told["release"]
+    return parts("server", given)
 
 
 def test_back_to_the_release_before_and_to_a_named_one(scene, note):
-    first = change(scene, server("good-server", "root"))
-    second = change(scene, server("newer-server"))
-    third = change(scene, server("other-server"))
+    first = scene.change("a", server("good-server", "root"))
+    second = scene.change("a", server("newer-server"))
+    third = scene.change("a", server("other-server"))
     assert len({first, second, third}) == 3
 
     with scene.watched("a") as watch:
@@ -56,8 +47,8 @@ def test_back_to_the_release_before_and_to_a_named_one(scene, note):
 
 def test_never_back_to_a_ca_that_is_gone(scene, note):
     """Its twin: what goes back has the trust of today."""
-    wide = change(scene, server("good-server", "root", "foreign-ca"))
-    change(scene, server("good-server", "root"))
+    wide = scene.change("a", server("good-server", "root", "foreign-ca"))
+    scene.change("a", server("good-server", "root"))
     before = scene.snapshot("a")
     with scene.watched("a") as watch:
         result = scene.release("a", state="rolled_back", to=wide)
@@ -67,25 +58,26 @@ def test_never_back_to_a_ca_that_is_gone(scene, note):
     assert "rotate forward" in result.told["msg"]
     assert scene.snapshot("a") == before
 
-    narrow = change(scene, server("newer-server"))
-    change(scene, server("good-server"))
+    narrow = scene.change("a", server("newer-server"))
+    scene.change("a", server("good-server"))
     result = scene.release("a", state="rolled_back", to=narrow)
     assert (result.code, result.told["release"]) == (0, narrow)
 
 
 def test_keep(scene):
-    """As many as are wanted, and never fewer than the live one, the one before and a prepared one."""
-    change(scene, server("good-server"))
-    last = change(scene, server("newer-server"), keep=4)
-    assert len(scene.releases("a") - {"empty"}) <= 4
-    live = change(scene, server("other-server"), keep=1)
-    assert {"empty", last, live} <= scene.releases("a")
-    assert len(scene.releases("a") - {"empty"}) <= 3
+    """As many as are wanted, those that were live last; never fewer than the live one and the one before."""
+    kinds = ("good-server", "newer-server", "other-server", "third-server")
+    made = [scene.change("a", server(kind), keep=4) for kind in kinds]
+    assert scene.releases("a") == {"empty", *made}
+    assert scene.change("a", server("newer-server"), keep=3) == made[1]
+    assert scene.releases("a") == {"empty", made[1], made[2], made[3]}
+    assert scene.change("a", server("good-server"), keep=1) == made[0]
+    assert scene.releases("a") == {"empty", made[0], made[1]}
 
 
 def test_prepared_today_and_switched_to_tomorrow(scene, note):
     """In between another call changes a block: what was not prepared is as it is now."""
-    before = change(scene, server("good-server", "root"))
+    before = scene.change("a", server("good-server", "root"))
     with scene.watched("a") as watch:
         result = scene.release("a", until="checked", parts=server("newer-server"))
     note(result, watch)
@@ -100,7 +92,7 @@ def test_prepared_today_and_switched_to_tomorrow(scene, note):
 
     sites = scene.blocks("a", "server/sites")
     sites[0]["content"] += "# another one's change\n"
-    meanwhile = change(scene, {"server": {"sites": sites}})
+    meanwhile = scene.change("a", {"server": {"sites": sites}})
     with scene.watched("a") as watch:
         result = scene.release("a", to="prepared")
     note(result, watch)
