@@ -123,8 +123,10 @@ class Invariants:
         elif isinstance(ran.error, MtlsError) and not ran.error.remedy:
             broken["a failure says what to do"] = str(ran.error)
         serves_it = end.nginx == UP and end.serves == (self.bad,) and ran.event not in ("refused", "late")
-        if self._only_prepares(ran) and ran.start.serves == (self.bad,):
-            serves_it = False  # somebody else loaded it, and this call was not to touch what serves
+        if ran.start.serves == (self.bad,) and not {"reload", "start", "prove"} & {
+            one.kind for one in ran.steps
+        }:
+            serves_it = False  # somebody else loaded it, and this call came to no look at what serves
         # What cannot be written cannot be taken back: the message says so.
         if (
             self._good_home(ran.start)
@@ -133,11 +135,6 @@ class Invariants:
             and ran.event != "disk full"
         ):
             broken["nothing unproven stays"] = f"{ran.error} {end}"
-
-    @staticmethod
-    def _only_prepares(ran: Ran) -> bool:
-        nothing_prepared = ran.intent.to_prepared and not (ran.start.state and ran.start.state.prepared)
-        return ran.intent.until == "checked" or nothing_prepared
 
     def _good_home(self, host: Frozen) -> bool:
         """Was there a release to go back to?"""
