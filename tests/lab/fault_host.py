@@ -126,12 +126,12 @@ SCENARIOS = {
 class Watch:
     """Counts the events of a call; *labels* has the step and the event of each.
 
-    *point*: (step, n) where *target* is hit, at the n-th event of that step; *tell* is told of it.
+    *point*: (step, n) where *target* is hit, at the n-th event of that step; what is open at *said* is told.
     """
 
     def __init__(self, point=("", 0), target=""):
         self.point, self.target, self.labels, self.steps, self.done = point, target, [], [], False
-        self.left, self.tell = point[1], None
+        self.left, self.said = point[1], -1
 
     def hook(self, event, given):
         if self.done or not (event in EVENTS or (event == "open" and self.writes(given))):
@@ -155,7 +155,7 @@ class Watch:
         mark = {"at": len(self.labels), "label": self.labels[-1], "master": 0}
         if self.target in ("nginx", "both"):
             mark["master"] = self.kill_master()
-        self.tell(mark)
+        os.write(self.said, json.dumps(mark).encode() + b"\n")
         if self.target in ("module", "both"):
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.target == "connection":
@@ -238,7 +238,7 @@ def call(options, watch=None):
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
         basic._ANSIBLE_PROFILE = "legacy"
         if watch:
-            watch.tell = lambda mark: os.write(said[1], json.dumps(mark).encode() + b"\n")
+            watch.said = said[1]
             timed = calls.Call.timed
 
             def labelled(self, step):
