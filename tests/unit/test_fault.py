@@ -36,6 +36,23 @@ def test_the_sample_goes_through_steps_and_targets() -> None:
     assert {step for (step, dummy), target in found if target in KILLS} == {"between", "stage", "prove"}
 
 
+def test_where_a_step_had_fewer_events_one_that_it_had_is_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def call(options: Any, watch: fault_host.Watch) -> Ended:
+        asked.append(watch.point)
+        return ended(mark=watch.point[0] == "prove" and watch.point[1] <= 9)
+
+    monkeypatch.setattr(fault_host, "lay", lambda source: None)
+    monkeypatch.setattr(fault_host, "call", call)
+    assert fault_host.hit({}, "prove", 12, "module").mark
+    assert asked == [("prove", 12), ("prove", 5)]
+    assert not fault_host.hit({}, "stage", 99, "module").mark
+    assert asked[2:] == [("stage", 99), ("stage", 20), ("stage", 20)]
+    assert not fault_host.hit({}, "no such step", 9, "module").mark
+    assert asked[5:] == [("no such step", 9), ("no such step", 1), ("no such step", 1)]
+
+
 def ended(result: Any = None, mark: Any = True, by: int = 0) -> Ended:
     return Ended(result, LABELS, {"at": 45, "label": LABELS[44], "master": 7} if mark else None, by)
 
