@@ -337,3 +337,21 @@ def test_a_credential_that_a_users_own_block_needs_does_not_go(host: Any, keys: 
         assert done["failed"] and "credentials/server/tls.conf" in done["msg"], done
         assert host.current() == before
     host.sh("nginx -t -q")
+
+
+def test_a_base_that_was_removed_by_hand(stable: Any) -> None:
+    """nginx runs on from memory, and could not start any more."""
+    entries = (
+        "ls /etc/nginx/conf.d/mtls.conf /etc/nginx/modules-enabled/mtls.conf /etc/nginx/mtls 2>/dev/null"
+    )
+    stable.sh("rm -rf /etc/nginx/mtls; ! nginx -t -q 2>/dev/null")
+    before = stable.sh(entries, check=False)
+    planned = stable.call(state="absent", _ansible_check_mode=True)
+    assert planned["changed"] and stable.sh(entries, check=False) == before
+    done = stable.call(state="absent")
+    assert (done["changed"], done["state"]) == (True, "absent"), done
+    assert stable.sh(entries, check=False) == ""
+    assert stable.served() == ""
+    stable.sh("nginx -t -q && systemctl restart nginx")
+    again = stable.call(state="absent")
+    assert (again["changed"], again["state"]) == (False, "absent"), again
