@@ -15,7 +15,8 @@ description:
   - A host is always in one release, whole. This module builds the wanted one from what is given and what is
     live, lets nginx test it inside its whole configuration, switches to it by one rename, reloads nginx, and
     asks it real questions, with the good client and with bad ones.
-  - If any answer is wrong, it takes the release from before back, reloads, and fails with both reports.
+  - If an answer is wrong, it takes the release from before back, reloads, and fails with both reports.
+    Answers that say nothing, and wrong ones that this call only carries over, are told and block nothing.
   - Whatever kills it, the host serves the whole old or the whole new release, and the next run finishes or
     undoes.
   - What is not given is kept from the live release. A credential that gives neither certificate nor key keeps
@@ -343,6 +344,11 @@ state:
   returned: always
   type: str
   sample: stable
+code:
+  description: The finding that stopped the call, as in docs/findings.md, where there is one for it.
+  returned: failed
+  type: str
+  sample: pair.key_mismatch
 release:
   description: The id of the live release. In check mode the one that would be live.
   returned: always
@@ -383,6 +389,19 @@ credentials:
     sha256:
       description: The certificate's fingerprint.
       type: str
+      returned: always
+    issuer:
+      description: The certificate's issuer.
+      type: str
+      returned: always
+    serial:
+      description: The certificate's serial number.
+      type: str
+      returned: always
+    trust:
+      description: Fingerprints of the CAs that it trusts.
+      type: list
+      elements: str
       returned: always
     findings:
       description: Problems, each with code, severity, message, remedy and place.
@@ -429,6 +448,13 @@ positive:
   returned: always
   type: str
   sample: proven
+revocation:
+  description:
+    - V(not in force) where the release that was taken back had a newer CRL, or trusted fewer CAs, than the
+      one that serves again.
+  returned: always
+  type: str
+  sample: ""
 draining_workers:
   description: Old workers that still finish their connections.
   returned: always
