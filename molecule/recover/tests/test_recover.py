@@ -9,34 +9,29 @@ step, nginx is restarted from disk, and the same call is made again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from scene import BASE, HERE, TOOLS
+import scene as lab
+from scene import BASE, HERE, TOOLS, listening, pair
 
 PKI = "pki/recover"
 pytestmark = pytest.mark.usefixtures("files")
 RESULTS = {"ok", "inconclusive"}
-OTHERS = {"a": ("server", "server", ["probe"]), "b": ("proxy", "client", [])}
 
 
-def parts(host: str, pair: str) -> dict[str, Any]:
+def parts(host: str, kind: str) -> dict[str, Any]:
     """The option `parts`, by which the host's own certificate becomes another one."""
-    part, name, others = OTHERS[host]
-    given = {
-        "name": name,
-        "certificate_src": f"{PKI}/{pair}-{host}.pem",
-        "private_key_src": f"{PKI}/{pair}-{host}.key",
-    }
-    return {part: {"credentials": [given, *({"name": other} for other in others)]}}
+    return lab.parts({"a": "server", "b": "proxy"}[host], pair(PKI, f"{kind}-{host}"))
 
 
-def change(scene, host: str, pair: str) -> str:
-    result = scene.release(host, parts=parts(host, pair))
-    assert (result.code, result.told["state"]) == (0, "stable"), result.told.get("msg")
-    return result.told["release"]
+def change(scene, host: str, kind: str) -> str:
+    made: str = scene.change(host, parts(host, kind))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +95,9 @@ ROWS = {
     "rolling_back, link at from": Row("rolling_back", 0, 0, True, "was cut short"),
     "stable, and nginx serves another": Row("stable", 1, 1, True, "release served", serves=0),
     "stable, moved by hand": Row("stable", 0, 0, True, "was moved by hand"),
+    "rolled_back, link at from": Row("rolled_back", 0, 0, False, "", serves=0),
+    "rolled_back, and nginx serves another": Row("rolled_back", 0, 0, True, "release served"),
+    "rolled_back, moved by hand": Row("rolled_back", 1, 1, True, "was moved by hand", serves=0),
 }
 
 
@@ -123,6 +121,7 @@ def test_state_and_link(scene, note, releases, case):
     told = result.told
     assert (result.code, told["state"], told["release"]) == (0, "stable", releases[row.ends]), told.get("msg")
     assert row.says in " ".join(told["log"])
+    assert row.says or not told["log"]
     assert told["changed"] is row.changed
     assert {one["verdict"] for one in told["proof"]} <= RESULTS
     assert (scene.live("b"), served(scene, "b")) == (releases[row.ends], releases[row.ends])
@@ -149,21 +148,33 @@ def test_no_state_that_can_be_read(scene, note, releases, content):
     assert served(scene, "b") == releases[1]
 
 
-def test_neither_state_nor_link(scene, note, releases):
-    """As on a new host: everything is wanted anew. What lies there is compared, not trusted."""
-    wanted = {
+UNKNOWN = "printf torn >state.json && ln -sfn releases/0123456789abcdef current"
+
+
+def whole(scene) -> dict[str, Any]:
+    """The option `parts` with all that b serves, as site.yml gives it."""
+    credential = parts("b", "two")["proxy"]["credentials"][0]
+    return {
         "proxy": {
-            "credentials": [
-                {
-                    **parts("b", "two")["proxy"]["credentials"][0],
-                    "trust": {"sources": [{"src": f"{PKI}/root.pem"}]},
-                }
-            ],
+            "credentials": [{**credential, "trust": {"sources": [{"src": f"{PKI}/root.pem"}]}}],
             "listeners": scene.blocks("b", "proxy/listeners"),
             "routes": scene.blocks("b", "proxy/routes"),
         }
     }
-    scene.run("b", f"rm {BASE}/state.json {BASE}/current")
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("rm state.json current", ""),
+        (UNKNOWN, "current leads nowhere: back to empty"),
+    ],
+    ids=["as on a new host", "unreadable and dangling"],
+)
+def test_neither_state_nor_link(scene, note, releases, how, says):
+    """Everything is wanted anew. What lies there is compared, not trusted, and nginx is never without it."""
+    wanted = whole(scene)
+    scene.run("b", f"cd {BASE} && {how}")
     with scene.watched("b") as watch:
         result = scene.release("b", parts=wanted)
     note(result, watch)
@@ -171,6 +182,24 @@ def test_neither_state_nor_link(scene, note, releases):
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True), told.get("msg")
     assert (told["release"], told["previous"]) == (releases[1], "empty")
+    assert says in " ".join(told["log"])
+    assert (scene.live("b"), served(scene, "b")) == (releases[1], releases[1])
+
+
+def test_nothing_is_known_and_nothing_is_wanted(scene, note, releases):
+    """Of several releases none is guessed: `empty` is live, and all stay. Who says what is wanted has it
+    again; who says so in the first call, as above, is never without it."""
+    wanted = whole(scene)
+    scene.run("b", f"cd {BASE} && {UNKNOWN}")
+    with scene.watched("b") as watch:
+        result = scene.release("b")
+    note(result, watch)
+    told = result.told
+    assert (result.code, told["release"], told["changed"]) == (0, "empty", True), told.get("msg")
+    assert "current leads nowhere: back to empty" in " ".join(told["log"])
+    assert (scene.live("b"), set(releases) <= scene.releases("b")) == ("empty", True)
+    scene.run("b", "nginx -t")
+    assert scene.change("b", wanted) == releases[1]
     assert (scene.live("b"), served(scene, "b")) == (releases[1], releases[1])
 
 
@@ -212,6 +241,75 @@ def test_nothing_whole_to_go_back_to(scene, note, releases):
     assert (result.code, result.told["release"]) == (0, releases[1])
 
 
+@pytest.fixture
+def unloadable(scene, releases) -> Iterator[str]:
+    """A whole release that listens on 8444, as well; the one from before is live and served, also at the
+    end."""
+
+    def back() -> None:
+        result = scene.release("b", state="rolled_back", to=releases[1])
+        assert (result.code, result.told["release"]) == (0, releases[1]), result.told.get("msg")
+
+    blocks = listening(scene.blocks("b", "proxy/listeners"), 8444)
+    identity = scene.change("b", {"proxy": {"listeners": blocks}})
+    back()
+    yield identity
+    back()
+
+
+def test_a_switch_that_cannot_be_finished_is_undone(scene, note, releases, unloadable):
+    """Killed after the rename, and nginx does not load it. Its twin: the port is free, it is finished."""
+    link(scene, unloadable)
+    write_state(scene, "switched", releases[1], unloadable)
+    with scene.taken("b", 8444), scene.watched("b") as watch:
+        result = scene.release("b")
+    note(result, watch)
+    watch.undisturbed()
+    told = result.told
+    assert (result.code != 0, told["state"], told["release"]) == (True, "rolled_back", releases[1]), told[
+        "msg"
+    ]
+    assert "stopped at 'switched' after it switched" in " ".join(told["log"])
+    assert "bind() to 0.0.0.0:8444 failed" in told["msg"]
+    assert f"Release {releases[1]} is back" in told["msg"]
+    assert (scene.live("b"), served(scene, "b")) == (releases[1], releases[1])
+    assert (scene.state("b")["step"], scene.state("b")["from"]) == ("rolled_back", releases[1])
+
+    assert unloadable in scene.releases("b")
+    link(scene, unloadable)
+    write_state(scene, "switched", releases[1], unloadable)
+    with scene.watched("b") as watch:
+        result = scene.release("b")
+    note(result, watch)
+    watch.handed_over()
+    assert (result.code, result.told["state"], result.told["release"]) == (0, "stable", unloadable)
+    assert served(scene, "b") == unloadable
+
+
+def test_what_is_adopted_and_not_loaded_is_kept_and_told(scene, note, releases, unloadable):
+    """Without state.json nothing is known to go back to. Its twin: the port is free, it is taken over."""
+    scene.run("b", f"rm {BASE}/state.json")
+    link(scene, unloadable)
+    before = scene.snapshot("b")
+    with scene.taken("b", 8444), scene.watched("b") as watch:
+        result = scene.release("b")
+    note(result, watch)
+    watch.undisturbed()
+    told = result.told
+    assert (result.code != 0, told["state"], told["release"]) == (True, "", unloadable), told["msg"]
+    assert "is missing or unreadable" in " ".join(told["log"])
+    assert "bind() to 0.0.0.0:8444 failed" in told["msg"]
+    assert scene.snapshot("b") == before
+    assert served(scene, "b") == releases[1]
+
+    with scene.watched("b") as watch:
+        result = scene.release("b")
+    note(result, watch)
+    watch.handed_over()
+    assert (result.code, result.told["state"], result.told["release"]) == (0, "stable", unloadable)
+    assert (scene.live("b"), served(scene, "b")) == (unloadable, unloadable)
+
+
 def test_another_release_is_wanted_after_a_kill(scene, note, releases):
     """Killed after the rename, and now something else is wanted: it is staged with the same way back."""
     link(scene, releases[0])
@@ -234,36 +332,13 @@ def test_killed(scene, note, step):
     """kill -9 at that step; nginx starts from disk; the same call again ends where it should."""
     before = change(scene, "a", "one")
     wanted = parts("a", "two")
-    if step == "rolling_back":
-        # A port that is taken: nginx does not reload, the run goes back.
-        scene.run("a", "systemd-run --quiet --unit=squatter python3 -m http.server 8444")
-        scene.run("a", "until ss -Hltn sport = 8444 | grep -q .; do sleep 0.1; done")
-        site = scene.blocks("a", "server/sites")
-        text = site[0]["content"]
-        site[0]["content"] = text.replace("    server_name ", "    listen 8444 ssl;\n    server_name ", 1)
-        wanted = {"server": {"sites": site}}
-    scene.lab.copy(HERE / "killer.py", "a.example.com", f"{TOOLS}/killer.py")
-    killer = subprocess.Popen(
-        [
-            *("podman", "exec", scene.lab.container("a.example.com"), "python3", f"{TOOLS}/killer.py"),
-            *(BASE, step),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert killer.stdout is not None
-    assert killer.stdout.readline() == "waiting\n"
-    try:
-        with scene.watched("a") as watch:
-            killed = scene.ansible(
-                *("ansible", "a.example.com", "-m", "mutual_tls.nginx.release"),
-                *("-a", json.dumps({"parts": wanted})),
-            )
-        assert killer.communicate(timeout=30)[0] == "killed\n"
-    finally:
+    with contextlib.ExitStack() as stack:
         if step == "rolling_back":
-            scene.run("a", "systemctl stop squatter")
-    assert killed[0] != 0
+            # A port that is taken: nginx does not reload, the run goes back.
+            stack.enter_context(scene.taken("a", 8444))
+            wanted = {"server": {"sites": listening(scene.blocks("a", "server/sites"), 8444)}}
+        code, watch = killed_at(scene, step, wanted)
+    assert code != 0
     watch.handed_over()
     assert scene.state("a")["step"] == step
     scene.run("a", "nginx -t && systemctl restart nginx")
@@ -278,3 +353,25 @@ def test_killed(scene, note, step):
     assert (told["release"] == before) is (step == "rolling_back")
     assert (scene.live("a"), served(scene, "a")) == (told["release"], told["release"])
     assert scene.state("a")["step"] in ("stable", "rolled_back")
+
+
+def killed_at(scene, step: str, wanted: dict[str, Any]):
+    """(exit code of the call that was killed, what the prober saw)."""
+    scene.lab.copy(HERE / "killer.py", "a.example.com", f"{TOOLS}/killer.py")
+    killer = subprocess.Popen(
+        [
+            *("podman", "exec", scene.lab.container("a.example.com"), "python3", f"{TOOLS}/killer.py"),
+            *(BASE, step),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert killer.stdout is not None
+    assert killer.stdout.readline() == "waiting\n"
+    with scene.watched("a") as watch:
+        code, dummy = scene.ansible(
+            *("ansible", "a.example.com", "-m", "mutual_tls.nginx.release"),
+            *("-a", json.dumps({"parts": wanted})),
+        )
+    assert killer.communicate(timeout=30)[0] == "killed\n"
+    return code, watch
