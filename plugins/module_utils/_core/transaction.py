@@ -140,14 +140,14 @@ def _without_link(state: Optional[State], link: Optional[str], whole: frozenset[
 
 
 def _with_both(state: State, link: str, whole: frozenset[str]) -> Recovery:
-    if state.step in AT_REST:
+    if state.step in (*AT_REST, "proven"):
         if link == state.home:
-            return Recovery(Action.GO_ON, link, link)
-        back, reason = state.home, f"current was moved by hand from {state.home} to {link}"
-    else:
-        if state.step == "proven" and link == state.target:
+            if state.step in AT_REST:
+                return Recovery(Action.GO_ON, link, link)
             reason = f"release {link} was proven, but not yet written stable"
             return Recovery(Action.COMMIT, link, link, reason)
+        back, reason = state.home, f"current was moved by hand from {state.home} to {link}"
+    else:
         if link == state.origin:
             return Recovery(Action.GO_ON, link, link, f"a run stopped at '{state.step}' before it switched")
         back, reason = state.origin, f"a run stopped at '{state.step}' after it switched"

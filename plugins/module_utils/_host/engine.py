@@ -118,8 +118,8 @@ class Transaction(Recovering):
     def _prepare(self, intent: Intent, recovery: Recovery, dump: Dump) -> None:
         """Stage and check what is wanted, and leave it for a later call with ``to: prepared``."""
         store, outcome = self.ports.store, self.outcome
-        if recovery.unfinished:
-            # What an earlier run left half done is finished first.
+        if recovery.unfinished or recovery.unseen:
+            # What an earlier run left half done is finished first; a new host is at rest once nginx was seen.
             self._bring(Intent(), recovery, dump)
         live = store.current() or recovery.live
         wanted = self.want(intent, live, dump, planning=False)

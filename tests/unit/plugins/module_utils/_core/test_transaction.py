@@ -44,6 +44,8 @@ def state(step: str, origin: str = A, target: str = B) -> State:
         (state("stable"), C, ALL, Action.FINISH, B, C),
         (state("rolled_back"), C, ALL, Action.FINISH, A, C),
         (state("switched"), C, ALL, Action.FINISH, A, C),
+        (state("proven"), A, ALL, Action.FINISH, B, A),
+        (state("proven"), C, ALL, Action.FINISH, B, C),
         # The link leads nowhere.
         (state("stable"), None, ALL, Action.RESTORE, B, B),
         (state("switched"), None, ALL, Action.RESTORE, A, A),
