@@ -26,6 +26,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.made_up_host import parts, ports_of
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.model.world import (
     ALWAYS,
+    BY_HAND,
     EVENTS,
     FAILURES,
     PENDING_KEY,
@@ -169,7 +170,8 @@ class Explorer:
 
     *sample*: of the hosts after two interruptions only every so-manieth is looked at, and of those after one
     only as many see a second one that needs a run of its own to be known: a failing step, and what happens
-    between two steps of a call. The kills, and what happens between two calls, are free.
+    between two steps of a call. The kills, and what happens between two calls, are free. *by_hand*: whether
+    somebody moves or loses the link, loses state.json or edits the live release.
     """
 
     def __init__(
@@ -180,10 +182,12 @@ class Explorer:
         calls: Mapping[str, Intent] | None = None,
         stop_at_first: bool = False,
         sample: int = 1,
+        by_hand: bool = True,
     ) -> None:
         self.caller, self.check, self.interruptions = caller, check, interruptions
         self.calls, self.stop_at_first = calls or CALLS, stop_at_first
         self.sample = sample
+        self.happens = {name: event for name, event in EVENTS.items() if by_hand or name not in BY_HAND}
         self.found = Explored()
         self._came: dict[Frozen, tuple[Frozen | None, str]] = {}
         self._plain: dict[tuple[Frozen, str], Ran] = {}
@@ -201,9 +205,8 @@ class Explorer:
         while level:
             later: list[Frozen] = []
             free = self.interruptions is None or number < self.interruptions
-            for place, host in enumerate(
-                level
-            ):  # grows while it is read: an uninterrupted call costs nothing
+            # It grows while it is read: an uninterrupted call costs nothing.
+            for place, host in enumerate(level):
                 if number > 1 and place % self.sample:
                     continue
                 self.found.states += 1
@@ -241,15 +244,15 @@ class Explorer:
                     self._add(self._ended(disturbed), host, label, later)
                     self.found.transitions += len(disturbed.left)
         if free:
-            for event, happens in EVENTS.items():
+            for event, happens in self.happens.items():
                 self._add(canonical(happens(host)), host, event, later)
 
-    @staticmethod
-    def _events(step: Step) -> list[str]:
+    def _events(self, step: Step) -> list[str]:
         changes = [
             event
             for event, happens in ALWAYS.items()
-            if step.kind in (OF_LINK if event.startswith("link moved") else OF_NGINX)
+            if event in self.happens
+            and step.kind in (OF_LINK if event.startswith("link moved") else OF_NGINX)
             and happens(step.before) != step.before
         ]
         return [*FAILURES.get(step.kind, ()), *changes]

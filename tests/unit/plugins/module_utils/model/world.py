@@ -323,6 +323,8 @@ BETWEEN: Mapping[str, Callable[[Frozen], Frozen]] = {
     "live release edited": _live_edited,
 }
 EVENTS = {**ALWAYS, **BETWEEN}
+#: Of these some cannot be told from outside, where the live release has no listener (``_detoured``).
+BY_HAND = [event for event in EVENTS if event in BETWEEN or event.startswith("link")]
 
 
 class Disk:
