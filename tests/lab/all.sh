@@ -44,9 +44,10 @@ set -m
 tests/lab/images.sh bullseye bookworm bare sid trixie >.cache/logs/images.log 2>&1 </dev/null &
 images=$!
 set +m
-make units || failed+=(units)
-both lint sanity
-both 'molecule-alone fault-sample' molecule-shared
+for target in lint units; do
+    make "$target" || failed+=("$target")
+done
+both 'sanity molecule-alone fault-sample' molecule-shared
 wait "$images" || { failed+=(images); cat .cache/logs/images.log; }
 images=
 [ ${#failed[@]} = 0 ]
