@@ -140,6 +140,20 @@ def test_a_site_yml_of_bad_files_leaves_the_host_as_it_is(scene, note):
     assert scene.snapshot("c") == before
 
 
+def test_a_site_yml_that_leaves_something_broken_ends_with_an_error(scene):
+    """A is down, and B is as it should be. Its twin: A is up again."""
+    scene.run("a", "systemctl stop nginx")
+    try:
+        code, output = scene.site("--limit", "b.example.com")
+    finally:
+        scene.run("a", "systemctl start nginx")
+    assert code == 2, output
+    assert "b.example.com proxy: stable" in output
+    assert "fail as they did before this run: route" in output
+    code, output = scene.site("--limit", "b.example.com")
+    assert code == 0, output
+
+
 # -- leaving a host; the last tests of the scenario
 
 
