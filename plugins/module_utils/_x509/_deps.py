@@ -101,7 +101,7 @@ def untrusted() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "country names should be two characters" and the like
             yield
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 what foreign bytes make of the library is any error
         raise UnreadableError(type(error).__name__) from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
 
-CN, O, OU = "2.5.4.3", "2.5.4.10", "2.5.4.11"  # noqa: E741
+CN, O, OU = "2.5.4.3", "2.5.4.10", "2.5.4.11"  # noqa: E741 the attribute is called O
 
 PRINTED = [
     ((((CN, "b1"),),), "CN=b1"),

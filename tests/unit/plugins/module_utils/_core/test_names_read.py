@@ -23,7 +23,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openss
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.raw import attribute, name
 
 KEY = builders.new_key()
-CN, O, OU, C, SERIAL = "2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.6", "2.5.4.5"  # noqa: E741
+CN, O, OU, C, SERIAL = "2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.6", "2.5.4.5"  # noqa: E741 called O
 UNIQUE_ID, EMAIL, DC = "2.5.4.45", "1.2.840.113549.1.9.1", "0.9.2342.19200300.100.1.25"
 
 

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
@@ -47,26 +49,26 @@ def shape(found: tuple[Directive, ...]) -> list[object]:
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_it_reads_what_crossplane_reads(text: str, tmp_path: object) -> None:
+def test_it_reads_what_crossplane_reads(text: str, tmp_path: Any) -> None:
     crossplane = pytest.importorskip("crossplane")
-    path = tmp_path / "x.conf"  # type: ignore[operator]
+    path = tmp_path / "x.conf"
     path.write_bytes(text.encode())  # Path.write_text knows no newline before Python 3.10
     payload = crossplane.parse(str(path), single=True, check_ctx=False, check_args=False)
     assert payload["status"] == "ok"
 
-    def theirs(items: list[dict[str, object]]) -> list[object]:
+    def theirs(items: list[dict[str, Any]]) -> list[object]:
         return [
             (
                 one["directive"],
-                [str(arg).strip("()") for arg in one["args"]],  # type: ignore[attr-defined]
+                [str(arg).strip("()") for arg in one["args"]],
                 one["line"],
-                theirs(one["block"]) if "block" in one else None,  # type: ignore[arg-type]
+                theirs(one["block"]) if "block" in one else None,
             )
             for one in items
             if one["directive"] != "#"
         ]
 
-    def ours(items: list[object]) -> list[object]:
+    def ours(items: list[Any]) -> list[object]:
         # crossplane takes the parentheses of `if` away and leaves escapes as they stand.
         return [
             (
@@ -75,10 +77,10 @@ def test_it_reads_what_crossplane_reads(text: str, tmp_path: object) -> None:
                 line,
                 None if block is None else ours(block),
             )
-            for name, args, line, block in items  # type: ignore[misc]
+            for name, args, line, block in items
         ]
 
-    def plain(items: list[object]) -> list[object]:
+    def plain(items: list[Any]) -> list[object]:
         return [
             (
                 name,
@@ -86,7 +88,7 @@ def test_it_reads_what_crossplane_reads(text: str, tmp_path: object) -> None:
                 line,
                 None if block is None else plain(block),
             )
-            for name, args, line, block in items  # type: ignore[misc]
+            for name, args, line, block in items
         ]
 
     assert ours(shape(parse(text))) == plain(theirs(payload["config"][0]["parsed"]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -56,11 +57,11 @@ def source(verify: str = "on", sessions: str = "off") -> dict[str, bytes]:
     }
 
 
-def plan(verify: str = "on", **more: object) -> list[Probe]:
-    return proof_plan.plan(source(verify), "ID", **more)  # type: ignore[arg-type]
+def plan(verify: str = "on", **more: Any) -> list[Probe]:
+    return proof_plan.plan(source(verify), "ID", **more)
 
 
-def one(kind: str, verify: str = "on", **more: object) -> Probe:
+def one(kind: str, verify: str = "on", **more: Any) -> Probe:
     return next(probe for probe in plan(verify, **more) if probe.kind == kind)
 
 
@@ -574,8 +575,8 @@ def test_a_site_without_probe_path_that_lets_anybody_in() -> None:
 # --- a revoked client --------------------------------------------------------------------------------------
 
 
-def revoked(verify: str = "on", **more: object) -> Probe:
-    (probe, *_rest) = revoked_probes(source(verify), "ID", {"server": ["r"]}, **more)  # type: ignore[arg-type]
+def revoked(verify: str = "on", **more: Any) -> Probe:
+    (probe, *_rest) = revoked_probes(source(verify), "ID", {"server": ["r"]}, **more)
     return probe
 
 

@@ -179,7 +179,7 @@ LOG = """2026/01/01 00:00:00 [info] 1#1: *3 client SSL certificate verify error:
 2026/01/01 00:00:00 [error] 1#1: *7 SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::ssl/tls alert handshake failure:SSL alert number 40) while SSL handshaking to upstream, client: unix:, server: , request: "GET /.mtls/trial/4 HTTP/1.1"
 2026/01/01 00:00:00 [error] 1#1: *8 upstream timed out (110: Connection timed out) while reading response header from upstream, client: unix:, server: , request: "GET /.mtls/trial/5 HTTP/1.1"
 2026/01/01 00:00:00 [info] 1#1: *9 client closed connection while SSL handshaking, client: unix:, server: unix:/run/t/0.sock
-"""  # noqa: E501
+"""  # noqa: E501 lines of nginx
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,8 @@ def test_a_lock_whose_directory_is_gone_as_well(tmp_path: Path, made_anew: bool)
                 pass
             assert found.value.place == str(path)
         timer.join()
-    # Only the lock's own: others come and go in a process that runs thousands of tests. One that is closed twice
-    # is an OSError above.
+    # Only the lock's own: others come and go in a process that runs thousands of tests. One that is closed
+    # twice is an OSError above.
     assert [where for where in descriptors() if where.startswith(str(base))] == []
 
 

@@ -98,7 +98,7 @@ def test_only_nginx_own_lines_leave_it() -> None:
     assert own_lines(text) == ["nginx: [warn] w", "2026/01/01 00:00:00 [emerg] 1#1: e"]
 
 
-def verdict_of(code: int, out: str, err: str, dump: bool = True) -> object:
+def verdict_of(code: int, out: str, err: str, dump: bool = True) -> Any:
     def runner(arguments: list[str], _timeout: float) -> Finished:
         assert arguments == ["nginx", "-T" if dump else "-t", "-q", "-c", "/s/nginx.conf"]
         return Finished(code, out, err)
@@ -108,21 +108,21 @@ def verdict_of(code: int, out: str, err: str, dump: bool = True) -> object:
 
 def test_a_good_configuration_gives_its_dump() -> None:
     found = verdict_of(0, "# configuration file /s/nginx.conf:\nevents {}\n", "")
-    assert found.ok  # type: ignore[attr-defined]
-    assert list(found.dump.files) == ["/s/nginx.conf"]  # type: ignore[attr-defined]
+    assert found.ok
+    assert list(found.dump.files) == ["/s/nginx.conf"]
 
 
 def test_a_bad_one_gives_lines_and_no_dump() -> None:
     found = verdict_of(1, "secret\n", "nginx: [emerg] unknown directive\nsecret too\n")
-    assert not found.ok  # type: ignore[attr-defined]
-    assert found.dump is None  # type: ignore[attr-defined]
-    assert found.lines == ["nginx: [emerg] unknown directive"]  # type: ignore[attr-defined]
+    assert not found.ok
+    assert found.dump is None
+    assert found.lines == ["nginx: [emerg] unknown directive"]
 
 
 def test_a_refusal_is_told_before_and_without_many_warnings() -> None:
     err = "nginx: [warn] conflicting server name\n" * 500 + "nginx: [emerg] bad\n"
-    assert verdict_of(1, "", err).lines == ["nginx: [emerg] bad"]  # type: ignore[attr-defined]
-    assert len(verdict_of(1, "", "nginx: [emerg] bad\n" * 500).lines) == 5  # type: ignore[attr-defined]
+    assert verdict_of(1, "", err).lines == ["nginx: [emerg] bad"]
+    assert len(verdict_of(1, "", "nginx: [emerg] bad\n" * 500).lines) == 5
 
 
 def test_the_empty_pid_file_of_a_test_goes(tmp_path: Path) -> None:

@@ -40,13 +40,13 @@ def test_a_state_that_says_nothing_leads_to_a_proof_of_what_is_live(world: power
     Path(world.store.base, "state.json").write_text(text)
     reloads = world.reloads
     outcome = power.change(world)
-    assert (outcome.state, outcome.release) == ("stable", live)  # type: ignore[attr-defined]
-    assert any("state.json is missing or unreadable" in line for line in outcome.log)  # type: ignore[attr-defined]
+    assert (outcome.state, outcome.release) == ("stable", live)
+    assert any("state.json is missing or unreadable" in line for line in outcome.log)
     assert world.reloads == reloads + 1, "nobody knows what serves: it is loaded and asked"
     state = world.store.state()
     assert state is not None
     assert (state.step, state.target) == ("stable", live)
-    assert not power.change(world).changed  # type: ignore[attr-defined]
+    assert not power.change(world).changed
 
 
 def test_a_state_that_is_a_directory_is_told_with_its_place(world: power.Disk) -> None:
@@ -75,9 +75,9 @@ def test_a_link_that_leads_nowhere_is_put_back(world: power.Disk, what: str) -> 
     if target:
         os.symlink(target, world.store.link)
     outcome = power.change(world)
-    assert (outcome.state, outcome.release) == ("stable", live)  # type: ignore[attr-defined]
+    assert (outcome.state, outcome.release) == ("stable", live)
     assert os.readlink(world.store.link) == f"releases/{live}"
-    assert any("leads nowhere" in line for line in outcome.log)  # type: ignore[attr-defined]
+    assert any("leads nowhere" in line for line in outcome.log)
     world.begin()
     assert world.serves == live
 
@@ -86,7 +86,7 @@ def test_an_absolute_link_to_the_live_release_is_as_good(world: power.Disk) -> N
     live = world.store.current() or ""
     os.unlink(world.store.link)
     os.symlink(world.store.directory(live), world.store.link)
-    assert not power.change(world).changed  # type: ignore[attr-defined]
+    assert not power.change(world).changed
     assert apply(world, power.OLD).state == "stable"
     assert os.readlink(world.store.link).startswith("releases/")
 
@@ -99,7 +99,7 @@ def test_a_base_that_was_moved(world: power.Disk) -> None:
         power.change(moved)
     (world.root / "conf.d" / "mtls.conf").unlink()
     outcome = power.change(moved)
-    assert outcome.state == "stable"  # type: ignore[attr-defined]
+    assert outcome.state == "stable"
     moved.begin()
     assert moved.serves == power.release_id(power.NEW)
     assert apply(moved, {}, state="rolled_back").state == "stable"

@@ -133,18 +133,18 @@ def _root(tmp_path: Path) -> Path:
     return root
 
 
-Call = Callable[[Disk], object]
+Call = Callable[[Disk], Any]
 
 
-def first_install(world: Disk) -> object:
+def first_install(world: Disk) -> Any:
     return apply(world, OLD)
 
 
-def change(world: Disk) -> object:
+def change(world: Disk) -> Any:
     return apply(world, NEW)
 
 
-def rollback(world: Disk) -> object:
+def rollback(world: Disk) -> Any:
     """A change that its proof refuses, and the way back."""
     origin = release_id(OLD)
     world.answers = lambda probe, serves: Answer("done", 200, serves if serves == origin else "OTHER")
@@ -154,19 +154,19 @@ def rollback(world: Disk) -> object:
     return str(found.value)
 
 
-def taken_back(world: Disk) -> object:
+def taken_back(world: Disk) -> Any:
     return apply(world, {}, state="rolled_back", to=release_id(OLD))
 
 
-def prepare(world: Disk) -> object:
+def prepare(world: Disk) -> Any:
     return apply(world, NEW, until="checked")
 
 
-def to_prepared(world: Disk) -> object:
+def to_prepared(world: Disk) -> Any:
     return apply(world, {}, to="prepared")
 
 
-def absent(world: Disk) -> object:
+def absent(world: Disk) -> Any:
     return apply(world, {}, state="absent") if world.store.exists() else None
 
 
