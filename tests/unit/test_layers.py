@@ -128,7 +128,7 @@ def faults(source: str, relative: str) -> list[str]:
     ]
     if layer.pure:
         found += [
-            f"{relative}:{node.lineno}: {name} {fault}"  # type: ignore[attr-defined]
+            f"{relative}:{node.lineno}: {name} {fault}"
             for node in ast.walk(tree)
             if (fault := impure_fault(node))
         ]

@@ -38,11 +38,11 @@ try:
     try:  # its home since 43; in 48 it has left the other
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
     except ImportError:
-        TripleDES = algorithms.TripleDES  # type: ignore[misc]
+        TripleDES = algorithms.TripleDES  # type: ignore[misc]  # the same class, elsewhere
     try:  # since 45
         from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
     except ImportError:
-        Camellia = algorithms.Camellia  # type: ignore[misc]
+        Camellia = algorithms.Camellia  # type: ignore[misc]  # the same class, elsewhere
 
     IMPORT_ERROR = ""
 except (ImportError, AttributeError, OSError, RuntimeError) as error:

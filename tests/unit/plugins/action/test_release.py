@@ -123,7 +123,7 @@ def plugin(
     calls: list[Any] = []
     task = SimpleNamespace(args=arguments, async_val=0, action="release", check_mode=False, diff=False)
     found = action.ActionModule.__new__(action.ActionModule)
-    found._task = task  # type: ignore[assignment]
+    found._task = task
     found._loader = None
     monkeypatch.setattr(action.ActionBase, "run", lambda self, tmp, task_vars: {})
     monkeypatch.setattr(found, "_is_pipelining_enabled", lambda style, wrap_async: pipelining)

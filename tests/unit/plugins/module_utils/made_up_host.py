@@ -47,7 +47,7 @@ def ports_of(store: Any, world: Any, enabled: Any) -> Ports:
     return Ports(
         store=store,
         host=world,
-        service=SimpleNamespace(name="nginx", enabled=enabled, start=world.start),  # type: ignore[arg-type]
+        service=SimpleNamespace(name="nginx", enabled=enabled, start=world.start),
         prover=world,
         tools=Tools(
             read=lambda path: path.encode(),

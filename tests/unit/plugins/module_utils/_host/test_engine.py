@@ -382,7 +382,7 @@ def test_what_nginx_refuses_only_when_it_is_live_is_taken_back_without_a_reload(
         served.append(world.store.current() or "")
         return reload(*arguments)
 
-    world.reload = spied  # type: ignore[method-assign]
+    world.reload = spied
     world.refuses_live = lambda identity: [] if identity == origin else ["[emerg] live"]
     error, outcome = failing(world, parts("deny all;"))
     assert "[emerg] live" in error.message
@@ -817,7 +817,7 @@ def test_what_a_killed_run_left_live_is_mended_before_anything_is_tested(world: 
     entry = Path(world.store.directory(second), "mtls.conf")
     entry.unlink()
     world.refuses_live = lambda _identity: [] if entry.exists() else ["[emerg] open() failed"]
-    world.shutdown_timeout = lambda _dump, _wanted: lambda: lambda: None  # type: ignore[assignment,return-value]
+    world.shutdown_timeout = lambda _dump, _wanted: lambda: lambda: None
     assert apply(world, parts("allow all;")).state == "stable"
 
 
@@ -840,7 +840,7 @@ def test_a_link_that_somebody_moves_before_the_reload_is_seen_without_a_listener
         world.store.switch(origin)
         return verdict
 
-    world.test_live = tested  # type: ignore[method-assign]
+    world.test_live = tested
     with pytest.raises(MtlsError, match="Somebody else let it name"):
         apply(world, {"proxy": {}}, state="absent")
     assert world.serves == world.store.current() == origin
@@ -869,7 +869,7 @@ def test_a_release_to_which_somebody_moves_the_link_is_not_removed(world: World,
             world.store.switch(next(name for name in world.store.names() if name not in (origin, "empty")))
         return done
 
-    world.reload = reloaded  # type: ignore[method-assign]
+    world.reload = reloaded
     failing(world, parts("deny all;"))
     assert (world.store.current() == origin) is not moved
     state = world.store.state()
@@ -942,8 +942,8 @@ def test_check_mode_writes_nothing(world: World, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     world.included = False
     call = Preview(ports(world), Options())
-    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))  # type: ignore[attr-defined]
-    world.include_file = "conf.d/mtls.conf"  # type: ignore[attr-defined]
+    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))
+    world.include_file = "conf.d/mtls.conf"
     outcome = call.show(Intent(parts=parts("deny all;")))
     assert (outcome.changed, outcome.state) == (True, "checked")
     assert [entry["after_header"] for entry in outcome.diff] == ["proxy/listeners/1.conf"]
@@ -1078,7 +1078,7 @@ def test_what_goes_on_failing_is_a_warning(world: World) -> None:
             [Answer("done", 502)],
         )
     ]
-    world.rows = lambda *_arguments: list(rows)  # type: ignore[assignment,method-assign]
+    world.rows = lambda *_arguments: list(rows)
     (warning,) = apply(world, parts()).warnings
     assert "route" in warning
     assert "502" in warning
@@ -1314,8 +1314,8 @@ def test_a_run_that_waited_for_one_that_took_everything_away_brings_its_own(
 @pytest.mark.parametrize("until", ["stable", "checked"])
 def test_check_mode_and_the_run_agree_on_an_include_that_is_gone(world: World, until: str) -> None:
     apply(world, parts())
-    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))  # type: ignore[attr-defined]
-    world.include_file = "conf.d/mtls.conf"  # type: ignore[attr-defined]
+    world.nginx = SimpleNamespace(test=lambda dump: Verdict(True, [], 0.0, Dump()))
+    world.include_file = "conf.d/mtls.conf"
     for included in (True, False):
         world.included = included
         planned = Preview(ports(world), Options()).show(Intent(parts=parts(), until=until))

@@ -628,5 +628,5 @@ def test_ipv6_in_the_header_of_the_proxy_protocol() -> None:
         def getpeername() -> Any:
             return ("2001:db8::1", 443, 0, 0)
 
-    header = probe_module._proxy_header(Connection())  # type: ignore[arg-type]
+    header = probe_module._proxy_header(Connection())
     assert header == b"PROXY TCP6 ::1 2001:db8::1 5 443\r\n"

@@ -36,7 +36,7 @@ def reported(given: dict[str, bytes], *answers: Answer) -> Outcome:
         judge(probe, answers if probe.kind == "client accepted" else [Answer("done", 400)])
         for probe in proof_plan.plan(given, "ID")
     ]
-    call._report(rows, SimpleNamespace(source=given))  # type: ignore[arg-type]
+    call._report(rows, SimpleNamespace(source=given))
     return call.outcome
 
 
