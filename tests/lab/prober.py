@@ -4,11 +4,13 @@
 """Asks the same questions ten times a second until its input ends, and tells the answers in their order.
 
     prober.py '{"B": {"host": "127.0.0.1", "port": 8080, "tls": false}, …}'
-    -> {"B": {"seconds": 4.2, "runs": [["200, client 0A", 30, 0.0, 3.1], ["200, client 0B", 11, 3.2, 4]]}, …}
+    -> {"B": {"seconds": 4.2, "slowest": 0.02,
+              "runs": [["200, client 0A", 30, 0.0, 3.1], ["200, client 0B", 11, 3.2, 4]]}, …}
 
-A run is an answer, how often it came one time after the other, and when it came first and last. Each question
-is a request of client.py beside this file, on a new connection. An answer is what tells one release from
-another: the status, the served leaf, and the client that the backend saw or the release that the probe path
+A run is an answer, how often it came one time after the other, and when it was asked for first and last (where
+the machine has much other work, the answer itself may be late). `slowest` is how long the slowest one took. Each
+question is a request of client.py beside this file, on a new connection. An answer is what tells one release
+from another: the status, the served leaf, and the client that the backend saw or the release that the probe path
 names. What is no answer is one, too: "fault: [Errno 111] Connection refused".
 """
 
@@ -46,13 +48,14 @@ def keep_asking(given: dict, told_of: dict, ended: threading.Event) -> None:
     begin = due = time.monotonic()
     runs = told_of["runs"]
     while not ended.is_set():
+        asked = round(time.monotonic() - begin, 3)
         answer = told(given)
-        now = round(time.monotonic() - begin, 3)
+        told_of["slowest"] = max(told_of["slowest"], round(time.monotonic() - begin - asked, 3))
         if runs and runs[-1][0] == answer:
             runs[-1][1] += 1
-            runs[-1][3] = now
+            runs[-1][3] = asked
         else:
-            runs.append([answer, 1, now, now])
+            runs.append([answer, 1, asked, asked])
         due = max(due + PERIOD_S, time.monotonic() - 1)
         ended.wait(max(0.0, due - time.monotonic()))
     told_of["seconds"] = round(time.monotonic() - begin, 3)
@@ -61,7 +64,7 @@ def keep_asking(given: dict, told_of: dict, ended: threading.Event) -> None:
 def main() -> None:
     questions = json.loads(sys.argv[1])
     ended = threading.Event()
-    found: dict = {name: {"seconds": 0, "runs": []} for name in questions}
+    found: dict = {name: {"seconds": 0, "slowest": 0, "runs": []} for name in questions}
     threads = [
         threading.Thread(target=keep_asking, args=(given, found[name], ended))
         for name, given in questions.items()

@@ -22,7 +22,7 @@ NO = "A, no certificate"
 
 def watch(*runs: tuple, seconds: float = 4.0, question: str = "B") -> Watch:
     found = Watch([question])
-    found.add({question: {"seconds": seconds, "runs": [list(run) for run in runs]}})
+    found.add({question: {"seconds": seconds, "slowest": 1.2, "runs": [list(run) for run in runs]}})
     return found
 
 
@@ -58,8 +58,8 @@ def passes(found: Watch) -> tuple[bool, bool]:
         (watch((OLD, 40, 0, 3.9), question=NO), (False, False)),
         # not looked, or not all the time
         (watch(), (False, False)),
-        (watch((OLD, 11, 0, 3.9)), (False, False)),
-        (watch((OLD, 12, 0, 3.9)), (True, True)),
+        (watch((OLD, 11, 0, 3.9), seconds=12), (False, False)),
+        (watch((OLD, 12, 0, 3.9), seconds=12), (True, True)),
         (watch((OLD, 4, 0, 0.3), seconds=0.4), (False, False)),
         (Watch([]), (False, False)),
         (Watch(["B"]), (False, False)),
@@ -67,6 +67,13 @@ def passes(found: Watch) -> tuple[bool, bool]:
 )
 def test_what_passes(found: Watch, verdicts: tuple[bool, bool]) -> None:
     assert passes(found) == verdicts
+
+
+def test_a_slow_answer_is_told() -> None:
+    found = watch((OLD, 40, 0, 3.9))
+    assert str(found) == f"B: 40 x ({OLD}), the slowest in 1.2 s"
+    found.slowest["B"] = 0.2
+    assert str(found) == f"B: 40 x ({OLD})"
 
 
 def test_a_question_without_an_answer_fails() -> None:
@@ -108,5 +115,6 @@ def test_the_prober_asks_on_whatever_it_is_answered() -> None:
     told = json.loads(line)["B"]
     runs = [run[0] for run in told["runs"]]
     assert (begins, runs[0], runs[3]) == ("asking", "204", "204")
+    assert 0 < told["slowest"] <= told["seconds"]
     assert all(run.startswith("fault: ") for run in (runs[1], runs[2], *runs[4:]))
     assert told["seconds"] >= told["runs"][-1][3] > 0.2
