@@ -7,11 +7,11 @@
     -> {"B": {"seconds": 4.2, "slowest": 0.02,
               "runs": [["200, client 0A", 30, 0.0, 3.1], ["200, client 0B", 11, 3.2, 4]]}, …}
 
-A run is an answer, how often it came one time after the other, and when it was asked for first and last (where
-the machine has much other work, the answer itself may be late). `slowest` is how long the slowest one took. Each
+A run is an answer, how often it came one time after the other, and when it was asked for first and last (the
+answer itself is late where the machine has much other work). `slowest` is how long the slowest one took. Each
 question is a request of client.py beside this file, on a new connection. An answer is what tells one release
-from another: the status, the served leaf, and the client that the backend saw or the release that the probe path
-names. What is no answer is one, too: "fault: [Errno 111] Connection refused".
+from another: the status, the served leaf, and the client that the backend saw or the release that the probe
+path names. What is no answer is one, too: "fault: [Errno 111] Connection refused".
 """
 
 from __future__ import annotations
