@@ -74,7 +74,10 @@ python() {
     # Bytecode now and once: else each start of Ansible compiles everything again where writing it later is off.
     .venv/bin/uv pip sync -q --require-hashes --compile-bytecode --python .venv/bin/python requirements-dev.txt
     echo "$sum" >.venv/.locked
-    .venv/bin/ansible --version | head -n1
+    local version
+    # Not by `| head`, which may close the pipe while Ansible still writes.
+    version=$(.venv/bin/ansible --version)
+    echo "${version%%$'\n'*}"
 }
 
 link() {
