@@ -241,7 +241,10 @@ def serial(text: str) -> str:
 
 
 def network(text: str) -> str:
+    """An address or a network; nginx knows no zone of an IPv6 address."""
     try:
+        if "%" in text:
+            raise ValueError
         return str(ipaddress.ip_network(text)) if "/" in text else str(ipaddress.ip_address(text))
     except ValueError:
         raise MtlsError(
@@ -260,6 +263,41 @@ def directory(text: str) -> str:
 
 def time(text: str) -> str:
     return nginx_time.check(text)
+
+
+def timeout(text: str) -> str:
+    """How long nginx waits; with 0 it would not wait at all, so every request would fail."""
+    if not re.search("[1-9]", time(text)):
+        raise MtlsError(f"{text!r} is no time to wait.", remedy="For example 60s.")
+    return text
+
+
+def time_in_seconds(text: str) -> str:
+    """A time where nginx takes no milliseconds (ngx_parse_time with is_sec, src/core/ngx_parse.c)."""
+    if time(text).endswith("ms"):
+        raise MtlsError(f"{text!r}: nginx takes whole seconds here.", remedy="For example 10s.")
+    return text
+
+
+def size(text: str) -> str:
+    """A number of bytes as nginx writes it (ngx_parse_offset, src/core/ngx_parse.c)."""
+    if not re.match(r"[0-9]{1,9}[kKmMgG]?\Z", text):
+        raise MtlsError(f"{text!r} is not a size.", remedy="Write it as nginx does, for example 512k or 100m.")
+    return text
+
+
+def timeout(text: str) -> str:
+    """A time that is not nothing, or "" for nginx's own."""
+    if text and not re.search("[1-9]", nginx_time.check(text)):
+        raise MtlsError(f"{text!r} is no time at all.", remedy="Leave it out for nginx's own.")
+    return text
+
+
+def size(text: str) -> str:
+    """A size as nginx writes it (ngx_parse_offset, src/core/ngx_parse.c), or "" for nginx's own."""
+    if text and not re.match(r"[0-9]{1,12}[kKmMgG]?\Z", text):
+        raise MtlsError(f"{text!r} is not a size.", remedy="Write it as nginx does, for example 512k or 10m.")
+    return text
 
 
 def unit(text: str) -> str:
