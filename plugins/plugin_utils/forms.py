@@ -265,24 +265,10 @@ def time(text: str) -> str:
     return nginx_time.check(text)
 
 
-def timeout(text: str) -> str:
-    """How long nginx waits; with 0 it would not wait at all, so every request would fail."""
-    if not re.search("[1-9]", time(text)):
-        raise MtlsError(f"{text!r} is no time to wait.", remedy="For example 60s.")
-    return text
-
-
 def time_in_seconds(text: str) -> str:
     """A time where nginx takes no milliseconds (ngx_parse_time with is_sec, src/core/ngx_parse.c)."""
     if time(text).endswith("ms"):
         raise MtlsError(f"{text!r}: nginx takes whole seconds here.", remedy="For example 10s.")
-    return text
-
-
-def size(text: str) -> str:
-    """A number of bytes as nginx writes it (ngx_parse_offset, src/core/ngx_parse.c)."""
-    if not re.match(r"[0-9]{1,9}[kKmMgG]?\Z", text):
-        raise MtlsError(f"{text!r} is not a size.", remedy="Write it as nginx does, for example 512k or 100m.")
     return text
 
 
