@@ -217,6 +217,10 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Mend what nginx names; until then only the proof after the switch asks nginx itself."),
     ("nginx.orphan_workers", ERROR, "Workers of a dead nginx master still serve",
      "End them, start nginx, then run again."),
+    ("edge.not_allowed", ERROR, "Server A's allowlist does not have the client",
+     "Add the client to the site's `allow`, a new certificate beside the old one, or take the route away."),
+    ("edge.probe_identity", ERROR, "A client of a Server A is the probe identity of some Server A",
+     "Give Server B a certificate of its own: A's probe identity may ask the probe path and nothing else."),
     ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",
      "Reload nginx; if it stays, look for another nginx or another server block on this address."),
 )

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist
+
 ROOT = Path(__file__).resolve().parents[3]
 HEADERS = {
     "verify": "X-SSL-Client-Verify",
@@ -185,6 +187,19 @@ def find(directives, name, *arguments):
 
 def proxied_headers(location):
     return {d["args"][0]: d["args"][1] for d in location["block"] if d["directive"] == "proxy_set_header"}
+
+
+def test_who_is_let_in_is_read_back_from_the_block(rendered):
+    """By these rules the offline check of edges judges what is installed."""
+    for version in ("1.22.1", "1.30.6"):
+        texts = {block["name"]: block["content"] for block in rendered[version]["sites"]}
+        found = {name: allowlist.read(text, name) for name, text in texts.items()}
+        assert {tuple(probes) for _allow, probes in found.values()} == {(rendered["sha1"]["probe"],)}
+        allowed = {name: allow for name, (allow, _probes) in found.items()}
+        listed, issued, sha1 = SITES[1]["allow"]
+        assert allowed["a-b"] == [listed, sha1, issued]
+        assert allowed["by-file"] == [{"sha1": rendered["sha1"]["allowed"]}]
+        assert allowed["plain"] == []
 
 
 def test_nothing_of_tls_conf_is_repeated(blocks):

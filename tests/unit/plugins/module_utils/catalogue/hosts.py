@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import refuse_older_trust
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import installed, processes
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
+    test_allowlist as allowlists,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
     test_default_server as defaults,
 )
@@ -122,7 +126,7 @@ def open_files():
             etc = hosts.Etc(Path(folder))
             more = {"files": lambda _pid, limit=limit: (12, limit), "workers": lambda _pid: ((), ())}
             host = hosts.started(etc, hosts.with_processes(etc, **more))
-            told.append(caught(host.master))
+            told.append(caught(partial(host.refuse_few_files, host.master())))
     return told[0], told[1]
 
 
@@ -202,3 +206,22 @@ def served_differs():
     }  # fmt: skip
     told = [list(served._differences("server", on_disk * 64, answer)) for on_disk in ("b", "a")]
     return told[0], told[1]
+
+
+@row("edge.not_allowed")
+def not_allowed():
+    """a client that is not on the list | the one that is"""
+    return _refused(allowlists.OTHER, [{"dn": allowlists.B1.dn}]), _refused(
+        allowlists.B1, [{"dn": allowlists.B1.dn}]
+    )
+
+
+@row("edge.probe_identity")
+def probe_identity():
+    """the probe identity of an A | the certificate of a B"""
+    return _refused(allowlists.OTHER, []), _refused(allowlists.B1, [])
+
+
+def _refused(client, allow):
+    found = allowlists.refusal(client, allow, (allowlists.OTHER.sha1,) if not allow else ())
+    return [found] if found else []

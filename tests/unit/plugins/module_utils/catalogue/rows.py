@@ -30,7 +30,7 @@ HOMES = {
     ),
     **dict.fromkeys(["format", "file"], "files.py"),
     **dict.fromkeys(["bundle", "crl"], "trust.py"),
-    **dict.fromkeys(["server", "include", "rollback", "nginx", "endpoint"], "hosts.py"),
+    **dict.fromkeys(["server", "include", "rollback", "nginx", "endpoint", "edge"], "hosts.py"),
 }
 
 Said = Iterable[Union[Finding, Mapping[str, Any]]]
