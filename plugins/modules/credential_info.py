@@ -120,6 +120,12 @@ options:
       - A host with nothing installed is no fault.
       - Run it as root (C(become)), who alone may read the releases.
     type: path
+  pem:
+    description:
+      - Also return the files of the installed credentials that are no secret, RV(credentials[].pem), so that
+        the controller can judge them beside those of other hosts (P(mutual_tls.nginx.mtls_edges#filter)).
+    type: bool
+    default: false
   at:
     description: The time at which everything is judged, RFC 3339. Without it, the host's clock.
     type: str
@@ -361,6 +367,29 @@ credentials:
           description: How many CAs may stand below it, null where it does not say.
           type: int
           returned: always
+    pem:
+      description:
+        - What is no secret of an installed credential, never a key.
+        - Null without O(pem), and for an element of O(credentials).
+      type: dict
+      returned: always
+      contains:
+        certificate:
+          description: Its certificate and chain as they are sent, PEM.
+          type: str
+          returned: always
+        trust:
+          description: The authorities that it accepts from the other side, PEM. Null where it has none.
+          type: str
+          returned: always
+        crl:
+          description: Their CRLs, PEM. Null where it has none.
+          type: str
+          returned: always
+        verify_depth:
+          description: How many intermediates it allows. Null for A's probe identity, which verifies nobody.
+          type: int
+          returned: always
     served:
       description:
         - What nginx serves for an installed credential, one element for each listen address and site.
@@ -467,6 +496,69 @@ installed:
       type: list
       elements: str
       returned: always
+    sites:
+      description: The sites of Server A in the live release.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: The name of the site.
+          type: str
+          returned: always
+        server_names:
+          description: Its server names.
+          type: list
+          elements: str
+          returned: always
+        ports:
+          description: The ports on which it speaks TLS.
+          type: list
+          elements: int
+          returned: always
+        credential:
+          description: Its credential. Null where it includes none.
+          type: str
+          returned: always
+        verify:
+          description: Its C(ssl_verify_client).
+          type: str
+          returned: always
+        allow:
+          description:
+            - Who is let in of those who verify, elements with C(dn), C(sha1), or C(issuer) and C(serial);
+              empty for everybody. Null where the text of the site is not the role's.
+          type: list
+          elements: dict
+          returned: always
+        probes:
+          description: SHA-1 of probe identities that are refused outside the probe path.
+          type: list
+          elements: str
+          returned: always
+    routes:
+      description: The routes of Server B in the live release.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: The name of the route.
+          type: str
+          returned: always
+        server_name:
+          description: The name by which Server A is asked and verified.
+          type: str
+          returned: always
+        credential:
+          description: Its credential. Null where it includes none.
+          type: str
+          returned: always
+        servers:
+          description: Host and port of each server.
+          type: list
+          elements: str
+          returned: always
     pending:
       description: Credentials that wait for a certificate, as part and name.
       type: list
@@ -537,12 +629,13 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "mutually_exclusive": EXCLUSIVE,
     },
     "base": {"type": "path"},
+    "pem": {"type": "bool", "default": False},
     "at": {"type": "str", "default": ""},
     "fail_on": {"type": "str", "choices": ["error", "warning", "never"], "default": "never"},
 }
 
 
-NOT_INSTALLED = {"part": None, "trust": None, "served": None}
+NOT_INSTALLED = {"part": None, "trust": None, "pem": None, "served": None}
 
 
 def listed(params: dict[str, Any], at: datetime, shelf: Shelf) -> Iterator[dict[str, Any]]:
@@ -552,7 +645,9 @@ def listed(params: dict[str, Any], at: datetime, shelf: Shelf) -> Iterator[dict[
         yield {**credential.examine(files.spec(given), at, shelf), **NOT_INSTALLED}
 
 
-def on_disk(found: installed.Installed, at: datetime, shelf: Shelf) -> Iterator[dict[str, Any]]:
+def on_disk(
+    found: installed.Installed, at: datetime, shelf: Shelf, with_pem: bool
+) -> Iterator[dict[str, Any]]:
     """The elements for what is installed, with what nginx serves."""
     served = installed.Served(found, described)
     for part, spec in installed.specs(found):
@@ -561,7 +656,8 @@ def on_disk(found: installed.Installed, at: datetime, shelf: Shelf) -> Iterator[
         sha256 = (element["certificate"] or {}).get("sha256", "")
         rows, said = served.of(part, spec["name"], sha256)
         element["findings"] += [*about_peers, *(finding.to_dict() for finding in said)]
-        yield {**element, "part": part, "trust": trust, "served": rows}
+        pem = installed.public(found, part, spec["name"]) if with_pem else None
+        yield {**element, "part": part, "trust": trust, "pem": pem, "served": rows}
 
 
 def described(der: bytes) -> dict[str, Any]:
@@ -575,14 +671,15 @@ def described(der: bytes) -> dict[str, Any]:
 def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The whole call: facts and findings of everything that is named."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
-    _deps.require(_deps.READ_MINIMUM)
+    found = installed.look(params["base"]) if params["base"] else None
+    if not found or found.source or params["credentials"]:  # a bare host has no library, and nothing to read
+        _deps.require(_deps.READ_MINIMUM)
     major, minor, _fix, patch, _status = ssl.OPENSSL_VERSION_INFO  # (3, 5, 0, 7, 0) is 3.5.7
     shelf = Shelf(Verifier(), (major, minor, patch), HostKeys())
     elements = list(listed(params, at, shelf))
     flat: list[dict[str, Any]] = []
-    found = installed.look(params["base"]) if params["base"] else None
     if found is not None:
-        elements += on_disk(found, at, shelf)
+        elements += on_disk(found, at, shelf, params["pem"])
         flat += [{**finding.to_dict(), "credential": "", "part": None} for finding in found.findings]
     flat += [
         {**said, "credential": one["name"], "part": one["part"]}

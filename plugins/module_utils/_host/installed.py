@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from .._core import blocks, release
+from .._core import allowlist, blocks, release
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.listen import Listen
+from .._core.tlsconf import settings_of
 from .._core.transaction import Action, recover
 from . import probe
 from .probe import Identity, Observation, Target
@@ -52,7 +53,7 @@ def look(base: str) -> Installed:
     store = Store(base.rstrip("/") or "/")
     facts: dict[str, Any] = {
         "base": store.base, "exists": store.exists(), "release": None, "releases": [], "state": None,
-        "parts": [], "pending": [], "next_run": "",
+        "parts": [], "sites": [], "routes": [], "pending": [], "next_run": "",
     }  # fmt: skip
     found = Installed(facts)
     if not facts["exists"]:
@@ -83,6 +84,8 @@ def _read(store: Store, found: Installed) -> None:
         releases=names,
         state=state.to_dict() if state else None,
         parts=[part for part in release.PARTS if release.part_of(found.source, part)],
+        sites=list(_described_sites(found.source)),
+        routes=list(_described_routes(found.source)),
         pending=sorted(_pending(store.base)),
         next_run=(recovery.reason or recovery.action.value) if mends else "",
     )
@@ -118,6 +121,55 @@ def specs(found: Installed) -> Iterator[tuple[str, dict[str, Any]]]:
             spec["purpose"] = "server" if part == "server" and name != PROBE else "client"
             spec["hostnames"] = wanted.get(name, []) if part == "server" else []
             yield part, spec
+
+
+def public(found: Installed, part: str, name: str) -> dict[str, Any]:
+    """What is no secret of an installed credential: its PEM files but the key, and how deep it verifies."""
+    files = release.credential_files(found.source, part, name)
+    texts = {
+        slot: files[file].decode("utf-8", "replace") if file in files else None
+        for slot, file in (("certificate", "fullchain.pem"), ("trust", "trust.pem"), ("crl", "crl.pem"))
+    }
+    try:
+        depth = settings_of(files["tls.conf"].decode("utf-8", "replace")).verify_depth
+    except (KeyError, ValueError, MtlsError):  # a probe identity has none; somebody edited it
+        depth = None
+    return {**texts, "verify_depth": depth}
+
+
+def _described_sites(source: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+    """The sites with whom they let in; a site of somebody else's text has no allowlist that is known."""
+    for site in _sites(source):
+        allow, probes = allowlist.read(release.texts(source, "sites")[site.name], site.name)
+        yield {
+            "name": site.name,
+            "server_names": list(site.server_names),
+            "ports": sorted({listen.port for listen in site.listens if listen.tls and listen.port}),
+            "credential": site.credential,
+            "verify": site.verify,
+            "allow": allow,
+            "probes": probes,
+        }
+
+
+def _described_routes(source: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+    """Each route once, by the upstream that is its own."""
+    try:
+        texts = release.texts(source, "routes")
+        owners, servers = blocks.upstream_owners(texts), blocks.upstream_servers(texts)
+    except MtlsError:
+        return
+    ways = [way for listener in _listeners(source) for way in (*listener.ways, *listener.routes)]
+    for way in {owners[way.upstream]: way for way in ways if way.upstream in owners}.values():
+        yield {
+            "name": owners[way.upstream],
+            "server_name": way.server_name,
+            "credential": way.credential,
+            "servers": [
+                f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                for host, port in servers[way.upstream]
+            ],
+        }
 
 
 def _hostnames(source: Mapping[str, bytes]) -> dict[str, list[str]]:

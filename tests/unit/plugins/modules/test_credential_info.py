@@ -26,6 +26,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.installations import (
     credential,
     install,
+    listener,
     site,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.tls_servers import tls_server
@@ -96,7 +97,7 @@ def test_what_is_documented_is_returned_and_nothing_else(run: Runner, paths: dic
     documented = yaml.safe_load(credential_info.RETURN)
     result = run(at=NOW, credentials=[{"name": "orders", **paths, "hostnames": ["x.test"]}])
     assert set(result) - {"changed", "invocation"} == set(documented)
-    (element,) = result["credentials"]
+    element = result["credentials"][0]
     described = documented["credentials"]["contains"]
     assert set(element) == set(described)
     assert set(element["certificate"]) == set(described["certificate"]["contains"])
@@ -472,15 +473,47 @@ def test_what_may_not_be_read_is_a_finding_of_nobody(
     assert [(one["code"], one["credential"]) for one in result["findings"]] == [("file.unreadable", "")]
 
 
+def test_the_public_files_are_returned_when_asked_for(run: Runner, tmp_path: Path) -> None:
+    installation(tmp_path / "mtls", 1, LEAF)
+    without = run(at=NOW, base=str(tmp_path / "mtls"))
+    asked = run(at=NOW, base=str(tmp_path / "mtls"), pem=True, credentials=[{"name": "listed"}])
+    assert without["credentials"][0]["pem"] is None
+    listed, element = asked["credentials"]
+    assert (listed["pem"], element["pem"]["certificate"]) == (None, LEAF.pem.decode())
+    assert element["pem"]["trust"] == (ROOT.pem + LEAF.pem).decode()
+    assert "PRIVATE KEY" not in json.dumps(asked)
+
+
+def test_a_bare_host_needs_no_library(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In check mode nothing has brought it yet. Where something is installed, it must be there."""
+    monkeypatch.setattr(_deps, "IMPORT_ERROR", "No module named 'cryptography'")
+    bare = run(base=str(tmp_path / "mtls"), pem=True)
+    assert (bare["changed"], bare["installed"]["exists"]) == (False, False)
+    installation(tmp_path / "mtls", 1, LEAF)
+    assert "python3-cryptography" in run(base=str(tmp_path / "mtls"), pem=True)["msg"]
+
+
 def test_nothing_documented_is_missing_from_the_installed(run: Runner, tmp_path: Path) -> None:
     yaml = pytest.importorskip("yaml", reason="not in the images of managed hosts")
     documented = yaml.safe_load(credential_info.RETURN)
-    installation(tmp_path / "mtls", 1, LEAF)
-    result = run(at=NOW, base=str(tmp_path / "mtls"))
+    route = {"proxy/routes/orders.conf": b"upstream orders { server a1:443; }"}
+    install(
+        str(tmp_path / "mtls"),
+        credential("server", "server", fullchain=LEAF.pem, privkey=LEAF.key_pem, trust=ROOT.pem),
+        credential("proxy", "client"),
+        site("orders", 1, "orders.example.com"),
+        listener("1", 2),
+        route,
+    )
+    result = run(at=NOW, base=str(tmp_path / "mtls"), pem=True)
     assert set(result["installed"]) == set(documented["installed"]["contains"])
-    (element,) = result["credentials"]
+    element = result["credentials"][0]
     described = documented["credentials"]["contains"]
     assert set(element) == set(described)
     for name in ("served", "trust"):
         assert set(element[name][0]) == set(described[name]["contains"])
+    for name in ("sites", "routes"):
+        one = {key for entry in result["installed"][name] for key in entry}
+        assert one == set(documented["installed"]["contains"][name]["contains"])
+    assert set(element["pem"]) == set(described["pem"]["contains"])
     assert element["served"][0]["error"] == "Connection refused"

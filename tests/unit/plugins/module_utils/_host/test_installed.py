@@ -33,6 +33,21 @@ SERVER = credential("server", "server", fullchain=b"S", privkey=b"K", trust=b"T"
 PROBE = credential("server", "probe", fullchain=b"P", privkey=b"K")
 CLIENT = credential("proxy", "client", fullchain=b"C", privkey=b"K", trust=b"T")
 
+# As the role writes it, without what plays no part here.
+OURS = b"""
+map "$ssl_client_verify" $mtls_server_ours_probe { default 0; }
+map "$ssl_client_verify" $mtls_server_ours_listed { default 1; }
+map "$ssl_client_verify" $mtls_server_ours_issued { default 0; }
+server {
+    listen 443 ssl;
+    listen [::]:8443 ssl;
+    listen 80;
+    server_name ours.test;
+    ssl_verify_client on;
+    include @MTLS_RELEASE@/server/credentials/server/tls.conf;
+}
+"""
+
 
 def break_the_letters(store: Store, live: str) -> None:
     for text in ("server/sites/a.conf.in", "proxy/listeners/l.conf.in"):
@@ -92,7 +107,7 @@ def test_a_bare_host(base: str) -> None:
     found = installed.look(base)
     assert found.facts == {
         "base": base, "exists": False, "release": None, "releases": [], "state": None, "parts": [],
-        "pending": [], "next_run": "",
+        "sites": [], "routes": [], "pending": [], "next_run": "",
     }  # fmt: skip
     assert (found.findings, list(installed.specs(found)), os.path.exists(base)) == ([], [], False)
 
@@ -118,6 +133,48 @@ def test_an_installed_host(base: str) -> None:
     assert Path(one["certificate_place"]).read_bytes() == b"S"
     assert specs["server", "probe"]["peers_trust"] is None
     assert tree(base) == before and not os.path.exists(f"{base}/.lock")
+
+
+def test_sites_and_routes_are_told_by_their_texts(base: str) -> None:
+    routes = {
+        f"proxy/routes/{name}.conf": f"upstream {name} {{ server {servers}; }}".encode()
+        for name, servers in (("orders", "a1:443 max_fails=0; server [2001:db8::1]:8443"), ("unused", "a9:1"))
+    }
+    ours = {"server/sites/ours.conf": OURS}
+    install(
+        base, SERVER, CLIENT, site("orders", 443, "orders.test"), ours, listener("1", 8080, "client"), routes
+    )
+    facts = installed.look(base).facts
+    assert facts["routes"] == [
+        {
+            "name": "orders",
+            "server_name": "",
+            "credential": "client",
+            "servers": ["a1:443", "[2001:db8::1]:8443"],
+        }
+    ]
+    foreign, own = facts["sites"]
+    assert foreign == {
+        "name": "orders",
+        "server_names": ["orders.test"],
+        "ports": [443],
+        "credential": "server",
+        "verify": "off",
+        "allow": None,  # the text is not the role's, so who is let in is not known
+        "probes": [],
+    }
+    assert (own["name"], own["ports"], own["verify"], own["allow"]) == ("ours", [443, 8443], "on", [])
+
+
+def test_what_is_public_of_a_credential_has_no_key(base: str) -> None:
+    tls_conf = {"server/credentials/server/tls.conf": b"ssl_verify_depth 3;\n"}
+    install(base, SERVER, tls_conf, PROBE)
+    found = installed.look(base)
+    expected = {"certificate": "S", "trust": "T", "crl": "L", "verify_depth": 3}
+    assert installed.public(found, "server", "server") == expected
+    install(base, PROBE, {"server/credentials/probe/tls.conf": b"ssl_verify_depth many;"})
+    expected = {"certificate": "P", "trust": None, "crl": None, "verify_depth": None}
+    assert installed.public(installed.look(base), "server", "probe") == expected
 
 
 def test_pending_keys_are_named(base: str) -> None:
