@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 from ansible.errors import AnsibleError
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import content_of, hide_passphrase
+
+_PASSPHRASE = "private_key_passphrase"
+
+#: Path and option → content.
+Reader = Callable[[str, str], bytes]
 
 
 def find(path: str, folders: Sequence[str], option: str) -> str:
@@ -54,3 +60,57 @@ def read(loader: Any, path: str, option: str) -> bytes:
     if not bytes(content).strip():
         raise MtlsError(f"The file '{path}' is empty.", option, "Put its content back, or name another file.")
     return bytes(content)
+
+
+def with_content(arguments: dict[str, Any], read: Reader) -> dict[str, Any]:
+    """The arguments with each ``*_src`` replaced by the content that *read(path, option)* gives."""
+    parts = {
+        part: _part(part, given, read) if isinstance(given, dict) else given
+        for part, given in (arguments.get("parts") or {}).items()
+    }
+    return {**arguments, "parts": parts} if parts else dict(arguments)
+
+
+def _part(part: str, given: dict[str, Any], read: Reader) -> dict[str, Any]:
+    if given.get("credentials") is None:
+        return dict(given)
+    credentials = [
+        _credential(f"parts.{part}.credentials[{one['name']}]", one, read) for one in given["credentials"]
+    ]
+    return {**given, "credentials": credentials}
+
+
+def _credential(place: str, given: dict[str, Any], read: Reader) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in given.items():
+        if not name.endswith("_src"):
+            result[name] = value
+        elif name == f"{_PASSPHRASE}_src" and value:
+            result[_PASSPHRASE] = _passphrase(read(value, f"{place}.{name}"), f"{place}.{name}")
+        elif value:
+            result[f"{name[:-4]}_content"] = content_of(read(value, f"{place}.{name}"))
+    if result.get(_PASSPHRASE):
+        result[_PASSPHRASE] = hide_passphrase(result[_PASSPHRASE])
+    if result.get("trust"):
+        trust = dict(result["trust"])
+        trust["sources"] = _list(f"{place}.trust.sources", trust.get("sources") or [], read)
+        result["trust"] = trust
+    if result.get("proof"):
+        result["proof"] = [_credential(f"{place}.proof[{one['name']}]", one, read) for one in result["proof"]]
+    if result.get("crl"):
+        result["crl"] = _list(f"{place}.crl", result["crl"], read)
+    return result
+
+
+def _passphrase(data: bytes, option: str) -> str:
+    try:
+        return data.decode().rstrip("\r\n")
+    except UnicodeDecodeError:  # its text would show a byte of the passphrase
+        raise MtlsError("The file is not UTF-8 text.", option, "Write the passphrase as UTF-8.") from None
+
+
+def _list(place: str, given: list[dict[str, Any]], read: Reader) -> list[dict[str, Any]]:
+    return [
+        {"content": content_of(read(one["src"], f"{place}[{number}].src"))} if one.get("src") else dict(one)
+        for number, one in enumerate(given)
+    ]
