@@ -12,6 +12,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS, build_host
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.routes import server_of
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
 
@@ -205,7 +206,7 @@ def _fill_route(host: str, route: dict[str, Any], place: str, servers: _Servers,
     if not servers.complete:
         return
     if not route["server_name"]:
-        named = {name for address in route["servers"] for name, _port in servers.at(address)}
+        named = {name for server in route["servers"] for name, _port in servers.at(server["address"])}
         names = servers.names_of(named) if named else servers.common
         if len(names) != 1:
             context.problems.add(
@@ -217,7 +218,8 @@ def _fill_route(host: str, route: dict[str, Any], place: str, servers: _Servers,
         route["server_name"] = names[0]
     if not route["servers"]:
         addresses = servers.default_addresses(route["server_name"], host)
-        route["servers"] = context.each(lambda text: forms.server(text, 443), addresses, f"{place}.servers")
+        good = context.each(lambda text: forms.server(text, 443), addresses, f"{place}.servers")
+        route["servers"] = [server_of(address) for address in good]
         if not addresses:
             context.problems.add(
                 f"{place}.servers",
@@ -247,7 +249,7 @@ def _edges(
     """
     name = route["server_name"]
     paths: dict[str, str] = {}
-    for address in route["servers"]:
+    for address in [one["address"] for one in route["servers"]]:
         server, site = servers.serving(address, name) or ("", None)
         if site is None:
             route["external"] = True

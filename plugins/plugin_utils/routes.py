@@ -38,10 +38,16 @@ def _route(route: dict[str, Any], place: str, names: list[str], context: Context
     path = context.parse(forms.location, route["path"], f"{place}.path", "/")
     if path == "/.mtls" or path.startswith("/.mtls/"):
         context.problems.add(f"{place}.path", "/.mtls belongs to the proofs of this collection.")
-    if route["accept_client_certificate_from"]:
-        context.problems.add(
-            f"{place}.accept_client_certificate_from", "is not there yet.", "Leave it empty."
+    keepalive = context.count(route["keepalive"], f"{place}.keepalive", KEEPALIVE, 65535)
+    if 0 < keepalive < KEEPALIVE:
+        context.warnings.append(
+            f"route {route['name']}: keepalive {keepalive} is less than auto, {KEEPALIVE}. A worker with more"
+            " requests under way at once closes the connections beyond, which is as slow as keeping none."
         )
+    callers = {
+        key: context.each(forms.network, route[key], f"{place}.{key}")
+        for key in ("allow", "deny", "accept_client_certificate_from")
+    }
     return {
         "name": route["name"],
         "listen": forms.socket(entry) if entry else route["listen"],
@@ -49,14 +55,61 @@ def _route(route: dict[str, Any], place: str, names: list[str], context: Context
         "server_name": context.parse(forms.dns_name, route["server_name"], f"{place}.server_name", "")
         if route["server_name"]
         else "",
-        "servers": context.each(lambda text: forms.server(text, 443), route["servers"], f"{place}.servers"),
+        "servers": _servers(route["servers"], f"{place}.servers", context),
+        "max_fails": _number(route["max_fails"], 0, f"{place}.max_fails", context),
+        "fail_timeout": context.parse(
+            forms.time_in_seconds, route["fail_timeout"], f"{place}.fail_timeout", ""
+        ),
         "credential": choose(route["credential"], names, "client", f"{place}.credential", context),
-        "keepalive": context.count(route["keepalive"], f"{place}.keepalive", KEEPALIVE, 65535),
+        "keepalive": keepalive,
         "retry_non_idempotent": route["retry_non_idempotent"],
-        "accept_client_certificate_from": [],
+        "max_body_size": context.parse(forms.size, route["max_body_size"], f"{place}.max_body_size", ""),
+        "timeouts": {
+            key: context.parse(forms.timeout, value, f"{place}.timeouts.{key}", "")
+            for key, value in route["timeouts"].items()
+        },
+        "websocket": route["websocket"],
+        "streaming": route["streaming"],
+        **callers,
         "probe_path": None,
         "external": False,
     }
+
+
+def _servers(given: list[Any], place: str, context: Context) -> list[dict[str, Any]]:
+    """``[{address, backup, weight}]`` of texts and mappings."""
+    servers: list[dict[str, Any]] = []
+    for index, value in enumerate(given):
+        here = f"{place}[{index}]"
+        if isinstance(value, dict):
+            server = {**value, "weight": _number(value["weight"], 1, f"{here}.weight", context)}
+            at = f"{here}.address"
+        elif isinstance(value, str):
+            server, at = server_of(value), here
+        else:
+            context.problems.add(here, "is neither an address nor a mapping with address.")
+            continue
+        if server["address"] is None:  # told already
+            continue
+        address = context.parse(lambda text: forms.server(text, 443), server["address"], at)
+        if address in [one["address"] for one in servers]:
+            context.problems.add(here, f"{server['address']!r} stands there twice.")
+        elif address:
+            servers.append({**server, "address": address})
+    if servers and all(server["backup"] for server in servers):
+        context.problems.add(place, "every server is a backup.", "One must be asked first.")
+    return servers
+
+
+def server_of(address: str) -> dict[str, Any]:
+    """A server of which only the address is given."""
+    return {"address": address, "backup": False, "weight": 1}
+
+
+def _number(value: int, least: int, place: str, context: Context) -> int:
+    if not least <= value <= 65535:
+        context.problems.add(place, f"must be from {least} to 65535.")
+    return value
 
 
 def check_routes(model: dict[str, Any], context: Context) -> None:

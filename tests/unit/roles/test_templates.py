@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.blocks import upstream_servers
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADERS = {
@@ -68,14 +69,26 @@ def route(name, **more):
         "listen": "127.0.0.1:8080",
         "path": "/",
         "server_name": "orders.example.com",
-        "servers": ["a1.example.com:443"],
+        "servers": [server("a1.example.com:443")],
+        "max_fails": 0,
+        "fail_timeout": "10s",
         "credential": "client",
         "keepalive": 64,
         "retry_non_idempotent": False,
+        "max_body_size": "",
+        "timeouts": {"connect": "", "send": "", "read": ""},
+        "websocket": False,
+        "streaming": False,
+        "allow": [],
+        "deny": [],
         "accept_client_certificate_from": [],
         "probe_path": "/.mtls/probe",
         **more,
     }
+
+
+def server(address, **more):
+    return {"address": address, "backup": False, "weight": 1, **more}
 
 
 SITES = [
@@ -89,7 +102,25 @@ ROUTES = [
     route("orders"),
     route("billing", path="/billing/", credential="billing", keepalive=0, retry_non_idempotent=True),
     route("other", listen="127.0.0.1:8081", path="/only/", probe_path=None),
+    route(
+        "all-of-it",
+        listen="127.0.0.1:8082",
+        servers=[server("a1:443", weight=3), server("a2:443"), server("[::1]:443", backup=True)],
+        max_fails=2,
+        fail_timeout="5s",
+        max_body_size="100m",
+        timeouts={"connect": "2s", "send": "", "read": "1h"},
+        websocket=True,
+        streaming=True,
+        allow=["10.0.0.0/8", "::1"],
+        deny=["10.0.0.1"],
+        accept_client_certificate_from=["127.0.0.2", "fd00::/8"],
+    ),
+    route("ended", listen="127.0.0.1:8082", path="/ended/", keepalive=0, websocket=True),
 ]
+#: All that a fleet has where nobody says who the original client was.
+PLAIN_ROUTES = [given for given in ROUTES if not given["accept_client_certificate_from"]]
+IDENTITY = sorted({name for name in HEADERS.values() if name} | {"X-SSL-Client-Cert"})
 PLAY = """
 - hosts: all
   gather_facts: false
@@ -122,7 +153,7 @@ def self_signed(path):
 def rendered(tmp_path_factory):
     """{nginx version: {sites: [..], proxy: {listeners, routes}}}, by one run of ansible-playbook."""
     folder = tmp_path_factory.mktemp("templates")
-    versions = {"v122": "1.22.1", "v130": "1.30.6"}
+    versions = {"v122": "1.22.1", "v130": "1.30.6", "without": "1.26.3"}
     hosts = {
         name: {
             "ansible_connection": "local",
@@ -134,9 +165,11 @@ def rendered(tmp_path_factory):
     pki = {name: self_signed(folder / f"{name}.pem") for name in ("allowed", "probe")}
     sites = [*SITES, site("by-file", allow=[{"certificate": {"src": str(folder / "allowed.pem")}}])]
     probe = {"name": "probe", "issuer": "files", "files": {"certificate": str(folder / "probe.pem")}}
-    fleet = {"hosts": {name: {"sites": sites, "routes": ROUTES, "credentials": [probe]} for name in hosts}}
+    for name, host in hosts.items():
+        routes = PLAIN_ROUTES if name == "without" else ROUTES
+        host["mtls_fleet"] = {"hosts": {name: {"sites": sites, "routes": routes, "credentials": [probe]}}}
     roles = {"server": str(ROOT / "roles" / "mtls_server"), "proxy": str(ROOT / "roles" / "mtls_proxy")}
-    shared = {"mtls_fleet": fleet, **roles, "out": str(folder)}
+    shared = {**roles, "out": str(folder)}
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     (folder / "vars.json").write_text(json.dumps(shared))
     (folder / "play.yml").write_text(PLAY)
@@ -335,6 +368,102 @@ def test_post_is_repeated_only_when_asked(blocks):
     assert find([billing], "proxy_next_upstream")[0]["args"] == ["error", "timeout", "non_idempotent"]
     (orders,) = find(blocks["listener 1"], "location", "/")
     assert not find([orders], "proxy_next_upstream")
+
+
+def test_servers_of_an_upstream(blocks):
+    assert [d["args"] for d in find(blocks["route all-of-it"], "server")] == [
+        ["a1:443", "max_fails=2", "fail_timeout=5s", "weight=3"],
+        ["a2:443", "max_fails=2", "fail_timeout=5s"],
+        ["[::1]:443", "max_fails=2", "fail_timeout=5s", "backup"],
+    ]
+    assert find(blocks["route orders"], "server")[0]["args"] == ["a1.example.com:443", "max_fails=0"]
+
+
+def test_proof_and_trial_read_each_server_of_an_upstream(rendered):
+    """Backups and weights, too."""
+    texts = {block["name"]: block["content"] for block in rendered["1.22.1"]["proxy"]["routes"]}
+    assert upstream_servers(texts)["mtls_proxy_allDofDit"] == [("a1", 443), ("a2", 443), ("::1", 443)]
+
+
+#: Of a route's own location, and of no other one.
+OF_A_ROUTE = {
+    "deny": ["10.0.0.1"],
+    "allow": ["10.0.0.0/8"],
+    "client_max_body_size": ["100m"],
+    "proxy_connect_timeout": ["2s"],
+    "proxy_read_timeout": ["1h"],
+    "proxy_buffering": ["off"],
+    "proxy_request_buffering": ["off"],
+}
+
+
+def test_what_a_route_asks_for_stands_in_its_location_alone(blocks):
+    (location,) = find(blocks["listener 3"], "location", "/")
+    first = {}
+    for d in location["block"]:
+        first.setdefault(d["directive"], d["args"])
+    assert {name: first.get(name) for name in OF_A_ROUTE} == OF_A_ROUTE
+    assert "proxy_send_timeout" not in first
+    limits = [(d["directive"], *d["args"]) for d in location["block"] if d["directive"] in ("allow", "deny")]
+    # nginx takes the first that fits.
+    assert limits == [("deny", "10.0.0.1"), ("allow", "10.0.0.0/8"), ("allow", "::1"), ("deny", "all")]
+    for others in (
+        find(blocks["listener 3"], "location", "=", "/.mtls/probe/all-of-it"),
+        find(blocks["listener 3"], "location", "/ended/"),
+        find(blocks["listener 1"], "location", "/"),
+    ):
+        assert len(others) == 1
+        assert not {d["directive"] for d in walk(others)} & {*OF_A_ROUTE, "proxy_send_timeout"}
+
+
+def test_only_a_websocket_is_passed_on_and_only_where_asked(blocks):
+    for name, path, none in (("all-of-it", "/", ""), ("ended", "/ended/", "close")):
+        (location,) = find(blocks["listener 3"], "location", path)
+        headers = proxied_headers(location)
+        maps = {
+            d["args"][1]: [(k["directive"], *k["args"]) for k in d["block"]]
+            for d in find(blocks[f"route {name}"], "map", "$http_upgrade")
+        }
+        assert maps[headers["Upgrade"]] == [("default", ""), ("websocket", "websocket")]
+        assert maps[headers["Connection"]] == [("default", none), ("websocket", "upgrade")]
+    (probe,) = find(blocks["listener 3"], "location", "=", "/.mtls/probe/all-of-it")
+    (orders,) = find(blocks["listener 1"], "location", "/")
+    for location in (probe, orders):
+        assert "Upgrade" not in proxied_headers(location)
+        assert proxied_headers(location)["Connection"] == ""
+    assert not find(blocks["route orders"], "map")
+
+
+def test_the_original_client_is_taken_from_listed_callers_alone(blocks):
+    (location,) = find(blocks["listener 3"], "location", "/")
+    told = blocks["route all-of-it"]
+    (known,) = find(told, "geo")
+    assert [(k["directive"], *k["args"]) for k in known["block"]] == [
+        ("default", "0"),
+        ("127.0.0.2", "1"),
+        ("fd00::/8", "1"),
+    ]
+    maps = {d["args"][1]: d for d in told if d["directive"] == "map"}
+    others = find(blocks["listener 3"], "location", "/ended/") + find(blocks["listener 1"], "location", "/")
+    assert len(IDENTITY) == 6
+    for name in IDENTITY:
+        original = name.replace("X-SSL", "X-Original-SSL")
+        source = maps[proxied_headers(location)[original]]
+        assert source["args"][0] == known["args"][0]
+        variable = "$http_" + name.lower().replace("-", "_")
+        assert [(k["directive"], *k["args"]) for k in source["block"]] == [("default", ""), ("1", variable)]
+        assert [proxied_headers(other)[original] for other in others] == ["", ""]
+        for where in (location, *others):
+            assert proxied_headers(where)[original.replace("-", "_")] == ""
+            assert proxied_headers(where)[name] == proxied_headers(where)[name.replace("-", "_")] == ""
+    assert find(blocks["listener 3"], "underscores_in_headers")[0]["args"] == ["off"]
+    assert not find(blocks["listener 1"], "underscores_in_headers")
+
+
+def test_a_fleet_that_takes_no_original_client_has_none_of_its_text(rendered):
+    texts = [b["content"] for kind in ("listeners", "routes") for b in rendered["1.26.3"]["proxy"][kind]]
+    assert len(texts) == 3 + len(PLAIN_ROUTES)
+    assert "Original" not in "".join(texts)
 
 
 def test_keepalive(blocks, rendered):

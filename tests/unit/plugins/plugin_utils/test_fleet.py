@@ -25,6 +25,10 @@ def the_route(folder, hosts, **values):
     return found
 
 
+def addresses(found):
+    return [server["address"] for server in found["servers"]]
+
+
 def refusal(folder, servers, proxies):
     with pytest.raises(MtlsError) as caught:
         fleet(folder, servers, proxies)
@@ -35,15 +39,31 @@ THREE = {"a1": site("o.test"), "a2": site("o.test", "p.test"), "a3": site("p.tes
 
 
 def test_servers_are_every_a_with_that_name(tmp_path):
-    assert the_route(tmp_path, THREE, server_name="o.test")["servers"] == ["a1:443", "a2:443"]
-    assert the_route(tmp_path, THREE, server_name="p.test")["servers"] == ["a2:443", "a3:8443"]
+    assert addresses(the_route(tmp_path, THREE, server_name="o.test")) == ["a1:443", "a2:443"]
+    assert addresses(the_route(tmp_path, THREE, server_name="p.test")) == ["a2:443", "a3:8443"]
+
+
+def test_servers_may_be_backups_and_have_weights(tmp_path):
+    given = ["a1", {"address": "a2", "backup": True}, {"address": "A3:444", "weight": "2"}]
+    servers = {name: site("o.test", listen=["443", "444"]) for name in ("a1", "a2", "a3")}
+    assert the_route(tmp_path, servers, server_name="o.test", servers=given)["servers"] == [
+        {"address": "a1:443", "backup": False, "weight": 1},
+        {"address": "a2:443", "backup": True, "weight": 1},
+        {"address": "a3:444", "backup": False, "weight": 2},
+    ]
+    found = fleet(tmp_path, servers, {"b1": route(server_name="o.test", servers=given)})["edges"]
+    assert [(edge["server"], edge["address"]) for edge in found] == [
+        ("a1", "a1:443"),
+        ("a2", "a2:443"),
+        ("a3", "a3:444"),
+    ]
 
 
 def test_the_port_is_of_the_first_listen_that_others_reach(tmp_path):
     servers = {"a1": site("o.test", listen=["127.0.0.1:1", "[::1]:2", "8443", "443"])}
-    assert the_route(tmp_path, servers, server_name="o.test")["servers"] == ["a1:8443"]
+    assert addresses(the_route(tmp_path, servers, server_name="o.test")) == ["a1:8443"]
     both = fleet(tmp_path, servers, {"a1": route(server_name="o.test", listen="8080")})
-    assert both["hosts"]["a1"]["routes"][0]["servers"] == ["a1:1"]
+    assert addresses(both["hosts"]["a1"]["routes"][0]) == ["a1:1"]
 
 
 def test_a_site_on_loopback_alone_is_out_of_reach(tmp_path):
@@ -54,7 +74,7 @@ def test_a_site_on_loopback_alone_is_out_of_reach(tmp_path):
 def test_the_default_route_takes_the_one_common_name(tmp_path):
     found = fleet(tmp_path, {"a1": site("o.test", "x.test"), "a2": site("y.test", "o.test")}, {"b1": {}})
     (default,) = found["hosts"]["b1"]["routes"]
-    assert (default["server_name"], default["servers"]) == ("o.test", ["a1:443", "a2:443"])
+    assert (default["server_name"], addresses(default)) == ("o.test", ["a1:443", "a2:443"])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +92,9 @@ def test_the_default_route_without_one_common_name(servers, words, tmp_path):
 
 def test_a_route_without_a_name_takes_that_of_its_servers(tmp_path):
     found = the_route(tmp_path, {"a1": site("o.test"), "a2": site("p.test")}, servers=["a2"])
-    assert (found["server_name"], found["servers"]) == ("p.test", ["a2:443"])
+    assert (found["server_name"], addresses(found)) == ("p.test", ["a2:443"])
+    mapped = the_route(tmp_path, {"a1": site("o.test"), "a2": site("p.test")}, servers=[{"address": "a2"}])
+    assert (mapped["server_name"], addresses(mapped)) == ("p.test", ["a2:443"])
 
 
 def test_edges(tmp_path):
@@ -208,6 +230,13 @@ def test_facts_of_the_roles_are_no_problem(variable, tmp_path):
 def test_risks_are_warnings(tmp_path):
     found = fleet(tmp_path, {"a1": site("o.test", verify="optional_no_ca")}, {"b1": route(listen="8080")})
     assert ["optional_no_ca" in found["warnings"][1], "0.0.0.0:8080" in found["warnings"][0]] == [True, True]
+
+
+@pytest.mark.parametrize(("keepalive", "warned"), [("auto", 0), (0, 0), (1, 1), (63, 1), (64, 0), (200, 0)])
+def test_a_pool_that_is_smaller_than_usual_is_a_warning(keepalive, warned, tmp_path):
+    found = fleet(tmp_path, {"a1": site("o.test")}, {"b1": route(keepalive=keepalive)})["warnings"]
+    assert len(found) == warned
+    assert all(f"keepalive {keepalive} is less than auto, 64" in text for text in found)
 
 
 def test_groups_of_other_names(tmp_path):

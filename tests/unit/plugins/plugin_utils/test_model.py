@@ -125,10 +125,18 @@ def test_a_proxy_without_variables(tmp_path):
             "listen": "127.0.0.1:8080",
             "path": "/",
             "server_name": A,
-            "servers": [f"{A}:443"],
+            "servers": [{"address": f"{A}:443", "backup": False, "weight": 1}],
+            "max_fails": 0,
+            "fail_timeout": "10s",
             "credential": "client",
             "keepalive": 64,
             "retry_non_idempotent": False,
+            "max_body_size": "",
+            "timeouts": {"connect": "", "send": "", "read": ""},
+            "websocket": False,
+            "streaming": False,
+            "allow": [],
+            "deny": [],
             "accept_client_certificate_from": [],
             "probe_path": "/.mtls/probe",
             "external": False,
@@ -143,7 +151,7 @@ def test_a_host_on_both_sides(tmp_path):
     model = fleet(tmp_path, {A: {}}, {A: {}})["hosts"][A]
     assert model["sides"] == ["server", "proxy"]
     assert [entry["name"] for entry in model["credentials"]] == ["server", "probe", "client"]
-    assert model["routes"][0]["servers"] == [f"{A}:443"]
+    assert [server["address"] for server in model["routes"][0]["servers"]] == [f"{A}:443"]
 
 
 def test_variables_of_the_other_side_are_not_read(tmp_path):
