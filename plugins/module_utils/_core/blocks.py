@@ -49,7 +49,7 @@ class Route:
     """One location in a listener of part proxy, with where it leads.
 
     *asked*: the path that B is asked for; *path*: the one that A then is. *name* is that of its probe
-    location, "" for a location that is none.
+    location, "" for a location that is none. *limited*: it lets in some callers only.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Route:
     upstream: str
     path: str
     asked: str = ""
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ def _route(name: str, listener: str, location: Directive, asked: str) -> Optiona
         # Without a path of its own proxy_pass hands on the one that was asked for.
         path=match.group(2) or ("/" if name else asked),
         asked=asked,
+        limited=bool(location.children("allow") or location.children("deny")),
     )
 
 
