@@ -188,6 +188,29 @@ def header(text: str) -> str:
     return text
 
 
+def cipher(text: str) -> str:
+    """A suite of TLS 1.2 by OpenSSL's name. No keyword such as HIGH: it stands for other suites each year."""
+    if text.startswith("TLS_"):
+        raise MtlsError(
+            f"{text!r} is not a suite of TLS 1.2.", remedy="OpenSSL chooses among the suites of TLS 1.3."
+        )
+    if not re.match(r"[A-Z0-9]+(-[A-Z0-9]+)+\Z", text) or {"NULL", "ADH", "AECDH"} & set(text.split("-")):
+        raise MtlsError(
+            f"{text!r} is not the name of a cipher suite with encryption and certificate.",
+            remedy='Name each as `openssl ciphers` does: "ECDHE-ECDSA-AES128-GCM-SHA256".',
+        )
+    return text
+
+
+def curve(text: str) -> str:
+    """A group for the key exchange by OpenSSL's name. Whether it has it is nginx's to say."""
+    if not re.match(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z", text):
+        raise MtlsError(
+            f"{text!r} is not the name of a curve.", remedy='For example "X25519" or "prime256v1".'
+        )
+    return text
+
+
 def distinguished_name(text: str) -> str:
     """A subject as ``$ssl_client_s_dn`` shows it: RFC 2253 with the escapes of RFC 4514, compared as text."""
     if text.startswith("/"):

@@ -66,12 +66,18 @@ class Problems:
 @cache
 def role_options() -> dict[str, dict[str, Any]]:
     """Role to its options, as ``meta/argument_specs.yml`` beside this file's collection says."""
+    return {
+        role: role_data(role, "meta", "argument_specs.yml")["argument_specs"]["main"]["options"]
+        for role in PREFIXES
+    }
+
+
+def role_data(role: str, *path: str) -> dict[str, Any]:
+    """A YAML file of a role beside this file's collection."""
     roles = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "roles")
-    options = {}
-    for role in PREFIXES:
-        with open(os.path.join(roles, role, "meta", "argument_specs.yml"), encoding="utf-8") as stream:
-            options[role] = yaml_load(stream)["argument_specs"]["main"]["options"]
-    return options
+    with open(os.path.join(roles, role, *path), encoding="utf-8") as stream:
+        found: dict[str, Any] = yaml_load(stream)
+    return found
 
 
 def suggest(word: str, words: Iterable[str]) -> str:

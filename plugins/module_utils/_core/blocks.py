@@ -28,7 +28,7 @@ PROTOCOLS = {"TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 class Site:
     """One ``server`` block of part server.
 
-    *probe_path* is None where no location answers with the release's id.
+    *probe_path* is None where no location answers with the release's id. *curves*: "" for nginx's own.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Site:
     verify: str
     protocols: tuple[str, ...]
     probe_path: Optional[str]
+    curves: str = ""
 
     @property
     def host_name(self) -> Optional[str]:
@@ -137,9 +138,16 @@ def sites(texts: Mapping[str, str]) -> list[Site]:
                     verify=block.value("ssl_verify_client") or "off",
                     protocols=tuple((block.value("ssl_protocols") or "").split()),
                     probe_path=next((path for path, item in exact.items() if _answers_with_id(item)), None),
+                    curves=block.value("ssl_ecdh_curve") or "",
                 )
             )
     return [site for site in found if any(listen.tls for listen in site.listens)]
+
+
+def sockets(text: str) -> frozenset[str]:
+    """The sockets (``Listen.key``) of the server blocks of ``server/default.conf``."""
+    found = _server_blocks(text, "server/default.conf")
+    return frozenset(listen.key for block in found for listen in _listens(block))
 
 
 def listeners(texts: Mapping[str, str]) -> list[Listener]:

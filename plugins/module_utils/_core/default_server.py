@@ -50,21 +50,11 @@ class UserServer:
 
 
 @dataclass(frozen=True)
-class Default:
-    """What governs one socket: *ours*, or a user's block with its *place*."""
-
-    key: str
-    ours: bool
-    place: str = ""
-
-
-@dataclass(frozen=True)
 class DefaultPlan:
     """*text* is ``server/default.conf``; *warnings* are sentences about users' blocks that lose their
     place."""
 
     text: str
-    defaults: dict[str, Default]
     warnings: tuple[str, ...]
 
 
@@ -109,14 +99,14 @@ def plan_defaults(
     of the content of a user's file.
 
     Raises MtlsError (``server.default_governs``) for a user's default that would let clients in or keep
-    sessions, and where two sites of one socket differ in protocols or proxy_protocol.
+    sessions, and where two sites of one socket differ in protocols, curves or proxy_protocol.
     """
     sockets: dict[str, list[tuple[Site, Listen]]] = {}
     for site in sites:
         for listen in site.listens:
             if listen.tls:
                 sockets.setdefault(listen.key, []).append((site, listen))
-    text, defaults, warnings = "", {}, []
+    text, warnings = "", []
     for key, entries in sorted(sockets.items()):
         _equal_on(key, entries)
         cache = _session_cache(key, entries, sessions_of)
@@ -126,8 +116,7 @@ def plan_defaults(
             warnings += displaced
         else:
             _judge(governing, key, [one for one, _listen in entries], users, nginx_version, trust_of, digest)
-        defaults[key] = Default(key, governing is None, _listen_place(governing, key) if governing else "")
-    return DefaultPlan(text, defaults, tuple(warnings))
+    return DefaultPlan(text, tuple(warnings))
 
 
 def _session_cache(
@@ -160,6 +149,8 @@ def _ours(entries: Sequence[tuple[Site, Listen]], cache: str) -> str:
     ]
     if site.protocols:
         lines.append(f"    ssl_protocols {' '.join(site.protocols)};")
+    if site.curves:
+        lines.append(f"    ssl_ecdh_curve {site.curves};")
     # A handshake with a site's name and a Host that no block has ends here, without a client certificate:
     # nginx answers 421 by itself only where this block verifies clients (ngx_http_set_virtual_server).
     lines.append("    return 421;")
@@ -171,12 +162,13 @@ def _equal_on(key: str, entries: Sequence[tuple[Site, Listen]]) -> None:
     for site, listen in entries[1:]:
         if (
             set(site.protocols) != set(first.protocols)
+            or site.curves != first.curves
             or listen.proxy_protocol != first_listen.proxy_protocol
         ):
             raise MtlsError(
-                f"It shares {key} with site {first.name}, but not its TLS protocols or proxy_protocol.",
+                f"It shares {key} with site {first.name}, but not its protocols, curves or proxy_protocol.",
                 f"site {site.name}",
-                "Make both equal on all sites of one address and port: the default server's govern them all.",
+                "Make them equal on all sites of one address and port: the default server's govern them all.",
             )
 
 

@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.blocks import upstream_servers
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sites import mozilla_profiles
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADERS = {
@@ -35,6 +36,21 @@ HEADERS = {
     "fingerprint": "X-SSL-Client-Fingerprint",
     "certificate": "",
 }
+BACKEND = {
+    "scheme": "http",
+    "servers": ["127.0.0.1:8000"],
+    "keepalive": 64,
+    "max_fails": None,
+    "fail_timeout": "",
+    "uri": "",
+}
+PROFILES = mozilla_profiles()
+OWN = {
+    "protocols": ["TLSv1.2"],
+    "ciphers": ["ECDHE-ECDSA-AES256-GCM-SHA384"],
+    "prefer_server_ciphers": True,
+    "curves": ["prime256v1", "secp384r1"],
+}
 HOSTILE_DN = 'CN=b "1"\\, $host; } return 200;,O=Shop'
 TLS_CONF = {
     "ssl_certificate", "ssl_certificate_key", "ssl_client_certificate", "ssl_trusted_certificate", "ssl_crl",
@@ -43,6 +59,8 @@ TLS_CONF = {
     "proxy_ssl_verify_depth", "proxy_ssl_server_name",
 }  # fmt: skip
 
+PAGE = 'He said "1 $host costs $5\\n";\n}\n'
+
 
 def site(name, **more):
     return {
@@ -50,13 +68,20 @@ def site(name, **more):
         "server_names": [f"{name}.example.com"],
         "listen": ["443", "[::]:443"],
         "credential": "server",
-        "backend": {"scheme": "http", "servers": ["127.0.0.1:8000"], "keepalive": 64, "uri": ""},
+        "backend": BACKEND,
         "verify": "on",
         "allow": [],
         "headers": HEADERS,
-        "tls_profile": "intermediate",
+        "tls": PROFILES["intermediate"],
+        "http2": False,
         "proxy_protocol": False,
         "probe_path": "/.mtls/probe",
+        "error_pages": {},
+        "max_body_size": "",
+        "timeouts": {"connect": "", "send": "", "read": ""},
+        "websocket": False,
+        "streaming": False,
+        "response_headers": {},
         "extra_server": "",
         "extra_location": "",
         **more,
@@ -94,9 +119,20 @@ def server(address, **more):
 SITES = [
     site("plain"),
     site("a-b", allow=[{"dn": HOSTILE_DN}, {"issuer": "CN=Clients", "serial": "1F"}, {"sha1": "ab" * 20}]),
-    site("adb", headers={**HEADERS, "subject": "X-Who", "certificate": "X-Cert"}, tls_profile="modern"),
+    site("adb", headers={**HEADERS, "subject": "X-Who", "certificate": "X-Cert"}, tls=PROFILES["modern"]),
     site("extra", extra_server="location /x {\n    return 204;\n}", extra_location="proxy_read_timeout 5s;"),
     site("proxied", proxy_protocol=True, listen=["127.0.0.1:8443"]),
+    site(
+        "more",
+        tls=OWN,
+        http2=True,
+        backend={**BACKEND, "keepalive": 0, "max_fails": 0, "fail_timeout": "3s"},
+        max_body_size="10m",
+        timeouts={"connect": "1s", "send": "", "read": "1h"},
+        websocket=True,
+        streaming=True,
+        response_headers={"Strict-Transport-Security": 'max-age=1; "x\\y"', "X-Id": "$request_id"},
+    ),
 ]
 ROUTES = [
     route("orders"),
@@ -163,7 +199,14 @@ def rendered(tmp_path_factory):
         for name, version in versions.items()
     }
     pki = {name: self_signed(folder / f"{name}.pem") for name in ("allowed", "probe")}
-    sites = [*SITES, site("by-file", allow=[{"certificate": {"src": str(folder / "allowed.pem")}}])]
+    pages = {"495": folder / "bad.html", "496": folder / "none.txt"}
+    for path in pages.values():
+        path.write_text(PAGE)
+    sites = [
+        *SITES,
+        site("by-file", allow=[{"certificate": {"src": str(folder / "allowed.pem")}}]),
+        site("pages", error_pages={code: {"src": str(path)} for code, path in pages.items()}),
+    ]
     probe = {"name": "probe", "issuer": "files", "files": {"certificate": str(folder / "probe.pem")}}
     for name, host in hosts.items():
         routes = PLAIN_ROUTES if name == "without" else ROUTES
@@ -249,7 +292,7 @@ def test_every_name_at_http_level_is_used_once_over_all_blocks(blocks):
         if d["directive"] in ("map", "upstream", "log_format")
     ]
     assert len(names) == len(set(names))
-    assert len([name for kind, name in names if kind == "upstream"]) == len(SITES) + 1 + len(ROUTES)
+    assert len([name for kind, name in names if kind == "upstream"]) == len(SITES) + 2 + len(ROUTES)
 
 
 @pytest.mark.parametrize("name", [given["name"] for given in SITES])
@@ -315,6 +358,82 @@ def test_tls_profiles(blocks):
     )
 
 
+def said(block, *names):
+    return {d["directive"]: d["args"] for d in block if d["directive"] in names}
+
+
+def test_a_profile_of_ones_own(blocks):
+    block = find(blocks["more"], "server")[-1]["block"]
+    names = ("ssl_protocols", "ssl_ciphers", "ssl_prefer_server_ciphers", "ssl_ecdh_curve")
+    assert said(block, *names) == {
+        "ssl_protocols": ["TLSv1.2"],
+        "ssl_ciphers": ["ECDHE-ECDSA-AES256-GCM-SHA384"],
+        "ssl_prefer_server_ciphers": ["on"],
+        "ssl_ecdh_curve": ["prime256v1:secp384r1"],
+    }
+    assert find(blocks["plain"], "ssl_prefer_server_ciphers")[0]["args"] == ["off"]
+    assert not find(blocks["plain"], "ssl_ecdh_curve")
+
+
+def test_http2_as_each_nginx_wants_it(rendered):
+    """`listen … http2` is deprecated since nginx 1.25.1, which has the directive."""
+    for version, flag, line in (("1.22.1", True, False), ("1.30.6", False, True)):
+        texts = {block["name"]: block["content"] for block in rendered[version]["sites"]}
+        assert ("listen 443 ssl http2;" in texts["more"], "http2 on;" in texts["more"]) == (flag, line)
+        assert "http2" not in texts["plain"]
+
+
+def test_what_a_site_says_of_its_backend(blocks):
+    (location,) = find(blocks["more"], "location", "/")
+    wanted = {
+        "proxy_connect_timeout": ["1s"],
+        "proxy_read_timeout": ["1h"],
+        "proxy_buffering": ["off"],
+        "proxy_request_buffering": ["off"],
+    }
+    assert said(location["block"], *wanted, "proxy_send_timeout") == wanted
+    assert proxied_headers(location)["Upgrade"] == "$mtls_server_more_upgrade"
+    assert proxied_headers(location)["Connection"] == "$mtls_server_more_connection"
+    wanted_server = ["127.0.0.1:8000", "max_fails=0", "fail_timeout=3s"]
+    assert find(blocks["more"], "server", "127.0.0.1:8000")[0]["args"] == wanted_server
+    (plain,) = find(blocks["plain"], "location", "/")
+    assert said(plain["block"], *wanted, "proxy_send_timeout") == {}
+    assert "Upgrade" not in proxied_headers(plain)
+    assert proxied_headers(plain)["Connection"] == ""
+    assert find(blocks["plain"], "server", "127.0.0.1:8000")[0]["args"] == ["127.0.0.1:8000"]
+
+
+def test_only_a_websocket_is_passed_on(blocks):
+    maps = {d["args"][1]: d["block"] for d in blocks["more"] if d["directive"] == "map"}
+    upgrade = {key["directive"]: key["args"] for key in maps["$mtls_server_more_upgrade"]}
+    assert upgrade == {"default": [""], "~*^websocket\\\\z": ["websocket"]}
+    connection = {key["directive"]: key["args"] for key in maps["$mtls_server_more_connection"]}
+    assert connection == {"default": ["close"], "websocket": ["upgrade"]}
+
+
+def test_what_a_site_says_to_every_client(blocks):
+    block = find(blocks["more"], "server")[-1]["block"]
+    assert [d["args"] for d in block if d["directive"] == "add_header"] == [
+        ["Strict-Transport-Security", 'max-age=1; "x\\\\y"', "always"],
+        ["X-Id", "$request_id", "always"],
+    ]
+    assert said(block, "client_max_body_size") == {"client_max_body_size": ["10m"]}
+    assert not find(blocks["plain"], "add_header") + find(blocks["plain"], "client_max_body_size")
+
+
+def test_pages_of_ones_own_stay_one_text(blocks):
+    for code, kind in (("495", "text/html"), ("496", "text/plain")):
+        (page,) = find(blocks["pages"], "location", "=", f"/.mtls/page/{code}")
+        assert [d["directive"] for d in page["block"]] == ["internal", "default_type", "return"]
+        assert page["block"][1]["args"] == [kind]
+        status, text = page["block"][2]["args"]
+        assert status == "400"
+        assert text.replace("\\\\", "\\").replace("${mtls_server_pages_dollar}", "$") == PAGE.rstrip()
+    errors = [d["args"] for d in find(blocks["pages"], "error_page")]
+    assert errors == [["495", "=400", "/.mtls/page/495"], ["496", "=400", "/.mtls/page/496"]]
+    assert not find(blocks["plain"], "error_page") + find(blocks["plain"], "geo")
+
+
 def test_extra_directives_stand_where_they_were_asked_for(blocks):
     assert find(blocks["extra"], "location", "/x")
     assert [d["directive"] for d in find(blocks["extra"], "location", "/")[0]["block"]][
@@ -334,7 +453,7 @@ def test_a_location_among_the_extra_lines_inherits_what_the_backend_is_told(bloc
 
 def test_proxy_protocol(blocks):
     assert find(blocks["proxied"], "listen")[0]["args"] == ["127.0.0.1:8443", "ssl", "proxy_protocol"]
-    assert find(blocks["proxied"], "server_name")[0]["args"] == SITES[-1]["server_names"]
+    assert find(blocks["proxied"], "server_name")[0]["args"] == ["proxied.example.com"]
 
 
 def test_each_route_has_its_upstream_and_its_credential(blocks):

@@ -21,6 +21,16 @@ FILES = {
     "trust": {"sources": [{"src": "pki/ca.pem"}]},
 }
 
+#: Mozilla's guidelines 5.7 without the three DHE suites, 6.0 as they are.
+INTERMEDIATE = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+]
+
 
 def server(folder, **variables):
     return fleet(folder, {A: variables})["hosts"][A]
@@ -74,6 +84,8 @@ def test_a_server_without_variables(tmp_path):
                 "scheme": "http",
                 "servers": ["127.0.0.1:8000"],
                 "keepalive": 64,
+                "max_fails": None,
+                "fail_timeout": "",
                 "uri": "",
                 "url": "http://127.0.0.1:8000",
             },
@@ -88,8 +100,21 @@ def test_a_server_without_variables(tmp_path):
                 "certificate": "",
             },
             "tls_profile": "intermediate",
+            "tls": {
+                "protocols": ["TLSv1.2", "TLSv1.3"],
+                "ciphers": INTERMEDIATE,
+                "prefer_server_ciphers": False,
+                "curves": [],
+            },
+            "http2": False,
             "proxy_protocol": False,
             "probe_path": "/.mtls/probe",
+            "error_pages": {},
+            "max_body_size": "",
+            "timeouts": {"connect": "", "send": "", "read": ""},
+            "websocket": False,
+            "streaming": False,
+            "response_headers": {},
             "extra_server": "",
             "extra_location": "",
         }
@@ -201,9 +226,95 @@ def test_backend(given, servers, scheme, uri, tmp_path):
         "scheme": scheme,
         "servers": servers,
         "keepalive": 64,
+        "max_fails": None,
+        "fail_timeout": "",
         "uri": uri,
         "url": given if isinstance(given, str) else None,
     }
+
+
+def test_profiles(tmp_path):
+    own = {
+        "old": {
+            "protocols": "TLSv1.2",
+            "ciphers": "ECDHE-RSA-AES256-GCM-SHA384,AES256-SHA",
+            "curves": "X25519",
+        },
+        "new": {"protocols": ["TLSv1.3"]},
+        "both": {"prefer_server_ciphers": True},
+    }
+    sites = [
+        {"name": name, "server_names": [f"{name}.test"], "listen": [f"{port}"], "tls_profile": name}
+        for port, name in enumerate([*own, "intermediate", "modern"], 8440)
+    ]
+    found = server(tmp_path, mtls_server_tls_profiles=own, mtls_server_sites=sites)["sites"]
+    assert [list(one["tls"].values()) for one in found] == [
+        [["TLSv1.2"], ["ECDHE-RSA-AES256-GCM-SHA384", "AES256-SHA"], False, ["X25519"]],
+        [["TLSv1.3"], [], False, []],
+        [["TLSv1.2", "TLSv1.3"], INTERMEDIATE, True, []],
+        [["TLSv1.2", "TLSv1.3"], INTERMEDIATE, False, []],
+        [["TLSv1.3"], [], False, []],
+    ]
+    assert list(found[0]["tls"]) == ["protocols", "ciphers", "prefer_server_ciphers", "curves"]
+
+
+def test_sites_of_one_address_may_differ_in_ciphers(tmp_path):
+    own = {"mine": {"ciphers": ["ECDHE-RSA-AES256-GCM-SHA384"], "protocols": ["TLSv1.3", "TLSv1.2"]}}
+    sites = [
+        {"name": "orders", "server_names": ["o.test"]},
+        {"name": "billing", "server_names": ["b.test"], "tls_profile": "mine"},
+    ]
+    found = server(tmp_path, mtls_server_tls_profiles=own, mtls_server_sites=sites)["sites"]
+    assert found[1]["tls"]["ciphers"] == ["ECDHE-RSA-AES256-GCM-SHA384"]
+
+
+def test_what_a_site_may_say_of_requests_and_answers(tmp_path):
+    (tmp_path / "none.html").write_text("x" * 4000)
+    found = site(
+        tmp_path,
+        error_pages={496: {"src": "none.html"}},
+        max_body_size=1048576,
+        timeouts={"read": "1h"},
+        websocket="yes",
+        streaming=True,
+        response_headers={"X-XSS-Protection": 0, "Strict-Transport-Security": "max-age=63072000"},
+        backend={"servers": ["10.0.0.5"], "max_fails": 0, "fail_timeout": 5},
+    )
+    assert found["error_pages"] == {"496": {"src": str(tmp_path / "none.html")}}
+    assert found["max_body_size"] == "1048576"
+    assert found["timeouts"] == {"connect": "", "send": "", "read": "1h"}
+    assert (found["websocket"], found["streaming"]) == (True, True)
+    assert found["response_headers"] == {
+        "X-XSS-Protection": "0",
+        "Strict-Transport-Security": "max-age=63072000",
+    }
+    assert (found["backend"]["max_fails"], found["backend"]["fail_timeout"]) == (0, "5")
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        (b"x" * 4000, True),
+        (b"x" * 4001, False),
+        (b'"' * 2000, True),
+        (b"\\" * 2001, False),
+        # Each $ is written as ${mtls_server_orders_dollar}.
+        (b"$" * (4000 // 28), True),
+        (b"$" * (4000 // 28 + 1), False),
+        (b"\xc3\xa9" * 2000, True),
+        (b"\xe9", False),
+        (b"a\0b", False),
+        (b"", True),
+    ],
+)
+def test_an_error_page_has_room_in_the_configuration(text, fits, tmp_path):
+    (tmp_path / "page.html").write_bytes(text)
+    pages = {"495": {"src": "page.html"}}
+    if fits:
+        assert site(tmp_path, error_pages=pages)["error_pages"]
+    else:
+        with pytest.raises(MtlsError, match=r"mtls_server_sites\[0\]\.error_pages\.495\.src: .*page\.html"):
+            site(tmp_path, error_pages=pages)
 
 
 def test_allow_is_in_nginx_own_forms(tmp_path):

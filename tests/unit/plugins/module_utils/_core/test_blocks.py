@@ -17,6 +17,7 @@ server {
     include @MTLS_RELEASE@/server/credentials/main/tls.conf;
     ssl_verify_client optional;
     ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ecdh_curve X25519:prime256v1;
     location = /.mtls/probe { if ($x) { return 403; } return 200 "@MTLS_ID@ $ssl_client_verify\\n"; }
     location = /other { return 200 "no id"; }
 }
@@ -42,12 +43,13 @@ def test_a_site_of_the_roles() -> None:
     assert [listen.key for listen in site.listens] == ["*:443", "[::]:443"]
     assert site.host_name == "a.example.com"
     assert (site.credential, site.verify, site.probe_path) == ("main", "optional", "/.mtls/probe")
-    assert site.protocols == ("TLSv1.2", "TLSv1.3")
+    assert (site.protocols, site.curves) == (("TLSv1.2", "TLSv1.3"), "X25519:prime256v1")
 
 
 def test_a_block_of_another_make_yields_less_and_no_guess() -> None:
     (site,) = blocks.sites({"x": "server { listen 443 ssl; ssl_certificate /a; }"})
     assert (site.credential, site.verify, site.probe_path, site.host_name) == (None, "off", None, None)
+    assert site.curves == ""
 
 
 def test_a_block_without_tls_is_no_site() -> None:

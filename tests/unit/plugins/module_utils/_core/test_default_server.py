@@ -20,10 +20,11 @@ BOTH = ("TLSv1.2", "TLSv1.3")
 TRUST = ("T", "", "", "1")
 
 
-def site(name: str = "orders", listen: str = "443 ssl", protocols: tuple[str, ...] = BOTH) -> Site:
-    return Site(
-        name, (parse_listen(tuple(listen.split())),), (f"{name}.test",), "server", "on", protocols, "/p"
-    )
+def site(
+    name: str = "orders", listen: str = "443 ssl", protocols: tuple[str, ...] = BOTH, curves: str = ""
+) -> Site:
+    listens = (parse_listen(tuple(listen.split())),)
+    return Site(name, listens, (f"{name}.test",), "server", "on", protocols, "/p", curves)
 
 
 def plan(
@@ -59,6 +60,19 @@ def test_ours_refuses_the_handshake_and_keeps_nothing() -> None:
     assert server.value("return") == "421"
 
 
+def test_curves_are_the_default_servers() -> None:
+    assert (
+        parse(plan(site(curves="X25519"), site("b", curves="X25519")).text)[0].value("ssl_ecdh_curve")
+        == "X25519"
+    )
+    assert "ssl_ecdh_curve" not in plan(site()).text
+
+
+def test_http2_of_a_listen_holds_for_the_whole_socket() -> None:
+    (server,) = parse(plan(site(listen="443 ssl http2")).text)
+    assert server.value("listen") == "*:443 ssl http2 default_server"
+
+
 def test_one_for_each_socket() -> None:
     found = plan(site(), site("b"), site("c", "[::]:443 ssl"), site("d", "8443 ssl proxy_protocol"))
     assert [server.value("listen") for server in parse(found.text)] == [
@@ -87,10 +101,7 @@ def test_other_sockets_of_the_user_do_not_matter() -> None:
     ],
 )
 def test_a_users_default_that_lets_nobody_in_stays(http: str) -> None:
-    found = plan(site(), http=http)
-    assert found.text == ""
-    assert not found.defaults["*:443"].ours
-    assert found.defaults["*:443"].place.startswith("/etc/nginx/nginx.conf:")
+    assert plan(site(), http=http).text == ""
 
 
 @pytest.mark.parametrize(
@@ -160,8 +171,8 @@ def test_an_implicit_default_behind_ours_is_replaced_only_with_a_word() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [site("b", protocols=("TLSv1.3",)), site("b", "443 ssl proxy_protocol")],
-    ids=["protocols", "proxy"],
+    [site("b", protocols=("TLSv1.3",)), site("b", "443 ssl proxy_protocol"), site("b", curves="X25519")],
+    ids=["protocols", "proxy", "curves"],
 )
 def test_sites_of_one_socket_must_be_alike(other: Site) -> None:
     with pytest.raises(MtlsError, match="shares"):
