@@ -109,7 +109,9 @@ class Transaction(Recovering):
 
     def _master(self) -> Optional[Process]:
         master = self.ports.host.master()
-        if master is None and not self.ports.service.enabled():
+        if master is not None:
+            self.ports.host.refuse_few_files(master)
+        elif not self.ports.service.enabled():
             raise stays_stopped(self.ports.service.name)
         return master
 

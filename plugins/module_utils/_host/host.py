@@ -117,18 +117,19 @@ class Host(Entry):
     # -- processes
 
     def master(self) -> Optional[Process]:
-        """The master that reads this configuration. Raises MtlsError for one that cannot reload."""
-        found = self.processes.master(self._pid_file, self._ours)
-        if found is not None:
-            self._refuse_few_files(found)
-        return found
+        """The master that reads this configuration. Raises MtlsError where no single one can be told."""
+        return self.processes.master(self._pid_file, self._ours)
 
     def _ours(self, process: Process) -> bool:
         path = configuration_path(self.nginx.built, invocation(process.arguments))
         return os.path.realpath(path) == os.path.realpath(self.nginx.conf_path)
 
-    def _refuse_few_files(self, master: Process) -> None:
-        """A reload opens logs and channels of workers anew beside the old ones; half of it is an outage."""
+    def refuse_few_files(self, master: Process) -> None:
+        """A reload opens logs and channels of workers anew beside the old ones; half of it is an outage.
+
+        Asked before the first reload only: the workers that drain after it count as well, and must not hold
+        up the way back.
+        """
         used, limit = self.processes.files(master.pid)
         if not used:
             return

@@ -24,6 +24,9 @@ from .._core.nginx_conf import Dump, read_dump
 _LINES = 5
 Run = Callable[..., "Finished"]
 _URGENT = re.compile(r"\[(emerg|alert|crit)\]")
+#: A line about a connection has its number, and may quote the request (ngx_log_error_core,
+#: ngx_http_log_error).
+_OF_A_CONNECTION = re.compile(r"\] \d+#\d+: \*\d+ ")
 _LINE = re.compile(r"^(?:nginx: )?\[(emerg|alert|crit|error|warn)\]|\[(emerg|alert|crit)\]")
 
 
@@ -221,6 +224,10 @@ _NO_FILE = ("stderr", "syslog:", "memory:")
 _JOURNAL_EVERY_S = 1.0
 
 
+def _urgent(line: str) -> bool:
+    return _URGENT.search(line) is not None and not _OF_A_CONNECTION.search(line)
+
+
 class ErrorLog:
     """The lines that nginx writes to its error logs from now on.
 
@@ -255,11 +262,14 @@ class ErrorLog:
             return 0
 
     def urgent(self, limit: int = 5) -> list[str]:
-        """[emerg], [alert] and [crit] lines since this object was made: each text once, at most the last
-        *limit*."""
+        """[emerg], [alert] and [crit] lines of nginx itself since this object was made: each text once, at most
+        *limit*, the last [emerg] before all others. A line about a request is nobody's business here.
+        """
         lines = self._of_files() or self._of_journal(0.0)
-        found = {line.split(": ", 1)[-1]: line for line in lines if _URGENT.search(line)}
-        return list(found.values())[-limit:]
+        found = {line.split(": ", 1)[-1]: line for line in lines if _urgent(line)}
+        emerg = [line for line in found.values() if "[emerg]" in line][-limit:]
+        others = [line for line in found.values() if "[emerg]" not in line]
+        return emerg + others[max(0, len(others) - (limit - len(emerg))) :]
 
     def gave_up(self) -> bool:
         """Has nginx said that it will not load? A bind that it tries again five times is not yet a
@@ -271,7 +281,7 @@ class ErrorLog:
         return any("bind() to" not in line and "try again to bind" not in line for line in urgent)
 
     def _of_files(self) -> list[str]:
-        return [line for path in self._paths for line in self._lines(path) if _URGENT.search(line)]
+        return [line for path in self._paths for line in self._lines(path) if _urgent(line)]
 
     def _of_journal(self, every_s: float) -> list[str]:
         """The journal is a program's work: asked again only after *every_s*."""

@@ -47,8 +47,8 @@ class Preview(Call):
                 self._only_prepared(wanted, live_id, bool(mended))
             if not wanted.desired.waiting:
                 self.refuse_errors(wanted)
-                if brings and host.master() is None and not self.ports.service.enabled():
-                    raise stays_stopped(self.ports.service.name)
+                if brings:
+                    self._refuse_master(host)
                 if outcome.changed:
                     self._preview_test(wanted, scratch, host, dump)
             if (
@@ -60,6 +60,14 @@ class Preview(Call):
                 outcome.changed = True
                 outcome.plan.append("worker_shutdown_timeout is to be set.")
         return outcome
+
+    def _refuse_master(self, host: Host) -> None:
+        """Raises MtlsError where a run could not let nginx load a release."""
+        master = host.master()
+        if master is not None:
+            host.refuse_few_files(master)
+        elif not self.ports.service.enabled():
+            raise stays_stopped(self.ports.service.name)
 
     def _only_prepared(self, wanted: Wanted, live_id: str, mended: bool) -> None:
         state, outcome = self.ports.store.state(), self.outcome

@@ -213,7 +213,7 @@ class Store:
 
     def write_state(self, state: State) -> None:
         text = json.dumps(state.to_dict(), indent=2) + "\n"
-        files.replace_file(self._state_file, text.encode(), 0o644)
+        files.replace_file(self._state_file, text.encode(), 0o600)
 
     # -- pending keys
 

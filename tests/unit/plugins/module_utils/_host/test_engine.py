@@ -61,6 +61,7 @@ class World(QuietHost):
         self.reloads = 0
         self.crash_at = 0
         self.steps = 0
+        self.few_files = False
 
     def step(self) -> None:
         self.steps += 1
@@ -78,6 +79,10 @@ class World(QuietHost):
 
     def workers(self, _master: int) -> tuple[frozenset[int], frozenset[int]]:
         return frozenset({2}), frozenset()
+    def refuse_few_files(self, _master: Any) -> None:
+        if self.few_files:
+            raise MtlsError("The master may have too few files open.", "nginx", code="nginx.open_files")
+
 
     def reload(self, _master: int, _timeout: float, _test: float, _gave_up: object) -> bool:
         self.step()
@@ -600,6 +605,40 @@ def test_the_next_run_after_a_rollback_goes_on(world: World) -> None:
     failing(world, parts("deny all;"))
     world.answers = None
     assert apply(world, parts("deny all;")).state == "stable"
+
+def test_too_few_files_for_a_reload_are_told_before_the_switch(world: World) -> None:
+    """Its twin: workers that drain after the reload take files too, and take nothing back."""
+    first = apply(world, parts()).release
+    world.few_files = True
+    error, outcome = failing(world, parts("deny all;"))
+    assert (error.code, outcome.changed, world.store.current()) == ("nginx.open_files", False, first)
+
+    world.few_files = False
+
+    def answer(_probe: Probe, serves: str) -> Answer:
+        world.few_files = serves != first
+        return Answer("done", 200, serves)
+
+    world.answers = answer
+    outcome = apply(world, parts("deny all;"))
+    assert (outcome.state, world.store.current()) == ("stable", outcome.release)
+    assert outcome.release != first
+
+
+def test_another_master_after_the_proof_takes_nothing_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = apply(world, parts()).release
+
+    def master() -> Any:
+        if world.serves != first:
+            raise MtlsError("Two masters.", "nginx.pid")
+        return SimpleNamespace(pid=1)
+
+    monkeypatch.setattr(world, "master", master)
+    outcome = apply(world, parts("deny all;"))
+    assert (outcome.state, outcome.release != first) == ("stable", True)
+
 
 
 def test_a_stopped_nginx_is_started_only_if_its_service_is_enabled(world: World) -> None:

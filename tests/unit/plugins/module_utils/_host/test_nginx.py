@@ -180,6 +180,23 @@ def test_each_line_is_told_once_and_only_new_ones(tmp_path: Path) -> None:
     assert ErrorLog([str(tmp_path / "none")]).urgent() == []
 
 
+def test_a_line_about_a_request_is_not_told(tmp_path: Path) -> None:
+    """It quotes what others ask for, and many of them would hide the one line that says why."""
+    path = tmp_path / "error.log"
+    path.write_text("")
+    log = ErrorLog([str(path)], lambda _since: [EMERG + "of the journal"])
+    about = '2026 [crit] 7#7: *%d connect() to unix:/app failed, request: "GET /reset?token=%d"\n'
+    path.write_text("".join(about % (number, number) for number in range(20)))
+    assert log.urgent() == [EMERG + "of the journal"]
+    with path.open("a") as file:
+        file.write(EMERG + "the cause\n")
+        file.writelines(f"2026 [alert] 1#1: worker process {number} exited\n" for number in range(20))
+        file.write(about % (21, 21))
+    said = log.urgent()
+    assert said[0] == EMERG + "the cause"
+    assert said[1:] == [f"2026 [alert] 1#1: worker process {number} exited" for number in range(16, 20)]
+
+
 def test_all_logs_are_read(tmp_path: Path) -> None:
     paths = [tmp_path / "a.log", tmp_path / "b.log"]
     log = ErrorLog([*map(str, paths), "/dev/null", str(tmp_path)])

@@ -178,9 +178,10 @@ def test_modes_do_not_follow_the_umask(tmp_path: Path) -> None:
     folders = {name: mode for name, mode in found.items() if (tmp_path / name).is_dir()}
     assert folders.pop("mtls") == 0o755
     assert set(folders.values()) == {0o700}
-    assert [name for name, mode in found.items() if mode == 0o600] == [
-        f"mtls/releases/{ID}/server/credentials/s/privkey.pem"
-    ]
+    assert {name for name, mode in found.items() if mode == 0o600} == {
+        f"mtls/releases/{ID}/server/credentials/s/privkey.pem",
+        "mtls/state.json",
+    }
     assert {mode for name, mode in found.items() if name not in folders and name != "mtls"} == {0o600, 0o644}
 
 
