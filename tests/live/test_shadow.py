@@ -224,7 +224,7 @@ UNDOING = {
     "by a snippet": ("include snippets/cache.conf;", None, "", "server.tls_repeated"),
     "a second certificate": (OWN, None, "", "server.tls_repeated"),
     "verification inherited": ("", "", "ssl_verify_client optional;", "server.verify_changed"),
-    "no authority": ("", "ssl_verify_client optional_no_ca;", "", "server.verify_changed"),
+    "no authority": ("", "", "ssl_verify_client optional_no_ca;", "server.verify_changed"),
     "name taken": (
         "",
         None,

@@ -197,6 +197,8 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Remove the line: the option of the credential sets it."),
     ("server.tls_overridden", ERROR, "A line of tls.conf is overridden in a block below",
      "Remove the line, or give the block an address and upstream of its own outside the release."),
+    ("server.unverified_clients", WARNING, "A site lets in clients whose certificate nobody has verified",
+     "Say verify: on or optional, or let the backend refuse whom X-SSL-Client-Verify does not call SUCCESS."),
     ("server.verify_changed", ERROR, "A site does not ask for client certificates as its own text says",
      "Remove the line, or say `ssl_verify_client on;` in the site itself (verify: on)."),
     ("include.absolute", ERROR, "nginx includes the live release by an absolute path",

@@ -120,11 +120,11 @@ class _Reader:
         own = said[-1] if said else None
         all_said = server.children(_VERIFY) or http.children(_VERIFY)
         effective = all_said[-1] if all_said else None
-        if effective is not None and _value(effective) == "optional_no_ca":
+        if effective is own and _value(own) == "optional_no_ca":
             yield Finding(
-                "server.verify_changed",
-                f"With {_VERIFY} optional_no_ca forged, expired and revoked certificates get in.",
-                self._place(effective),
+                "server.unverified_clients",
+                f"With {_VERIFY} optional_no_ca forged, expired and revoked certificates reach the backend.",
+                self._place(own or server),
             )
         elif _value(effective) != _value(own):
             yield Finding(

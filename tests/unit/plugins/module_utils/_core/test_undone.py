@@ -108,7 +108,8 @@ def test_a_line_of_tls_conf_overridden_below(line: str, found: bool) -> None:
     [
         ({"http": "ssl_verify_client optional;", "verify": ""}, "/etc/nginx/nginx.conf:1"),
         ({"verify": "include snippets/v.conf;"}, "/etc/nginx/snippets/v.conf:1"),
-        ({"verify": "ssl_verify_client optional_no_ca;"}, "site s, line 5"),
+        ({"verify": "include snippets/n.conf;"}, "/etc/nginx/snippets/n.conf:1"),
+        ({"verify": "", "http": "ssl_verify_client optional_no_ca;"}, "/etc/nginx/nginx.conf:1"),
         ({"http": "ssl_verify_client optional_no_ca;"}, None),
         ({"http": "ssl_verify_client off;"}, None),
         ({"verify": ""}, None),
@@ -116,8 +117,21 @@ def test_a_line_of_tls_conf_overridden_below(line: str, found: bool) -> None:
     ],
 )
 def test_who_says_whether_clients_are_verified(texts: dict[str, str], place: str | None) -> None:
-    found = codes(**texts, **{"snippets/v.conf": "ssl_verify_client off_is_not_a_value;"})
+    snippets = {
+        "snippets/v.conf": "ssl_verify_client off_is_not_a_value;",
+        "snippets/n.conf": "ssl_verify_client optional_no_ca;",
+    }
+    found = codes(**texts, **snippets)
     assert found == ([("server.verify_changed", place)] if place else [])
+
+
+@pytest.mark.parametrize(("value", "told"), [("optional_no_ca", True), ("optional", False), ("on", False)])
+def test_a_site_that_lets_unverified_clients_in_is_a_warning(value: str, told: bool) -> None:
+    found = findings(verify=f"ssl_verify_client {value};", http="ssl_verify_client optional;")
+    assert refuse(found) == found
+    assert [(one.code, one.place) for one in found] == (
+        [("server.unverified_clients", "site s, line 5")] if told else []
+    )
 
 
 USER = "server { listen %s; server_name %s; }"

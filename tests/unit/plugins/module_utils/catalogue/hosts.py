@@ -172,6 +172,15 @@ def verify_changed():
     )
 
 
+@row("server.unverified_clients")
+def unverified_clients():
+    """a site that says optional_no_ca | one that says optional"""
+    return (
+        undone.told(verify="ssl_verify_client optional_no_ca;"),
+        undone.told(verify="ssl_verify_client optional;"),
+    )
+
+
 @row("nginx.orphan_workers")
 def orphan_workers():
     """the master has gone and its worker has not | both have"""
