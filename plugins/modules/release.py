@@ -475,304 +475,56 @@ seconds:
   type: dict
 """
 
-import hashlib
 import os
-from collections.abc import Mapping
-from datetime import datetime, timezone
-from typing import Any, Callable, Optional
+from functools import partial
+from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.release_spec import ARGUMENT_SPEC
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_time
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import (
-    Credential,
-    Desired,
-    NotYet,
-    Tools,
-)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.release import credential_path
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
-    files,
-    nginx,
-    probe,
-    routes,
-    shadow,
-    trial,
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Outcome
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.task import Task
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.wiring import Library
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, foreign, release_findings
+
+LIBRARY = Library(
+    available=_deps.available,
+    require=partial(_deps.require, _deps.WRITE_MINIMUM),
+    tools=release_findings.tools,
+    examiner=release_findings.examiner,
+    decoder=release_findings.decoder,
+    foreign=foreign.foreign_identity,
 )
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options, Outcome, Ports
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine import Transaction
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import NO_NGINX, Host
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Keep, Prover
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.remains import Remains
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
-    _deps,
-    bundle,
-    certificate,
-    credential,
-    foreign,
-    key,
-    peers,
-    succession,
-)
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
-
-PROBE_TIMEOUT_S = 5.0
 
 
-def reader(base: str) -> Callable[[str], bytes]:
-    """Reads a path of an option; a pending file that is not there yet is another step's work."""
-
-    def read(path: str) -> bytes:
-        try:
-            return files.read_file(path)
-        except OSError as error:
-            kind = (
-                NotYet
-                if isinstance(error, FileNotFoundError) and path.startswith(f"{base}/pending/")
-                else MtlsError
-            )
-            raise kind(
-                f"It cannot be read: {error.strerror}.", path, "Give the path of a file on the host."
-            ) from error
-
-    return read
+def result(outcome: Outcome, with_diff: bool) -> dict[str, Any]:
+    """Warnings are told in another way."""
+    left_out = ("warnings",) if with_diff else ("warnings", "diff")
+    return {name: value for name, value in vars(outcome).items() if name not in left_out}
 
 
-def tools(base: str, at: datetime) -> Tools:
-    def build(sources: list[tuple[str, bytes]], trust: Any) -> bundle.Bundle:
-        options = ("on_expired", "on_leaf", "on_non_ca", "allow_pinned")
-        return bundle.build(sources, at, **{name: trust[name] for name in options})
-
-    return Tools(reader(base), credential.assemble, key.normalise_private_key, build, bytes_of)
-
-
-def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict[str, Any]]]:
-    """The certificates of a release with their findings, also beside the live ones that they replace, and of
-    their CRLs, as the result shows them."""
-
-    shelf = Shelf()
-
-    def beside_live(one: Credential, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
-        if one.purpose != "server":
-            return []  # whether a client is let in can be asked
-        return succession.examine(
-            live.get(credential_path(one.part, one.name, "fullchain.pem"), b""), one.files["fullchain.pem"]
-        )
-
-    def revocation(one: Credential) -> list[dict[str, Any]]:
-        # nginx -t passes a CRL by which nginx then refuses everybody.
-        places = {"peers_trust_place": "trust.pem", "peers_crl_place": "crl.pem"}
-        given = {"peers_trust": one.files.get("trust.pem"), "peers_crl": one.files.get("crl.pem")}
-        found = peers.examine({**given, **places}, at, shelf)[1] if given["peers_crl"] is not None else []
-        return [
-            each for each in found if each["code"].startswith("crl.") or each["place"].startswith("crl.pem")
-        ]
-
-    def examine(desired: Desired, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
-        found = []
-        for one in desired.credentials:
-            spec = {
-                "name": one.name,
-                "certificate": one.files["fullchain.pem"],
-                "private_key": one.files["privkey.pem"],
-                "purpose": one.purpose,
-                "hostnames": list(one.hostnames),
-            }
-            seen = credential.examine(spec, at)
-            facts = seen["certificate"] or {}
-            found.append(
-                {
-                    "part": one.part,
-                    "name": one.name,
-                    **{
-                        name: facts.get(name)
-                        for name in ("subject", "issuer", "serial", "not_after", "sha256")
-                    },
-                    "trust": [certificate.sha256_hex(ca) for ca in _cas(one.files)],
-                    "findings": seen["findings"] + one.findings + beside_live(one, live) + revocation(one),
-                }
-            )
-        return found
-
-    return examine
-
-
-def _cas(found: dict[str, bytes]) -> list[certificate.Certificate]:
-    return certificate.split(found["trust.pem"], "trust.pem") if found.get("trust.pem") else []
-
-
-def decoder() -> Decoder:
-    def describe(data: bytes) -> list[dict[str, Any]]:
-        return [certificate.describe(one) for one in certificate.split(data)]
-
-    def key_digest(data: bytes) -> str:
-        return key.read(data).public_key_sha256
-
-    return Decoder(describe, key_digest, lambda data: hashlib.sha256(data).hexdigest())
-
-
-def file_digest(path: str) -> str:
-    """The SHA-256 of a file's content; its name where it cannot be read, so that it equals nothing else."""
-    try:
-        return hashlib.sha256(files.read_file(path)).hexdigest()
-    except OSError:
-        return path
-
-
-def foreign_maker(folder: str, at: datetime) -> Callable[[], probe.Identity]:
-    def make() -> probe.Identity:
-        paths = foreign.foreign_identity(
-            folder, "mtls-probe-foreign", at, lambda path, data: files.write_new(path, data, 0o600)
-        )
-        return probe.Identity(*paths)
-
-    return make
-
-
-def keeper(folder: str) -> Keep:
-    """Puts identities that are for the proof only into the scratch directory, which goes with the run."""
-
-    def keep(name: str, certificate_pem: bytes, key_pem: bytes) -> probe.Identity:
-        identity = probe.Identity(f"{folder}/{name}.pem", f"{folder}/{name}.key")
-        files.write_new(identity.certificate_path, certificate_pem, 0o600)
-        files.write_new(identity.private_key_path, key_pem, 0o600)
-        return identity
-
-    return keep
-
-
-def machine(params: dict[str, Any], binary: str, scratch: str) -> tuple[Ports, Options]:
-    """All parts of the machine, put together for the options of one call."""
-    at = datetime.now(timezone.utc)
-    base = params["base"].rstrip("/")
-    limit = params["timeout_s"]
-    service = Service(params["service"], nginx.run, limit)
-    environment = trial.service_environment(service.name, nginx.run, limit)
-    host = Host(base, binary, Processes(), limit, scratch, nginx.run, service, environment)
-    prover = Prover(
-        probe.probe,
-        foreign_maker(scratch, at),
-        PROBE_TIMEOUT_S,
-        params["timeout_s"],
-        keeper(scratch),
-        is_here=routes.is_here,
-    )
-    ports = Ports(
-        store=Store(base),
-        host=host,
-        service=service,
-        prover=prover,
-        tools=tools(base, at),
-        decoder=decoder(),
-        examine=examiner(at),
-        digest=file_digest,
-        now=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        scratch=scratch,
-        trial=trial.Runner(
-            binary,
-            host.nginx.prefix,
-            lambda: trial.modules_without(binary, nginx.run, limit),
-            lambda: environment,
-            prover.rows,
-            probe.probe,
-            scratch,
-        ),
-    )
-    options = Options(
-        params["keep"],
-        params["proof_rounds"],
-        params["lock_timeout_s"],
-        params["timeout_s"],
-        params["worker_shutdown_timeout"],
-    )
-    return ports, options
-
-
-def intent_of(params: dict[str, Any]) -> Intent:
-    parts = {name: given for name, given in (params["parts"] or {}).items() if given is not None}
-    return Intent(params["state"], parts, params["to"] or "", params["until"])
-
-
-def bare(binary: Optional[str]) -> Outcome:
-    """The plan for a host on which nothing can be tested yet."""
-    missing = [
-        f"{name} is not installed yet: the release is built and tested when it is."
-        for name, there in (("nginx", binary), ("python3-cryptography", _deps.available()))
-        if not there
-    ]
-    return Outcome(changed=True, state="checked", plan=missing)
-
-
-def run(module: AnsibleModule) -> Outcome:
-    """One call, whatever comes of it; a fault ends in fail_json with all that is known."""
-    intent = intent_of(module.params)
-    binary = nginx.locate()
-    # Where somebody has removed the base by hand, two small files beside it may be left.
-    gone = intent.state == "absent" and not Store(module.params["base"].rstrip("/")).exists()
-    if gone and binary is None:
-        return Outcome(state="absent")
-    if module.check_mode and not gone and not (binary and _deps.available()):
-        return bare(binary)
-    work: Optional[Call] = None
-    try:
-        if module.params["worker_shutdown_timeout"]:
-            # Written before nginx can test it, so it must be one.
-            nginx_time.check(module.params["worker_shutdown_timeout"], "worker_shutdown_timeout")
-        if not gone:
-            _deps.require(_deps.WRITE_MINIMUM)
-        if binary is None:
-            raise NO_NGINX
-        shadow.sweep()
-        with shadow.scratch() as scratch:
-            ports, options = machine(module.params, binary, scratch)
-            if gone:
-                work = remains = Remains(ports, options)
-                return remains.clear(intent, module.check_mode)
-            if module.check_mode:
-                work = preview = Preview(ports, options)
-                return preview.show(intent)
-            work = transaction = Transaction(ports, options)
-            return transaction.apply(intent)
-    except (MtlsError, OSError) as error:
-        known = work.outcome if work else Outcome()
-        code = error.code if isinstance(error, MtlsError) else ""
-        text = str(error) if isinstance(error, MtlsError) else unforeseen(error, module.params["base"])
-        module.fail_json(msg=text, code=code, **result(module, known))
-        raise
-
-
-def unforeseen(error: OSError, base: str) -> str:
-    """A fault of the file system that no step expected, with its place."""
-    return (
-        f"{error.filename or base}: {error.strerror or error}. "
-        f"See that root can write below {base} (nginx_mtls_base), and run again."
-    )
-
-
-def result(module: AnsibleModule, outcome: Outcome) -> dict[str, Any]:
-    values = dict(vars(outcome))
-    for warning in values.pop("warnings"):
+def finish(module: AnsibleModule, outcome: Outcome, fault: Optional[MtlsError] = None) -> None:
+    for warning in outcome.warnings:
         module.warn(warning)
-    if not module._diff:
-        values.pop("diff")
-    return values
+    values = result(outcome, module._diff)
+    if fault is None:
+        module.exit_json(**values)
+    else:
+        module.fail_json(msg=str(fault), code=fault.code, **values)
 
 
 def main() -> None:
     module = SecretModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     os.umask(0o077)
-    outcome = run(module)
-    module.exit_json(**result(module, outcome))
+    task = Task(module.params, module.check_mode, LIBRARY)
+    try:
+        task.run()
+    except MtlsError as error:
+        finish(module, task.outcome, error)
+    else:
+        finish(module, task.outcome)
 
 
 if __name__ == "__main__":

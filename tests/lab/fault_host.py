@@ -188,7 +188,7 @@ class Watch:
     @staticmethod
     def turn_back():
         """As when the clock is set: the call sees another time, and what lies there comes from the future."""
-        from ansible_collections.mutual_tls.nginx.plugins.modules import release
+        from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import wiring
 
         class Earlier(datetime.datetime):
             @classmethod
@@ -197,7 +197,7 @@ class Watch:
 
         now = time.time
         time.time = lambda: now() - TEN_YEARS_S
-        release.datetime = Earlier
+        wiring.datetime = Earlier
         for folder, folders, _names in os.walk(BASE):
             for name in folders:
                 os.utime(f"{folder}/{name}", (now() + TEN_YEARS_S,) * 2, follow_symlinks=False)

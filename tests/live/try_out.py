@@ -23,7 +23,8 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow, trial
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
-from ansible_collections.mutual_tls.nginx.plugins.modules.release import foreign_maker
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.wiring import foreign_maker
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import foreign
 
 BINARY = "/usr/sbin/nginx"
 
@@ -43,7 +44,7 @@ def main() -> None:
     at = datetime.now(timezone.utc)
     begin, cpu_begin = time.monotonic(), sum(os.times()[:4])
     with shadow.scratch() as scratch:
-        prover = Prover(probe.probe, foreign_maker(scratch, at), 5.0)
+        prover = Prover(probe.probe, foreign_maker(foreign.foreign_identity, scratch, at), 5.0)
         runner = trial.Runner(
             BINARY,
             "/usr/share/nginx",

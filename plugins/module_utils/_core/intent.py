@@ -71,6 +71,12 @@ class Intent:
         return self.state == "absent" and set(self.given) == set(release.PARTS)
 
 
+def intent_of(params: Mapping[str, Any]) -> Intent:
+    """Of the module's *params*; a part that is not given is no part."""
+    parts = {name: given for name, given in (params["parts"] or {}).items() if given is not None}
+    return Intent(params["state"], parts, params["to"] or "", params["until"])
+
+
 def rollback_target(intent: Intent, state: Optional[State], live: str, whole: frozenset[str]) -> str:
     """The release to go back to: ``to``, also where it is live already, else the one before the live one.
 

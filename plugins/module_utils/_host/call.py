@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from .._core import changes, proof, release
+from .._core import changes, nginx_time, proof, release
 from .._core import trial as trials
 from .._core.answers import FAILED, Row
 from .._core.default_server import DefaultPlan
@@ -43,6 +43,17 @@ class Options:
     lock_timeout_s: float = 60
     timeout_s: float = 30
     worker_shutdown_timeout: str = "60s"
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Options:
+        """Of the module's *params*. Raises MtlsError for a timeout that is no time, before it is written for
+        nginx to test."""
+        timeout = params["worker_shutdown_timeout"]
+        if timeout:
+            nginx_time.check(timeout, "worker_shutdown_timeout")
+        return cls(
+            params["keep"], params["proof_rounds"], params["lock_timeout_s"], params["timeout_s"], timeout
+        )
 
 
 @dataclass

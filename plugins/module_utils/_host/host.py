@@ -32,9 +32,6 @@ from .nginx import (
 from .processes import Process, Processes
 from .service import Service
 
-NO_NGINX = MtlsError("nginx is not installed on this host.", "nginx", "Install the package nginx.")
-
-
 #: ``error_log`` to none.
 _NOT_A_FILE = ("stderr", "syslog:", "memory:", "/")
 #: A new load's own sockets and files, and a few to spare.

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import (
     Intent,
+    intent_of,
     prepared_release,
     refuse_older_trust,
     rollback_target,
@@ -140,3 +141,15 @@ def test_never_back_to_older_trust(live: dict[str, bytes], target: dict[str, byt
     with pytest.raises(MtlsError) as found:
         refuse_older_trust(live, target)
     assert found.value.code == "rollback.trust_older"
+
+
+@pytest.mark.parametrize(
+    ("params", "state", "parts"),
+    [
+        ({"state": "present", "parts": {"server": {"sites": []}, "proxy": None}}, "present", {"server"}),
+        ({"state": "absent", "parts": None}, "absent", set()),
+    ],
+)
+def test_a_part_that_is_not_given_is_no_part(params: dict[str, Any], state: str, parts: set[str]) -> None:
+    intent = intent_of({"to": None, "until": "stable", **params})
+    assert (intent.state, set(intent.parts), intent.to) == (state, parts, "")
