@@ -134,7 +134,7 @@ def _without_link(state: Optional[State], link: Optional[str], whole: frozenset[
     back = state.home if state else EMPTY
     found = f"the live release {link} is not what was written" if link else "current leads nowhere"
     # `empty` can always be written again; any other release must still be there, whole.
-    if back != link and (back in whole or back == EMPTY):
+    if back == EMPTY or (back != link and back in whole):
         return Recovery(Action.RESTORE, back, back, f"{found}: back to {back}")
     return Recovery(Action.REFUSE, back, link or "", f"{found}, and there is no whole release to go back to")
 

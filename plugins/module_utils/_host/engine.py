@@ -64,10 +64,9 @@ class Transaction(Recovering):
         try:
             wanted = self.want(intent, recovery.live, dump, planning=False)
             self.refuse_errors(wanted)
-        except MtlsError:
+        except MtlsError as error:
             if recovery.unfinished and intent != Intent():
-                # What an earlier run left half done is finished, or taken back, all the same.
-                self._bring(Intent(), recovery, dump)
+                self._end_earlier(error, recovery, dump)
             raise
         master = self._master()
         if wanted.identity == recovery.live and not recovery.unproven:
@@ -77,6 +76,22 @@ class Transaction(Recovering):
         self._clean(wanted, recovery)
         if intent.takes_all:
             self._leave()
+
+    def _end_earlier(self, refused: MtlsError, recovery: Recovery, dump: Dump) -> None:
+        """Finish, or take back, what an earlier run left half done, although this call is *refused*: its
+        findings stay the result's. Raises MtlsError with both stories where that fails as well."""
+        credentials, diff = self.outcome.credentials, self.outcome.diff
+        try:
+            self._bring(Intent(), recovery, dump)
+        except MtlsError as error:
+            raise MtlsError(
+                f"{refused.message} Nor could be ended what an earlier run left half done: {error}",
+                refused.place,
+                refused.remedy,
+                refused.code,
+            ) from error
+        finally:
+            self.outcome.credentials, self.outcome.diff = credentials, diff
 
     def _leave(self) -> None:
         """Take our last traces away, in the reverse of the order in which they came; nginx runs as before."""
@@ -140,6 +155,9 @@ class Transaction(Recovering):
             self._check(before, wanted, dump)
             ready = wanted.identity, own_paths(before, wanted.source)
             if ready != self._prepared:
+                earlier = self._prepared[0]
+                if earlier not in ("", ready[0]):
+                    outcome.log.append(f"release {earlier} was prepared before, and is not any more")
                 self._prepared, outcome.changed = ready, True
                 state = store.state() or State("stable", live, live)
                 store.write_state(replace(state, since=self.ports.now(), prepared=ready[0], own=ready[1]))
@@ -148,6 +166,7 @@ class Transaction(Recovering):
             if staged:
                 self._drop(wanted.identity)
             raise
+        self._drop_old(live, recovery)
 
     # -- nothing to change
 
@@ -347,13 +366,19 @@ class Transaction(Recovering):
             )
         return undo
 
+    def _drop_old(self, live: str, recovery: Recovery) -> None:
+        """Remove releases beyond ``keep``: a way back or what is prepared is none of them."""
+        store = self.ports.store
+        state = store.state()
+        protected = frozenset(
+            (live, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
+        ) | ({state.origin} if state else set())
+
     def _clean(self, wanted: Wanted, recovery: Recovery) -> None:
         store = self.ports.store
         if self.outcome.state != "stable":
             return
-        protected = frozenset(
-            (wanted.identity, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
-        )
+        self._drop_old(wanted.identity, recovery)
         for name in removable(store.names(), self.options.keep, protected):
             self._drop(name)
         for credential in wanted.desired.credentials:

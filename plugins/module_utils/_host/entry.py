@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from typing import Callable, Optional
 
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Directive, Dump
 from . import files
+
+_TIMEOUT = re.compile(rb"worker_shutdown_timeout \S+;\n")
 
 
 class Entry:
@@ -72,8 +75,7 @@ class Entry:
         found = self._read(self.include_file) or b""
         if found != self._line and self._line.strip() in found:
             raise self._not_ours()
-        timeout = self._read(self.main_file) or b""
-        there = (found == self._line, timeout.startswith(b"worker_shutdown_timeout "))
+        there = (found == self._line, self._main_is_ours())
         return [path for path, ours in zip((self.include_file, self.main_file), there) if ours]
 
     def remove_left(self) -> None:
@@ -104,13 +106,22 @@ class Entry:
         undoing.
 
         A second one is emerg, so ours goes where anybody else sets it. A main level that reads no
-        modules-enabled has no place for it, and then old workers end when their last connection does.
+        modules-enabled has no place for it, and then old workers end when their last connection does. Raises
+        MtlsError where somebody else's file has its place.
         """
-        here = self._read(self.main_file)
+        here, ours = self._read(self.main_file), self._main_is_ours()
         text: Optional[bytes] = f"worker_shutdown_timeout {wanted};\n".encode() if wanted else None
         named = [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
-        if any(item.file != self.main_file for item in named):
+        if any(item.file != self.main_file or not ours for item in named):
             text = None
+        if here is not None and not ours:
+            if text is None:
+                return None
+            raise MtlsError(
+                "It is not the file that release writes there.",
+                self.main_file,
+                "Move it away, or leave worker_shutdown_timeout alone (an empty string).",
+            )
         if here == text or (text is not None and not self._reads_modules(dump.tree())):
             return None
 
@@ -121,8 +132,11 @@ class Entry:
         return change
 
     def remove_shutdown_timeout(self) -> None:
-        if self._read(self.main_file) is not None:
+        if self._main_is_ours():
             files.remove_file(self.main_file)
+
+    def _main_is_ours(self) -> bool:
+        return _TIMEOUT.fullmatch(self._read(self.main_file) or b"") is not None
 
     @staticmethod
     def _put(path: str, data: Optional[bytes]) -> None:

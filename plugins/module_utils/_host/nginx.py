@@ -262,8 +262,8 @@ class ErrorLog:
             return 0
 
     def urgent(self, limit: int = 5) -> list[str]:
-        """[emerg], [alert] and [crit] lines of nginx itself since this object was made: each text once, at most
-        *limit*, the last [emerg] before all others. A line about a request is nobody's business here.
+        """[emerg], [alert] and [crit] lines of nginx itself since this object was made: each text once, at
+        most *limit*, the last [emerg] before all others. A line about a request is nobody's business here.
         """
         lines = self._of_files() or self._of_journal(0.0)
         found = {line.split(": ", 1)[-1]: line for line in lines if _urgent(line)}

@@ -51,6 +51,9 @@ def state(step: str, origin: str = A, target: str = B) -> State:
         (state("switched"), None, ALL, Action.RESTORE, A, A),
         (None, None, ALL, Action.RESTORE, "empty", "empty"),
         (state("stable"), None, frozenset({A}), Action.REFUSE, B, ""),
+        # `empty` itself, half gone: it can always be written again.
+        (state("stable", target="empty"), "empty", frozenset({A}), Action.RESTORE, "empty", "empty"),
+        (None, "empty", frozenset({A}), Action.RESTORE, "empty", "empty"),
         # It leads to something that is not what was written.
         (state("switched"), B, frozenset({A}), Action.RESTORE, A, A),
         (state("stable"), B, frozenset({A}), Action.REFUSE, B, B),

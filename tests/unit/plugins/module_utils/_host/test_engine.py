@@ -262,6 +262,20 @@ def test_cleaning_spares_what_is_prepared(world: World) -> None:
 
 def test_other_credentials_make_a_prepared_release_stale(world: World) -> None:
     apply(world, parts())
+def test_a_release_that_is_prepared_no_more_is_told_and_cleaned_like_any_other(world: World) -> None:
+    """Each holds keys. Its twin: the live one, the way back and what is prepared stay with every `keep`."""
+    origin = apply(world, parts()).release
+    live = apply(world, parts("allow all;")).release
+    kept = Options(keep=1, lock_timeout_s=1)
+    for number in range(3):
+        call = Transaction(ports(world), kept)
+        ready = call.apply(Intent(parts=parts(f"allow 10.0.0.{number};"), until="checked"))
+    assert set(world.store.names()) == {"empty", origin, live, ready.prepared}
+    assert "was prepared before" in " ".join(ready.log)
+    again = Transaction(ports(world), kept).apply(Intent(parts=parts("allow 10.0.0.2;"), until="checked"))
+    assert (again.changed, "was prepared before" in " ".join(again.log)) == (False, False)
+
+
     ready = prepare(world, parts("deny all;"))
     source = {"proxy/credentials/client/privkey.pem": b"x"}
     call = Transaction(ports(world), Options())
@@ -816,12 +830,36 @@ def test_a_run_killed_before_its_switch_is_told_as_undone(world: World) -> None:
 
 
 def test_where_no_listener_tells_what_nginx_loaded_a_run_that_was_cut_short_is_followed_by_a_reload(
+    assert ("is not proven" in str(found.value)) is not proven, "both stories are told"
     world: World,
 ) -> None:
     apply(world, parts())
     apply(world, {"proxy": {}}, state="absent")
     reloads = world.reloads
     apply(world, {})
+def test_the_findings_of_a_refused_call_stay_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ending what a killed run left examines the live release: that is not what the user gave."""
+    switched_by_a_killed_run(world)
+    told = [{"part": "proxy", "name": "client", "findings": []}]
+    refused = MtlsError("m", "client", "r", "pair.key_mismatch")
+
+    def examine(desired: Any, _live: Any) -> list[dict[str, Any]]:
+        return told if b"allow all;" in b"".join(desired.source.values()) else []
+
+    def refuse_errors(_wanted: Any) -> None:
+        if call.outcome.credentials:
+            raise refused
+
+    call = Transaction(dataclasses.replace(ports(world), examine=examine), Options())
+    monkeypatch.setattr(call, "refuse_errors", refuse_errors)
+    with pytest.raises(MtlsError) as found:
+        call.apply(Intent(parts=parts("allow all;")))
+    assert found.value is refused
+    assert call.outcome.credentials == told
+    assert any("allow all;" in entry["after"] for entry in call.outcome.diff)
+    assert step(world) == "stable"
+
+
     assert world.reloads == reloads
     # Its way back: the link is there again, but no state could be written and no reload was made.
     world.store.write_state(State("switched", "empty", "0" * 16))

@@ -328,6 +328,10 @@ def test_files_that_a_dump_must_name() -> None:
     ]
 
 
+        # Somebody else's file of that name
+        (READS, "load_module x.so;\n", "", "same"),
+        (READS + "worker_shutdown_timeout 5s;", "load_module x.so;\n", "60s", "same"),
+        (READS, "load_module x.so;\n", "60s", "refused"),
 READS = "include modules-enabled/*.conf;"
 
 
@@ -337,6 +341,12 @@ READS = "include modules-enabled/*.conf;"
         (READS, None, "60s", "worker_shutdown_timeout 60s;\n"),
         (READS, "worker_shutdown_timeout 60s;\n", "60s", "same"),
         (READS, "worker_shutdown_timeout 60s;\n", "90s", "worker_shutdown_timeout 90s;\n"),
+    if after == "refused":
+        with pytest.raises(MtlsError, match="not the file that release writes"):
+            etc.host().shutdown_timeout(dump, wanted)
+        etc.host().remove_shutdown_timeout()
+        assert path.read_text() == ours
+        return
         (READS, "worker_shutdown_timeout 60s;\n", "", None),
         (READS + "worker_shutdown_timeout 5s;", None, "60s", "same"),
         (READS + "worker_shutdown_timeout 5s;", "worker_shutdown_timeout 60s;\n", "60s", None),
