@@ -371,6 +371,8 @@ class Transaction(Recovering):
         store = self.ports.store
         state = store.state()
         protected = frozenset(
+        for name in removable(store.names(), self.options.keep, protected):
+            self._drop(name)
             (live, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
         ) | ({state.origin} if state else set())
 
@@ -379,8 +381,6 @@ class Transaction(Recovering):
         if self.outcome.state != "stable":
             return
         self._drop_old(wanted.identity, recovery)
-        for name in removable(store.names(), self.options.keep, protected):
-            self._drop(name)
         for credential in wanted.desired.credentials:
             if store.pending_key(credential.part, credential.name) == credential.files["privkey.pem"]:
                 store.drop_pending(credential.part, credential.name)
