@@ -20,6 +20,11 @@ def own_paths(live: Mapping[str, bytes], prepared: Mapping[str, bytes]) -> tuple
     return tuple(sorted({_unit(path) for path in differing if path not in _DERIVED}))
 
 
+def outdated(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> bool:
+    """Whether the way from *before* to *after* makes what is prepared stale: other credentials are live."""
+    return any("/credentials/" in path for path in own_paths(before, after))
+
+
 def laid_over(live: Mapping[str, bytes], prepared: Mapping[str, bytes], own: Sequence[str]) -> Source:
     """*live*, with everything at or below the paths *own* as it is, or is not, in *prepared*."""
     kept = {path: data for path, data in live.items() if _unit(path) not in own}

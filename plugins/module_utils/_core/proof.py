@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .answers import FAILED, INCONCLUSIVE, OK, REFUSALS, WAS_FAILING, Row
+from .desired import PROBE
 from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
+from .release import credential_names
 
 #: Of nginx's page for a refused client, in any of its wordings: 400 may be an application's, too.
 _NGINX_SAYS = "SSL certificate"
@@ -155,6 +157,30 @@ def positive(rows: Sequence[Row]) -> str:
     open."""
     good = [row for row in rows if row.probe.kind == GOOD]
     return "proven" if all(row.verdict == OK for row in good) else "unproven"
+
+
+def warnings(rows: Sequence[Row], source: Mapping[str, bytes]) -> list[str]:
+    """Sentences about the proof of the release of *source*: what failed before as well, and that nobody was
+    seen to get in, since a host that lets nobody in looks like a good one."""
+    still = [row for row in rows if row.verdict == WAS_FAILING]
+    found = [
+        f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
+        f"{row.probe.target}: {row.got}. {remedy(row)}"
+        for row in still[:1]
+    ]
+    unseen = [row for row in rows if row.probe.kind == GOOD and row.verdict == INCONCLUSIVE]
+    for row in unseen[:1]:
+        what = ""
+        if PROBE not in credential_names(source, "server"):
+            what = (
+                "Give Server A a client certificate that its sites accept, with its key: "
+                f"mtls_server_credentials[].probe, or credential {PROBE} of part server."
+            )
+        elif row.probe.rounds and not row.probe.want_words:
+            what = "Give the site a probe path, which answers with the release's id."
+        words = f"row 1 of {len(unseen)}: {row.probe.target}: {row.got}. {what}".strip()
+        found.append(f"Nobody has seen a good client get in (positive: unproven), {words}")
+    return found
 
 
 def drifted(rows: Sequence[Row]) -> bool:

@@ -91,6 +91,16 @@ def texts(source: Mapping[str, bytes], kind: str) -> dict[str, str]:
     }
 
 
+def expected_files(base: str, directory: str, source: Mapping[str, bytes]) -> list[str]:
+    """The files that a dump of this release must name; a credential that no block uses is not read by
+    nginx."""
+    return [f"{base}/current/mtls.conf"] + [
+        f"{directory}/{path}"
+        for path in source
+        if path.endswith(".conf") and "/credentials/" not in path and "/" in path
+    ]
+
+
 def part_of(source: Mapping[str, bytes], part: str) -> Source:
     return {path: data for path, data in source.items() if path.startswith(part + "/")}
 

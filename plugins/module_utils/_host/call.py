@@ -21,17 +21,16 @@ from .._core.errors import MtlsError
 from .._core.intent import Intent, prepared_release, refuse_older_trust, rollback_target
 from .._core.nginx_conf import Dump
 from .._core.prepared import laid_over
+from .._core.refused import refuse_errors
+from .._core.release import expected_files
 from .._core.transaction import Action, Recovery, recover
 from . import shadow
-from .host import Host, expected_files
+from .host import Host
 from .prover import Prover
 from .service import Service
 from .store import Store
 from .trial import CODE as NO_TRIAL
 from .trial import Runner
-
-#: Without the other side's trust these are warnings, but the other side refuses them whatever it trusts.
-_REFUSED_THERE = "purpose."
 
 
 @dataclass(frozen=True)
@@ -174,20 +173,7 @@ class Call:
 
     def refuse_errors(self, wanted: Wanted) -> None:
         """Raises MtlsError for an error in a credential that this call changes; the rest is only reported."""
-        touched = {(one.part, one.name) for one in wanted.desired.credentials if one.changed}
-        errors = [
-            (credential, finding)
-            for credential in self.outcome.credentials
-            if (credential["part"], credential["name"]) in touched
-            for finding in credential["findings"]
-            if finding["severity"] == "error" or finding["code"].startswith(_REFUSED_THERE)
-        ]
-        if errors:
-            credential, finding = errors[0]
-            place = f"{credential['part']} credential {credential['name']}"
-            where = f"{place}: {finding['place']}" if finding["place"] else place
-            more = f" ({len(errors) - 1} more errors in credentials[].findings.)" if len(errors) > 1 else ""
-            raise MtlsError(f"{finding['message']}{more}", where, finding["remedy"], finding["code"])
+        refuse_errors(wanted.desired, self.outcome.credentials)
 
     def test_in_shadow(self, wanted: Wanted, directory: str) -> None:
         tested = self.ports.host.test_with(directory)

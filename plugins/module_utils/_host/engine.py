@@ -18,7 +18,7 @@ from .._core.answers import FAILED, Row
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
-from .._core.prepared import own_paths
+from .._core.prepared import outdated, own_paths
 from .._core.proxy_probes import direct_probes
 from .._core.transaction import Recovery, State, removable
 from .call import Outcome, Wanted
@@ -260,13 +260,11 @@ class Transaction(Recovering):
         outcome.state = "stable"
 
     def _settle_prepared(self, intent: Intent, before: release.Source, wanted: Wanted) -> None:
-        """What becomes of a prepared release once *wanted* is proven: other credentials make it stale."""
+        """What becomes of a prepared release once *wanted* is proven."""
         waiting, dummy = self._prepared
         if intent.to_prepared:
             self._prepared = wanted.identity, ()
-        elif waiting and any(
-            not kind.endswith(" block") for kind, dummy in changes.changed_things(before, wanted.source)
-        ):
+        elif waiting and outdated(before, wanted.source):
             self._prepared = "", ()
             if waiting != self.outcome.previous:
                 self.outcome.log.append(

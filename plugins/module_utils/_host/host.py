@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable, NoReturn, Optional
 
-from .._core import release
 from .._core.default_server import UserServer, user_servers
 from .._core.errors import MtlsError
 from .._core.findings import Finding
@@ -261,13 +260,3 @@ def _includes(tree: tuple[Directive, ...]) -> Iterator[Directive]:
         if item.name == "include" and item.args and item.block is None:
             yield item
         yield from _includes(item.block or ())
-
-
-def expected_files(base: str, directory: str, source: release.Source) -> list[str]:
-    """The files that a dump of this release must name; a credential that no block uses is not read by
-    nginx."""
-    return [f"{base}/current/mtls.conf"] + [
-        f"{directory}/{path}"
-        for path in source
-        if path.endswith(".conf") and "/credentials/" not in path and "/" in path
-    ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nginx serves: letting it load a release, asking it, and putting into words what came back."""
+"""What nginx serves: letting it load a release, asking it, and reporting what came back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._core import proof, proof_plan, release
-from .._core.answers import INCONCLUSIVE, WAS_FAILING, Row
-from .._core.desired import PROBE
+from .._core.answers import Row
 from .._core.errors import MtlsError
-from .._core.probes import GOOD, Probe
+from .._core.probes import Probe
 from .._core.server_probes import revoked_probes, revoked_session_probes, session_probes
 from .._core.transaction import Recovery
 from .call import Call, Wanted
@@ -106,33 +105,10 @@ class Serving(Call):
 
     def _report(self, rows: Sequence[Row], wanted: Wanted) -> None:
         self.outcome.proof = [row.to_dict() for row in rows]
-        still = [row for row in rows if row.verdict == WAS_FAILING]
-        self.outcome.warnings += [
-            f"Row 1 of {len(still)} of the proof that fail as they did before: {row.probe.kind}, "
-            f"{row.probe.target}: {row.got}. {proof.remedy(row)}"
-            for row in still[:1]
-        ]
-        self._warn_of_unproven(rows, wanted)
+        self.outcome.warnings += proof.warnings(rows, wanted.source)
         self.outcome.positive = proof.positive(rows)
         with contextlib.suppress(MtlsError):  # somebody starts another master: what was proven is proven
             master = self.ports.host.master()
             self.outcome.draining_workers = (
                 len(self.ports.host.processes.workers(master.pid)[1]) if master else 0
-            )
-
-    def _warn_of_unproven(self, rows: Sequence[Row], wanted: Wanted) -> None:
-        """A host that lets nobody in looks like a good one, where no good client was seen to get in."""
-        still = [row for row in rows if row.probe.kind == GOOD and row.verdict == INCONCLUSIVE]
-        for row in still[:1]:
-            remedy = ""
-            if PROBE not in release.credential_names(wanted.source, "server"):
-                remedy = (
-                    "Give Server A a client certificate that its sites accept, with its key: "
-                    f"mtls_server_credentials[].probe, or credential {PROBE} of part server."
-                )
-            elif row.probe.rounds and not row.probe.want_words:
-                remedy = "Give the site a probe path, which answers with the release's id."
-            self.outcome.warnings.append(
-                "Nobody has seen a good client get in (positive: unproven), "
-                f"row 1 of {len(still)}: {row.probe.target}: {row.got}. {remedy}".strip()
             )

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.prepared import laid_over, own_paths
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.prepared import (
+    laid_over,
+    outdated,
+    own_paths,
+)
 
 KEY, CHAIN = "server/credentials/a/privkey.pem", "server/credentials/a/fullchain.pem"
 CRL = "server/credentials/a/crl.pem"
@@ -38,6 +42,20 @@ LIVE = {
 )
 def test_what_is_its_own(change: dict[str, bytes], own: tuple[str, ...]) -> None:
     assert own_paths(LIVE, {**LIVE, **change}) == own
+
+
+@pytest.mark.parametrize(
+    ("change", "stale"),
+    [
+        ({}, False),
+        ({SITE: b"s2", ROUTE: b"r2", DEFAULT: b"d2"}, False),
+        ({CRL: b"l2"}, True),
+        ({OTHER: b"o2"}, True),
+    ],
+)
+def test_other_credentials_make_a_prepared_release_stale(change: dict[str, bytes], stale: bool) -> None:
+    assert outdated(LIVE, {**LIVE, **change}) is stale
+    assert outdated({**LIVE, **change}, LIVE) is stale
 
 
 def test_what_is_gone_is_its_own_as_well() -> None:

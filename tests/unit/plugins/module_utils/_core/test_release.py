@@ -113,6 +113,19 @@ def test_names_of_blocks_that_would_leave_their_folder(name: str) -> None:
         release.check_name(name, "site")
 
 
+def test_files_that_a_dump_must_name() -> None:
+    source = {
+        "mtls.conf": b"",
+        "server/sites/a.conf": b"",
+        "server/credentials/s/tls.conf": b"",
+        "x.pem": b"",
+    }
+    assert release.expected_files("/b", "/b/releases/1", source) == [
+        "/b/current/mtls.conf",
+        "/b/releases/1/server/sites/a.conf",
+    ]
+
+
 def test_a_block_of_a_credential_that_is_gone() -> None:
     text = b"include @MTLS_RELEASE@/server/credentials/old/tls.conf;"
     with pytest.raises(MtlsError, match="credential 'old'"):

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host, expected_files
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished, Invocation
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
 
@@ -313,19 +313,6 @@ def test_where_the_include_will_stand(etc: Etc) -> None:
     host = etc.host()
     users = host.users(host.as_if_included(dump))
     assert [user.before for user in users] == [True, False, False]
-
-
-def test_files_that_a_dump_must_name() -> None:
-    source = {
-        "mtls.conf": b"",
-        "server/sites/a.conf": b"",
-        "server/credentials/s/tls.conf": b"",
-        "x.pem": b"",
-    }
-    assert expected_files("/b", "/b/releases/1", source) == [
-        "/b/current/mtls.conf",
-        "/b/releases/1/server/sites/a.conf",
-    ]
 
 
         # Somebody else's file of that name
