@@ -369,10 +369,10 @@ class Transaction(Recovering):
         store = self.ports.store
         state = store.state()
         protected = frozenset(
-        for name in removable(store.names(), self.options.keep, protected):
-            self._drop(name)
             (live, recovery.origin, recovery.live, self.outcome.previous, self._prepared[0])
         ) | ({state.origin} if state else set())
+        for name in removable(store.names(), self.options.keep, protected):
+            self._drop(name)
 
     def _clean(self, wanted: Wanted, recovery: Recovery) -> None:
         store = self.ports.store
