@@ -83,8 +83,6 @@ def _not_asked(probe: Probe) -> str:
         return f"not asked: {probe.without}"
     if probe.resumes:
         return "not asked: the revoked client was not let in before the switch"
-    if not probe.rounds:
-        return "not asked: the site has no name that a client could send"
     if probe.kind == SESSION:
         return "not asked: the good client was not let in before the switch"
     return "not asked: the release has no probe identity"

@@ -46,7 +46,9 @@ class Options:
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Options:
         """Of the module's *params*. Raises MtlsError for a timeout that is no time, before it is written for
-        nginx to test."""
+        nginx to test, and for a proof that would ask nobody."""
+        if params["proof_rounds"] < 1:
+            raise MtlsError("A proof without a round asks nobody.", "proof_rounds", "Give 1 or more.")
         timeout = params["worker_shutdown_timeout"]
         if timeout:
             nginx_time.check(timeout, "worker_shutdown_timeout")

@@ -152,16 +152,23 @@ def test_a_fault_of_the_file_system_has_a_place_and_a_remedy(
 
 
 @pytest.mark.parametrize(
-    ("text", "refused"), [("1 minute", True), ("60s;", True), ("60s", False), ("", False)]
+    ("option", "value", "refused"),
+    [
+        ("worker_shutdown_timeout", "1 minute", True),
+        ("worker_shutdown_timeout", "60s;", True),
+        ("worker_shutdown_timeout", "60s", False),
+        ("worker_shutdown_timeout", "", False),
+        ("proof_rounds", 0, True),
+        ("proof_rounds", -1, True),
+        ("proof_rounds", 1, False),
+    ],
 )
-def test_what_is_no_time_is_refused_before_anything_is_written(
-    tmp_path: Path, host: Any, text: str, refused: bool
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    tmp_path: Path, host: Any, option: str, value: Any, refused: bool
 ) -> None:
     told = host("nginx")
-    one = task_of(tmp_path, False, state="present", worker_shutdown_timeout=text)
-    with (
-        pytest.raises(MtlsError, match=r"^worker_shutdown_timeout: ") if refused else contextlib.nullcontext()
-    ):
+    one = task_of(tmp_path, False, state="present", **{option: value})
+    with pytest.raises(MtlsError, match=f"^{option}: ") if refused else contextlib.nullcontext():
         one.run()
     assert bool(told) is not refused
     assert list(tmp_path.iterdir()) == []
