@@ -14,19 +14,16 @@ from .._core.default_server import UserServer, user_servers
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.nginx_conf import Directive, Dump, parse
+from .._core.nginx_program import Invocation, below, configuration_path, invocation, started
 from .._core.undone import refuse, undone
 from . import shadow
 from .entry import Entry
 from .nginx import (
-    Built,
     ErrorLog,
     Finished,
-    Invocation,
     Nginx,
     Verdict,
     build_of,
-    configuration_path,
-    invocation,
 )
 from .processes import Process, Processes
 from .service import Service
@@ -37,32 +34,10 @@ _NOT_A_FILE = ("stderr", "syslog:", "memory:", "/")
 _SPARE_FILES = 8
 
 
-def _below(base: str, directory: str) -> bool:
-    return base != directory and os.path.commonpath([directory, base]) == directory
-
-
-def _started(base: str, built: Built, processes: Processes, service: Optional[Service]) -> Invocation:
-    """What the nginx that *base* belongs to was, or will be, started with.
-
-    What runs counts more than what the unit says. Other instances, whose configuration lies elsewhere, are
-    not ours.
-    """
-    running = [invocation(one.arguments) for one in processes.all() if one.is_master]
-    unit = service.invocation() if service else Invocation()
-    fitting = [
-        one
-        for one in [*running, unit, Invocation()]
-        if _below(base, os.path.dirname(configuration_path(built, one)))
-    ]
-    if unit in fitting and (unit in running or len({configuration_path(built, one) for one in running}) > 1):
-        return unit
-    return fitting[0] if fitting else unit
-
-
-def _globals(started: Invocation) -> tuple[Directive, ...]:
+def _globals(chosen: Invocation) -> tuple[Directive, ...]:
     """The directives of ``-g``; what cannot be read of them is nginx's to refuse."""
     with contextlib.suppress(MtlsError):
-        return parse(started.directives)
+        return parse(chosen.directives)
     return ()
 
 
@@ -82,15 +57,16 @@ class Host(Entry):
     ) -> None:
         """*environment*: what the unit gives nginx, such as OPENSSL_CONF; its test needs it as well."""
         built = build_of(binary, timeout_s, run)
-        started = _started(base, built, processes, service)
-        conf_path = configuration_path(built, started)
-        self.nginx = Nginx(binary, built, conf_path, timeout_s, run, started, environment)
+        running = [invocation(one.arguments) for one in processes.all() if one.is_master]
+        chosen = started(base, built, running, service.invocation() if service else Invocation())
+        conf_path = configuration_path(built, chosen)
+        self.nginx = Nginx(binary, built, conf_path, timeout_s, run, chosen, environment)
         self.base = base
         self.processes = processes
         self._service = service
         self._scratch = scratch
         directory = self.nginx.conf_directory
-        if not _below(base, directory):
+        if not below(base, directory):
             raise MtlsError(
                 f"It does not lie below {directory}, where {self.nginx.conf_path} is.",
                 f"base ({base})",
@@ -98,9 +74,9 @@ class Host(Entry):
             )
         super().__init__(base, self.nginx.conf_path)
         self._pid_file = self._full(built.pid_path)
-        self._error_logs = [self._full(started.error_log or built.error_log)]
+        self._error_logs = [self._full(chosen.error_log or built.error_log)]
         self._worker_files = 0
-        self._learn(_globals(started))
+        self._learn(_globals(chosen))
         self.test_seconds = 0.0
 
     @property

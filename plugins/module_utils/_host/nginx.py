@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from .._core.errors import MtlsError
 from .._core.nginx_conf import Dump, read_dump
+from .._core.nginx_program import Built, Invocation, built
 
 _LINES = 5
 Run = Callable[..., "Finished"]
@@ -64,17 +64,6 @@ def run(arguments: list[str], timeout_s: float, environment: Optional[Mapping[st
 
 
 @dataclass(frozen=True)
-class Built:
-    """What ``nginx -V`` says. *version* as numbers, the paths as compiled in: they may be relative."""
-
-    version: tuple[int, ...]
-    prefix: str
-    conf_path: str
-    pid_path: str
-    error_log: str
-
-
-@dataclass(frozen=True)
 class Verdict:
     """The verdict of ``nginx -t`` or ``-T``: its own lines, and the dump where one was asked for."""
 
@@ -89,43 +78,6 @@ def own_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if _LINE.search(line)]
 
 
-@dataclass(frozen=True)
-class Invocation:
-    """What an nginx was started with: ``-p``, ``-c``, ``-g`` and ``-e``, "" where it was not given."""
-
-    prefix: str = ""
-    conf: str = ""
-    directives: str = ""
-    error_log: str = ""
-
-    def arguments(self) -> list[str]:
-        """The arguments that a test needs to see what the master sees; ``-c`` is the caller's."""
-        given = (("-p", self.prefix), ("-g", self.directives), ("-e", self.error_log))
-        return [word for option, value in given if value for word in (option, value)]
-
-
-def invocation(words: Sequence[str]) -> Invocation:
-    """Of a master's argv, its program first, as ngx_get_options() reads it (nginx: src/core/nginx.c).
-
-    Quotes are lost in a process title and in what systemd prints: the directives of ``-g`` reach up to the
-    next word that begins with a dash.
-    """
-    values = dict.fromkeys("pcges", "")
-    waiting = ""
-    for word in words[1:]:
-        if word.startswith("-") and len(word) > 1 and (not waiting or waiting == "g"):
-            waiting = next((letter for letter in word[1:] if letter in values), "")
-            rest = word[1:].partition(waiting)[2] if waiting else ""
-            if rest:
-                values[waiting] = rest
-                waiting = waiting if waiting == "g" else ""
-        elif waiting == "g":
-            values["g"] = f"{values['g']} {word}".strip()
-        elif waiting:
-            values[waiting], waiting = word, ""
-    return Invocation(values["p"], values["c"], values["g"], values["e"])
-
-
 class Nginx:
     """One installed nginx. *conf_path* is the main file that its master reads, *started* its arguments,
     *environment* what its unit adds to a process's own."""
@@ -137,13 +89,13 @@ class Nginx:
         conf_path: str,
         timeout_s: float,
         runner: Run = run,
-        started: Invocation = Invocation(),
+        started: Optional[Invocation] = None,
         environment: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.binary = binary
         self.built = built
         self.conf_path = conf_path
-        self.started = started
+        self.started = started or Invocation()
         self.environment = dict(environment or {})
         self._timeout_s = timeout_s
         self._run = runner
@@ -193,30 +145,7 @@ def locate(which: Callable[[str], Optional[str]] = shutil.which) -> Optional[str
 
 def build_of(binary: str, timeout_s: float, runner: Run = run) -> Built:
     """What is compiled in. Raises MtlsError where ``nginx -V`` does not say it."""
-    text = runner([binary, "-V"], timeout_s).err
-    version = re.search(r"nginx version: \S*?/(\d+(?:\.\d+)*)", text)
-    if not version:
-        raise MtlsError("'nginx -V' names no version.", binary, "Is this nginx?")
-
-    def option(name: str, default: str) -> str:
-        found = re.search(rf"--{name}=(\S+)", text)
-        return found.group(1) if found else default
-
-    return Built(
-        tuple(int(number) for number in version.group(1).split(".")),
-        option("prefix", "/usr/local/nginx"),
-        option("conf-path", "conf/nginx.conf"),
-        option("pid-path", "logs/nginx.pid"),
-        option("error-log-path", "logs/error.log"),
-    )
-
-
-def configuration_path(built: Built, started: Invocation) -> str:
-    """The main file of a master with these arguments, else the compiled-in one; a relative one is completed
-    with the prefix (nginx: ngx_process_options)."""
-    return os.path.normpath(
-        os.path.join("/", started.prefix or built.prefix, started.conf or built.conf_path)
-    )
+    return built(runner([binary, "-V"], timeout_s).err, binary)
 
 
 #: Where ``error_log`` writes to no file.

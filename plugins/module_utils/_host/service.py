@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .._core.errors import MtlsError
-from .nginx import Finished, Invocation, invocation
+from .._core.nginx_program import Invocation, invocation
+from .nginx import Finished
 
 
 def stays_stopped(name: str) -> MtlsError:

@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_program import Built, Invocation
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import (
-    Built,
     ErrorLog,
     Finished,
-    Invocation,
     Nginx,
     build_of,
-    configuration_path,
-    invocation,
     locate,
     own_lines,
     run,
@@ -35,37 +32,6 @@ def test_what_is_compiled_in() -> None:
     assert build_of("nginx", 5, lambda arguments, timeout: Finished(0, "", VERSION)) == BUILT
     with pytest.raises(MtlsError):
         build_of("/bin/true", 5, lambda arguments, timeout: Finished(0, "", ""))
-
-
-OWN_BUILD = Built((1, 26, 3), "/usr/local/nginx", "conf/nginx.conf", "logs/nginx.pid", "logs/error.log")
-
-
-@pytest.mark.parametrize(
-    ("title", "path", "own_build"),
-    [
-        ("", "/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"),
-        ("nginx -g daemon on;", "/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"),
-        ("nginx -c /opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
-        ("nginx -c/opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
-        ("nginx -qc /opt/n.conf", "/opt/n.conf", "/opt/n.conf"),
-        ("nginx -c n.conf", "/usr/share/nginx/n.conf", "/usr/local/nginx/n.conf"),
-        ("nginx -p /srv -c conf/n.conf", "/srv/conf/n.conf", "/srv/conf/n.conf"),
-        ("nginx -p /srv/", "/etc/nginx/nginx.conf", "/srv/conf/nginx.conf"),
-        ("nginx -g daemon on; -c /opt/n.conf -e /e", "/opt/n.conf", "/opt/n.conf"),
-    ],
-)
-def test_the_main_file_of_a_master(title: str, path: str, own_build: str) -> None:
-    assert configuration_path(BUILT, invocation(title.split())) == path
-    assert configuration_path(OWN_BUILD, invocation(title.split())) == own_build
-
-
-def test_arguments_whose_quotes_are_lost() -> None:
-    title = "/usr/sbin/nginx -g daemon on; master_process on; -p /srv -e stderr"
-    found = invocation(title.split())
-    assert found == Invocation("/srv", "", "daemon on; master_process on;", "stderr")
-    assert found.arguments() == ["-p", "/srv", "-g", "daemon on; master_process on;", "-e", "stderr"]
-    assert invocation(["nginx", "-t", "-q"]).arguments() == []
-    assert invocation(["nginx", "-s", "reload", "-c"]) == Invocation()
 
 
 def test_a_test_sees_what_the_master_sees() -> None:
