@@ -260,7 +260,10 @@ options:
     type: int
     default: 3
   service:
-    description: The service that starts nginx where it does not run.
+    description:
+      - The service that starts nginx where it does not run.
+      - Its unit's arguments and environment are those of each test of the configuration, and nginx's own lines are
+        looked for in its journal, too.
     type: str
     default: nginx
   worker_shutdown_timeout:
@@ -444,7 +447,9 @@ restored:
   type: list
   elements: dict
 positive:
-  description: Whether the good client was let in. V(unproven) without an identity to ask with.
+  description:
+    - Whether the good client was let in wherever it was asked for.
+    - V(unproven) where it was not, or there was no identity to ask with, or good and bad got one answer.
   returned: always
   type: str
   sample: proven
