@@ -90,6 +90,16 @@ server {
     location / { ANSWER; }
 }
 """
+USERS = """
+server {
+    listen 1443 ssl default_server;
+    ssl_certificate /root/pki/stranger.pem;
+    ssl_certificate_key /root/pki/stranger.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache off;
+    return 200 "theirs\\n";
+}
+"""
 
 
 class Fleet:
@@ -304,6 +314,22 @@ def test_a_server_that_is_not_ours(fleet: Fleet) -> None:
     pki.Authority.make("CN=Other").leaf(fleet.folder / "client", "CN=mtls-probe.client", pki.CLIENT)
     done = fleet.call(parts={"proxy": {"credentials": [fleet.pair("client")]}})
     assert (done["state"], "400" in done["msg"]) == ("checked", True), done
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_site_that_moves_to_another_port_in_vain(fleet: Fleet, theirs: bool) -> None:
+    """The way back is proven by the default server that the old release had: the user's, or its own."""
+    if theirs:
+        fleet.machine.sh("cat >> /etc/nginx/conf.d/stranger.conf; systemctl reload nginx", stdin=USERS)
+    first = stable(fleet.call(parts={"server": fleet.a({"ipv4": KINDS["ipv4"]})}))
+    assert failures(first) == []
+    moved = {"ipv4": KINDS["ipv4"].replace("1443", "8443") + " deny all;"}
+    done = fleet.call(parts={"server": fleet.a(moved)})
+    assert (done["state"], done["release"]) == ("rolled_back", first["release"]), done
+    assert "403" in done["msg"]
+    assert {row["verdict"] for row in done["restored"]} == {"ok"}
+    asked = {row["probe"].split(", ")[1] for row in done["restored"] if "SNI" in row["probe"]}
+    assert asked == {"the user's default" if theirs else "refused"}
 
 
 def test_a_hundred_sites_are_proven_in_seconds(fleet: Fleet) -> None:

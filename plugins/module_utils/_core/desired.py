@@ -329,7 +329,7 @@ def complete(
     nginx_version: tuple[int, ...],
     digest: Callable[[str], str],
 ) -> DefaultPlan:
-    """Add default.conf and mtls.conf to the source; returns what governs each socket. Raises MtlsError."""
+    """Add default.conf and mtls.conf to the source; returns the default servers. Raises MtlsError."""
     source = desired.source
     found = sites(release.texts(source, "sites"))
 

@@ -9,7 +9,7 @@ inconclusive, never passed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .probes import Probe
 from .proxy_probes import proxy_probes
@@ -19,14 +19,12 @@ from .server_probes import server_probes
 def plan(
     source: Mapping[str, bytes],
     identity: str,
-    user_defaults: Sequence[str] = (),
     rounds: int = 3,
     quick: bool = False,
 ) -> list[Probe]:
-    """All probes for a release. *user_defaults*: sockets (Listen.key) whose default server is the user's.
+    """All probes for a release.
 
     *quick*: one round, the newest TLS version only; for a release that is live and proven already.
     """
     rounds = 1 if quick else rounds
-    found = server_probes(source, identity, user_defaults, rounds, quick)
-    return found + proxy_probes(source, identity, rounds)
+    return server_probes(source, identity, rounds, quick) + proxy_probes(source, identity, rounds)

@@ -91,6 +91,12 @@ def texts(source: Mapping[str, bytes], kind: str) -> dict[str, str]:
     }
 
 
+def default_text(source: Mapping[str, bytes]) -> str:
+    """``server/default.conf`` as given, "" where the release has none. Raises as ``texts``."""
+    path = "server/default.conf"
+    return _decoded(source.get(path, b""), path)
+
+
 def expected_files(base: str, directory: str, source: Mapping[str, bytes]) -> list[str]:
     """The files that a dump of this release must name; a credential that no block uses is not read by
     nginx."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Optional
 
 from . import release
-from .blocks import PROTOCOLS, Site, sites
+from .blocks import PROTOCOLS, Site, sites, sockets
 from .desired import PROBE, session_zone
 from .listen import Listen
 from .probes import (
@@ -34,13 +34,15 @@ from .probes import (
 )
 
 
-def server_probes(
-    source: Mapping[str, bytes], identity: str, user_defaults: Sequence[str], rounds: int, quick: bool
-) -> list[Probe]:
-    """Each site at each of its addresses; each socket's default server once."""
+def server_probes(source: Mapping[str, bytes], identity: str, rounds: int, quick: bool) -> list[Probe]:
+    """Each site at each of its addresses; each socket's default server once.
+
+    It is a user's where the release's own ``default.conf`` has none for that socket.
+    """
     probes: list[Probe] = []
     seen_sockets: set[tuple[str, str, str]] = set()
     places = _places(source)
+    ours = sockets(release.default_text(source))
     # Only a site that answers with the id, and to known clients alone, tells who got in by another block.
     lenders = {
         listen.key: site
@@ -56,10 +58,10 @@ def server_probes(
             seen_sockets.add((listen.key, address, version))
             asked = _site_probes(source, identity, site, listen, version, rounds)
             if first:
-                if listen.key in user_defaults:
-                    asked += _user_default_probes(identity, lenders.get(listen.key), site, listen, version)
-                else:
+                if listen.key in ours:
                     asked += _socket_probes(site, listen, version)
+                else:
+                    asked += _user_default_probes(identity, lenders.get(listen.key), site, listen, version)
             probes += [replace(probe, address=address) for probe in asked]
     return probes
 

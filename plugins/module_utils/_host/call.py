@@ -15,7 +15,6 @@ from typing import Any, Callable, Optional
 from .._core import changes, nginx_time, proof, release
 from .._core import trial as trials
 from .._core.answers import FAILED, Row
-from .._core.default_server import DefaultPlan
 from .._core.desired import Desired, Tools, build, complete
 from .._core.errors import MtlsError
 from .._core.intent import Intent, prepared_release, refuse_older_trust, rollback_target
@@ -102,19 +101,14 @@ class Ports:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The release a call asks for: its source and id, and what governs its sockets."""
+    """The release a call asks for: its source and id."""
 
     identity: str
     desired: Desired
-    defaults: DefaultPlan
 
     @property
     def source(self) -> release.Source:
         return self.desired.source
-
-    @property
-    def user_defaults(self) -> list[str]:
-        return [key for key, default in self.defaults.defaults.items() if not default.ours]
 
 
 class Call:
@@ -171,7 +165,7 @@ class Call:
             self.outcome.warnings += defaults.warnings
             self.outcome.credentials = self.ports.examine(desired, live)
             self.outcome.diff = changes.changes(live, desired.source, self.ports.decoder)
-        return Wanted(release.release_id(desired.source), desired, defaults)
+        return Wanted(release.release_id(desired.source), desired)
 
     def refuse_errors(self, wanted: Wanted) -> None:
         """Raises MtlsError for an error in a credential that this call changes; the rest is only reported."""

@@ -131,7 +131,7 @@ class Recovering(Serving):
         if store.current() != origin:
             return f"Somebody else has moved {store.link} away from release {origin} meanwhile.", False
         source = release.unrender(store.read(origin))
-        probes = proof_plan.plan(source, origin, wanted.user_defaults, 1, quick=True)
+        probes = proof_plan.plan(source, origin, quick=True)
         rows = self.ports.prover.rows(probes, store.directory(origin))
         self.outcome.restored = [row.to_dict() for row in rows]
         if proof.drifted(rows):

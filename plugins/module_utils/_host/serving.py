@@ -62,9 +62,7 @@ class Serving(Call):
         extra: Sequence[Probe] = (),
     ) -> list[Row]:
         with self.timed("prove"):
-            probes = proof_plan.plan(
-                wanted.source, wanted.identity, wanted.user_defaults, self.options.rounds, quick
-            )
+            probes = proof_plan.plan(wanted.source, wanted.identity, self.options.rounds, quick)
             given = self._revoked(wanted)
             if given:
                 probes += revoked_probes(wanted.source, wanted.identity, given, quick)
@@ -94,9 +92,7 @@ class Serving(Call):
             return {}, {}, []
         directory = self.ports.store.directory(live)
         with self.timed("baseline"):
-            rows = self.ports.prover.rows(
-                proof_plan.plan(before, live, wanted.user_defaults, 1, False), directory
-            )
+            rows = self.ports.prover.rows(proof_plan.plan(before, live, 1), directory)
             asked = session_probes(before, wanted.source)
             if given:
                 asked += revoked_session_probes(before, wanted.source, wanted.identity, given)

@@ -45,8 +45,13 @@ LISTENER = """server {
 }"""
 
 
-def source(verify: str = "on", sessions: str = "off") -> dict[str, bytes]:
+#: The release's own default servers; without them those of a socket are the user's.
+OURS = "server { listen *:443 ssl default_server; } server { listen [::]:443 ssl default_server; }"
+
+
+def source(verify: str = "on", sessions: str = "off", ours: str = OURS) -> dict[str, bytes]:
     return {
+        "server/default.conf": ours.encode(),
         "server/sites/orders.conf": SITE.replace("VERIFY", verify).encode(),
         "server/credentials/server/fullchain.pem": pem(b"server"),
         "server/credentials/server/tls.conf": f"ssl_session_cache {sessions};\n".encode(),
@@ -57,8 +62,8 @@ def source(verify: str = "on", sessions: str = "off") -> dict[str, bytes]:
     }
 
 
-def plan(verify: str = "on", **more: Any) -> list[Probe]:
-    return proof_plan.plan(source(verify), "ID", **more)
+def plan(verify: str = "on", ours: str = OURS, **more: Any) -> list[Probe]:
+    return proof_plan.plan(source(verify, ours=ours), "ID", **more)
 
 
 def one(kind: str, verify: str = "on", **more: Any) -> Probe:
@@ -152,7 +157,8 @@ LISTENS = "listen 443 ssl; listen [::]:443 ssl;"
 )
 def test_where_each_kind_of_listener_is_asked(listens: str, asked: list[tuple[str, int]]) -> None:
     text = SITE.replace("VERIFY", "on").replace(LISTENS, listens)
-    planned = proof_plan.plan({**source(), "server/sites/orders.conf": text.encode()}, "ID")
+    given = {**source(ours=f"server {{ {listens} }}"), "server/sites/orders.conf": text.encode()}
+    planned = proof_plan.plan(given, "ID")
     for kind in ("client accepted", "no SNI, refused", "certificate served", "foreign certificate"):
         mine = [(p.address, p.port, p.tls_version) for p in planned if p.kind == kind]
         assert sorted(mine) == [(*place, version) for place in asked for version in ("1.2", "1.3")]
@@ -303,9 +309,15 @@ def test_without_a_good_client_before_the_switch_no_session_is_proven_dead() -> 
 def test_a_users_default_must_only_keep_the_wrong_ones_out(
     what: str, answer: Answer, verdict: str, cause: str
 ) -> None:
-    probe = one(f"{what}, the user's default", user_defaults=["*:443"])
+    probe = one(f"{what}, the user's default", ours="")
     row = judge(probe, [answer])
     assert (row.verdict, row.cause) == (verdict, cause)
+
+
+def test_each_socket_has_the_default_server_that_the_release_says() -> None:
+    asked = plan(ours="server { listen [::]:443 ssl default_server; } server { listen 8443 ssl; }")
+    found = {(probe.kind.split(", ")[1], probe.address) for probe in asked if probe.subject == "default"}
+    assert found == {("the user's default", "127.0.0.1"), ("refused", "::1")}
 
 
 PLAIN = SITE.replace("@MTLS_ID@", "hello").replace("a.test", "plain.test")
@@ -327,7 +339,7 @@ def test_a_users_default_is_proven_by_a_site_that_would_show_who_got_in(
     texts: dict[str, str], asked: str
 ) -> None:
     named = {f"server/sites/{name}.conf": text.replace("VERIFY", "on") for name, text in texts.items()}
-    planned = proof_plan.plan({name: text.encode() for name, text in named.items()}, "ID", ["*:443"])
+    planned = proof_plan.plan({name: text.encode() for name, text in named.items()}, "ID")
     mine = [one for one in planned if one.kind.endswith("the user's default")]
     assert {one.kind.split(",")[0] for one in mine} == {"no SNI", "unknown SNI", "Host of nobody"}
     if asked:
@@ -344,13 +356,14 @@ def test_a_site_on_another_port_does_not_tell_of_a_users_default() -> None:
     named = {
         f"server/sites/{name}.conf": text.replace("VERIFY", "on").encode() for name, text in texts.items()
     }
-    planned = proof_plan.plan(named, "ID", ["*:443"])
+    named["server/default.conf"] = OURS.replace(":443", ":8443").encode()
+    planned = proof_plan.plan(named, "ID")
     assert not any(one.rounds for one in planned if one.kind.endswith("the user's default"))
     assert all(one.rounds for one in planned if one.kind == "no SNI, refused")
 
 
 def test_a_host_of_nobody_at_a_users_default_is_not_the_site() -> None:
-    probe = one("Host of nobody, the user's default", user_defaults=["*:443"])
+    probe = one("Host of nobody, the user's default", ours="")
     assert judge(probe, [Answer("done", 200, "their page")]).verdict == "ok"
     assert judge(probe, [Answer("done", 421)]).verdict == "ok"
     assert judge(probe, [Answer("done", 200, "ID SUCCESS x")]).verdict == "failed"

@@ -22,10 +22,12 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, Row, judge
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.default_server import UserServer
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import Intent
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.listen import parse_listen
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import DEFAULT, Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import engine
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Options, Outcome, Ports
@@ -567,6 +569,40 @@ def test_a_second_signal_does_not_stop_the_way_back(world: World) -> None:
     assert "SIGTERM" in error.message
     assert (outcome.state, world.serves) == ("rolled_back", origin)
     assert {row["verdict"] for row in outcome.restored} == {"ok"}
+
+
+def site(port: int) -> dict[str, Any]:
+    text = (
+        f"server {{ listen {port} ssl; server_name a.test; ssl_verify_client on;"
+        ' location = /p { return 200 "@MTLS_ID@ $ssl_client_verify"; } }'
+    )
+    return {"server": {"credentials": [], "sites": [{"name": "a", "content": text}]}}
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_the_way_back_is_proven_by_the_default_servers_of_the_old_release(
+    world: World, monkeypatch: pytest.MonkeyPatch, theirs: bool
+) -> None:
+    """A user's default may answer what it likes, as it did before; one of the release must refuse."""
+    listen = parse_listen(("443", "ssl", "default_server"))
+    users = [UserServer("nginx.conf:1", ((listen, "nginx.conf:1"),), True)] if theirs else []
+    monkeypatch.setattr(world, "users", lambda dump: users)
+    alert = Answer("handshake", error="unrecognized name", alert=112)
+    origin = ""
+
+    def answer(probe: Probe, serves: str) -> Answer:
+        if probe.subject == DEFAULT:
+            refuses = serves != origin and not (theirs and probe.port == 443)
+            return alert if refuses and probe.want_alert else Answer("done", 421, "their page")
+        words = serves if probe.port == 443 else "OTHER"
+        return Answer("done", 400 if probe.refused else 200, f"{words} SUCCESS")
+
+    world.answers = answer
+    origin = apply(world, site(443)).release
+    error, outcome = failing(world, site(8443))
+    assert "is not proven" in error.message
+    assert (world.serves, bool(outcome.restored)) == (origin, True)
+    assert outcome.state == ("rolled_back" if theirs else "")
 
 
 def test_a_setting_that_cannot_be_undone_does_not_stop_the_way_back(
