@@ -48,7 +48,7 @@ def main() -> None:
         runner = trial.Runner(
             BINARY,
             "/usr/share/nginx",
-            lambda: trial.modules_without(BINARY, nginx.run, 5),
+            nginx.build_of(BINARY, 5).without,
             lambda: trial.service_environment("nginx", nginx.run, 5),
             hold if "hold" in sys.argv else prover.rows,
             hold if "hold" in sys.argv and not core.trial(source, identity).server else probe.probe,

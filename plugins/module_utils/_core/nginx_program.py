@@ -15,13 +15,17 @@ from .errors import MtlsError
 
 @dataclass(frozen=True)
 class Built:
-    """What ``nginx -V`` says. *version* as numbers, the paths as compiled in: they may be relative."""
+    """What ``nginx -V`` says. *version* as numbers, the paths as compiled in: they may be relative.
+
+    *without*: the http modules that were left out, such as ``scgi``.
+    """
 
     version: tuple[int, ...]
     prefix: str
     conf_path: str
     pid_path: str
     error_log: str
+    without: frozenset[str] = frozenset()
 
 
 def built(said: str, binary: str) -> Built:
@@ -40,6 +44,7 @@ def built(said: str, binary: str) -> Built:
         option("conf-path", "conf/nginx.conf"),
         option("pid-path", "logs/nginx.pid"),
         option("error-log-path", "logs/error.log"),
+        frozenset(re.findall(r"--without-http_(\w+?)_module", said)),
     )
 
 

@@ -85,19 +85,10 @@ def service_environment(unit: str, run: Run, timeout_s: float) -> dict[str, str]
     return {**_BARE, **unit_environment.merged(manager.out, found, texts)}
 
 
-def modules_without(binary: str, run: Run, timeout_s: float) -> frozenset[str]:
-    """The http modules that this nginx was built without, such as ``scgi``."""
-    try:
-        said = run([binary, "-V"], timeout_s).err
-    except OSError:
-        return frozenset()
-    return frozenset(re.findall(r"--without-http_(\w+?)_module", said))
-
-
 class Runner:
     """Tries releases one after the other.
 
-    *prefix*: where nginx's relative module paths begin. *without*: see ``modules_without``. *rows* asks as
+    *prefix*: where nginx's relative module paths begin. *without*: see ``Built``. *rows* asks as
     ``Prover.rows`` does, *ask* as ``probe.probe``.
     """
 
@@ -105,7 +96,7 @@ class Runner:
         self,
         binary: str,
         prefix: str,
-        without: Callable[[], frozenset[str]],
+        without: frozenset[str],
         environment: Callable[[], Mapping[str, str]],
         rows: Rows,
         ask: Callable[..., Observation],
@@ -128,7 +119,7 @@ class Runner:
         """
         if trial.empty:
             return list(trial.unasked)
-        around = core.surroundings(tree, self._prefix, self._without())
+        around = core.surroundings(tree, self._prefix, self._without)
         with contextlib.ExitStack() as stack:
             try:
                 folder = stack.enter_context(shadow.scratch(self._scratch))

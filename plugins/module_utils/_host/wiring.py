@@ -72,7 +72,7 @@ def machine(
         trial=trial.Runner(
             binary,
             host.nginx.prefix,
-            lambda: trial.modules_without(binary, nginx.run, limit),
+            host.nginx.built.without,
             lambda: environment,
             prover.rows,
             probe.probe,

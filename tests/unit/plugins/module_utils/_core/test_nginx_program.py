@@ -56,6 +56,11 @@ def test_what_is_compiled_in(name: str) -> None:
     assert built(SAID.replace("nginx/1", f"{name}/1"), "/x/nginx") == BUILT
 
 
+def test_what_it_was_built_without() -> None:
+    found = built(f"{SAID} --without-http_scgi_module --without-pcre --without-http_uwsgi_module", "nginx")
+    assert found.without == {"scgi", "uwsgi"}
+
+
 def test_a_program_that_is_no_nginx() -> None:
     with pytest.raises(MtlsError, match=r"^/bin/true: ") as told:
         built("GNU coreutils 9.1", "/bin/true")

@@ -75,7 +75,9 @@ def runner(folder: str, binary: str, rows: Any = None, start_s: float = 10) -> t
         return [Row(one, "asked", OK) for one in probes]
 
     environment: Mapping[str, str] = {"A": "1", "PATH": os.environ["PATH"]}
-    return trial.Runner(binary, "/", frozenset, lambda: environment, rows or answered, probe, folder, start_s)
+    return trial.Runner(
+        binary, "/", frozenset(), lambda: environment, rows or answered, probe, folder, start_s
+    )
 
 
 @pytest.fixture(name="folder")
@@ -210,12 +212,3 @@ def test_without_systemd_the_environment_is_plain() -> None:
         raise FileNotFoundError
 
     assert set(trial.service_environment("nginx", run, 1)) == {"PATH"}
-
-
-def test_what_nginx_was_built_without() -> None:
-    said = "configure arguments: --without-http_scgi_module --without-pcre --without-http_uwsgi_module"
-
-    def run(_arguments: list[str], _timeout: float) -> Finished:
-        return Finished(0, "", said)
-
-    assert trial.modules_without("nginx", run, 1) == {"scgi", "uwsgi"}
