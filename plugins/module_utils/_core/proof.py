@@ -168,7 +168,8 @@ def warnings(rows: Sequence[Row], source: Mapping[str, bytes]) -> list[str]:
         f"{row.probe.target}: {row.got}. {remedy(row)}"
         for row in still[:1]
     ]
-    unseen = [row for row in rows if row.probe.kind == GOOD and row.verdict == INCONCLUSIVE]
+    good = [row for row in rows if row.probe.kind == GOOD]
+    unseen = [row for row in good if row.verdict == INCONCLUSIVE]
     for row in unseen[:1]:
         what = ""
         if PROBE not in credential_names(source, "server"):
@@ -178,8 +179,9 @@ def warnings(rows: Sequence[Row], source: Mapping[str, bytes]) -> list[str]:
             )
         elif row.probe.rounds and not row.probe.want_words:
             what = "Give the site a probe path, which answers with the release's id."
-        words = f"row 1 of {len(unseen)}: {row.probe.target}: {row.got}. {what}".strip()
-        found.append(f"Nobody has seen a good client get in (positive: unproven), {words}")
+        places = f"at {len(unseen)} of {len(good)} places" if len(good) > 1 else "there"
+        words = f"the first: {row.probe.target}: {row.got}. {what}".strip()
+        found.append(f"A good client was not seen to get in {places} (positive: unproven), {words}")
     return found
 
 

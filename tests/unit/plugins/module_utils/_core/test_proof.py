@@ -878,6 +878,14 @@ def test_positive_and_drift_by_their_near_misses() -> None:
     assert judge(one("route"), [Answer("done", 500)]).cause == "other"
 
 
+def test_at_how_many_places_nobody_saw_a_good_client_get_in() -> None:
+    good = judge(one("client accepted"), [PROVEN])
+    away = judge(one("client accepted"), [Answer("not here", error="no such address")])
+    (warning,) = proof.warnings([good, away], {})
+    assert "at 1 of 2 places (positive: unproven)" in warning
+    assert proof.warnings([good, good], {}) == []
+
+
 def test_another_routes_servers_say_nothing_of_a_route() -> None:
     direct = [probe for probe in plan() if probe.kind == "server of the route"]
     other = [judge(replace(probe, subject="other"), [B_EXPIRED]) for probe in direct]
