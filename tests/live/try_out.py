@@ -23,6 +23,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow, trial
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.prover import Prover
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service import Service
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.wiring import foreign_maker
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import foreign
 
@@ -49,7 +50,7 @@ def main() -> None:
             BINARY,
             "/usr/share/nginx",
             nginx.build_of(BINARY, 5).without,
-            lambda: trial.service_environment("nginx", nginx.run, 5),
+            Service("nginx", nginx.run, 5).environment(),
             hold if "hold" in sys.argv else prover.rows,
             hold if "hold" in sys.argv and not core.trial(source, identity).server else probe.probe,
             scratch,

@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 from dataclasses import dataclass
 from typing import Callable
 
 from .._core.errors import MtlsError
 from .._core.nginx_program import Invocation, invocation
+from .._core.unit_environment import merged, unit_environment
+from . import files
 from .nginx import Finished
+
+#: For a host without systemd: what an init script has.
+_BARE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def stays_stopped(name: str) -> MtlsError:
@@ -32,7 +39,7 @@ class Service:
 
     def invocation(self) -> Invocation:
         """What its ExecStart starts nginx with; nothing where there is no such unit."""
-        shown = self._out(["systemctl", "show", self.name, "-pExecStart"])
+        shown = self._done("systemctl", "show", self.name, "-pExecStart").out
         return invocation(shown.partition("argv[]=")[2].partition(" ; ignore_errors=")[0].split())
 
     def journal(self, since: float) -> list[str]:
@@ -41,22 +48,31 @@ class Service:
         unit = self.name if "." in self.name else f"{self.name}.service"
         which = [f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "+", "SYSLOG_IDENTIFIER=nginx"]
         begin = f"--since=@{since:.6f}"
-        return self._out(["journalctl", "-q", "--no-pager", "-ocat", "-n200", begin, *which]).splitlines()
+        return self._done("journalctl", "-q", "--no-pager", "-ocat", "-n200", begin, *which).out.splitlines()
 
-    def _out(self, command: list[str]) -> str:
-        try:
-            return self.run(command, self.timeout_s).out
-        except OSError:
-            return ""
+    def environment(self) -> dict[str, str]:
+        """What systemd gives it; a plain one where there is no systemd or no such unit."""
+        asked = "-pLoadState,Environment,EnvironmentFiles,UnsetEnvironment"
+        shown = self._done("systemctl", "show", self.name, asked)
+        manager = self._done("systemctl", "show-environment")
+        if shown.code or manager.code or "LoadState=loaded" not in shown.out:
+            return dict(_BARE)
+        unit = unit_environment(shown.out)
+        texts = []
+        for pattern in unit.files:
+            for path in sorted(glob.glob(pattern)):
+                with contextlib.suppress(OSError):
+                    texts.append(files.read_file(path).decode("utf-8", "replace"))
+        return {**_BARE, **merged(manager.out, unit, texts)}
 
     def enabled(self) -> bool:
-        try:
-            return self.run(["systemctl", "is-enabled", "--quiet", self.name], self.timeout_s).code == 0
-        except OSError:
-            return False
+        return self._done("systemctl", "is-enabled", "--quiet", self.name).code == 0
 
     def start(self) -> bool:
+        return self._done("systemctl", "start", self.name).code == 0
+
+    def _done(self, *command: str) -> Finished:
         try:
-            return self.run(["systemctl", "start", self.name], self.timeout_s).code == 0
+            return self.run(list(command), self.timeout_s)
         except OSError:
-            return False
+            return Finished(-1, "", "")

@@ -11,7 +11,6 @@ or by the kernel. Should somebody kill the guardian, nginx ends by PR_SET_PDEATH
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import select
@@ -22,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional
 
-from .._core import proof, trial_answers, unit_environment
+from .._core import proof, trial_answers
 from .._core import trial as core
 from .._core.answers import Answer, Row
 from .._core.desired import PROBE
@@ -31,7 +30,7 @@ from .._core.nginx_conf import Directive
 from .._core.probes import Probe
 from .._core.trial_questions import Question
 from . import files, shadow
-from .nginx import Finished, own_lines
+from .nginx import own_lines
 from .probe import Observation, Target
 
 _CDLL: Any = None
@@ -46,10 +45,7 @@ _START_S = 10.0
 _ROUTE_S = 15.0
 _ASKERS = 16
 _LOG_LIMIT = 1 << 22
-#: For a host without systemd: what an init script has.
-_BARE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
-Run = Callable[[list[str], float], Finished]
 Rows = Callable[[Sequence[Probe], str], list[Row]]
 
 
@@ -64,27 +60,6 @@ def not_run(binary: str, reason: str) -> MtlsError:
     )
 
 
-def service_environment(unit: str, run: Run, timeout_s: float) -> dict[str, str]:
-    """The environment that systemd gives *unit*; a plain one where there is no systemd or no such unit."""
-    try:
-        shown = run(
-            ["systemctl", "show", unit, "-pLoadState,Environment,EnvironmentFiles,UnsetEnvironment"],
-            timeout_s,
-        )
-        manager = run(["systemctl", "show-environment"], timeout_s)
-    except OSError:
-        return dict(_BARE)
-    if shown.code or manager.code or "LoadState=loaded" not in shown.out:
-        return dict(_BARE)
-    found = unit_environment.unit_environment(shown.out)
-    texts = []
-    for pattern in found.files:
-        for path in sorted(glob.glob(pattern)):
-            with contextlib.suppress(OSError):
-                texts.append(files.read_file(path).decode("utf-8", "replace"))
-    return {**_BARE, **unit_environment.merged(manager.out, found, texts)}
-
-
 class Runner:
     """Tries releases one after the other.
 
@@ -97,7 +72,7 @@ class Runner:
         binary: str,
         prefix: str,
         without: frozenset[str],
-        environment: Callable[[], Mapping[str, str]],
+        environment: Mapping[str, str],
         rows: Rows,
         ask: Callable[..., Observation],
         scratch: str = shadow.SCRATCH,
@@ -125,7 +100,7 @@ class Runner:
                 folder = stack.enter_context(shadow.scratch(self._scratch))
                 text = core.configuration(trial, around, folder, directory, identity)
                 files.write_new(f"{folder}/nginx.conf", text.encode(), 0o600)
-                running = stack.enter_context(started(self._binary, folder, self._environment()))
+                running = stack.enter_context(started(self._binary, folder, self._environment))
             except OSError as error:
                 raise not_run(self._binary, f"{error.strerror or error}") from error
             self._wait(running, folder)

@@ -48,7 +48,7 @@ def machine(
     at = datetime.now(timezone.utc)
     limit = options.timeout_s
     service = Service(service_name, nginx.run, limit)
-    environment = trial.service_environment(service.name, nginx.run, limit)
+    environment = service.environment()
     host = Host(base, binary, Processes(), limit, scratch, nginx.run, service, environment)
     prover = Prover(
         probe.probe,
@@ -73,7 +73,7 @@ def machine(
             binary,
             host.nginx.prefix,
             host.nginx.built.without,
-            lambda: environment,
+            environment,
             prover.rows,
             probe.probe,
             scratch,

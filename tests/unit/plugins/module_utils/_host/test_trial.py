@@ -22,7 +22,6 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers imp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import trial
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import probe
 
 ID = "0" * 16
@@ -75,9 +74,7 @@ def runner(folder: str, binary: str, rows: Any = None, start_s: float = 10) -> t
         return [Row(one, "asked", OK) for one in probes]
 
     environment: Mapping[str, str] = {"A": "1", "PATH": os.environ["PATH"]}
-    return trial.Runner(
-        binary, "/", frozenset(), lambda: environment, rows or answered, probe, folder, start_s
-    )
+    return trial.Runner(binary, "/", frozenset(), environment, rows or answered, probe, folder, start_s)
 
 
 @pytest.fixture(name="folder")
@@ -186,29 +183,3 @@ def test_nothing_outlives_who_asks(folder: str) -> None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert gone(folder), left(folder)
-
-
-def systemctl(shown: str, manager: str = "PATH=/usr/bin\n", code: int = 0) -> Any:
-    def run(arguments: list[str], _timeout: float) -> Finished:
-        return Finished(code, manager if "show-environment" in arguments else shown, "")
-
-    return run
-
-
-def test_the_environment_of_the_unit(tmp_path: Path) -> None:
-    (tmp_path / "b.env").write_text("OPENSSL_CONF=/etc/b.cnf\n")
-    shown = f"LoadState=loaded\nEnvironment=A=1\nEnvironmentFiles={tmp_path}/*.env (ignore_errors=yes)\n"
-    found = trial.service_environment("nginx", systemctl(shown), 1)
-    assert found == {"PATH": "/usr/bin", "A": "1", "OPENSSL_CONF": "/etc/b.cnf"}
-
-
-@pytest.mark.parametrize("run", [systemctl("LoadState=not-found\nEnvironment=A=1\n"), systemctl("", code=1)])
-def test_without_a_unit_the_environment_is_plain(run: Any) -> None:
-    assert set(trial.service_environment("nginx", run, 1)) == {"PATH"}
-
-
-def test_without_systemd_the_environment_is_plain() -> None:
-    def run(_arguments: list[str], _timeout: float) -> Finished:
-        raise FileNotFoundError
-
-    assert set(trial.service_environment("nginx", run, 1)) == {"PATH"}
