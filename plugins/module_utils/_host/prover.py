@@ -152,6 +152,20 @@ class Prover:
         return found, os.path.exists(found.private_key_path)
 
 
+def answer_of(seen: Observation, offered: bool = False) -> Answer:
+    """What was seen, as values; *offered*: whether there was a session to offer."""
+    return Answer(
+        phase=seen.phase,
+        status=seen.status,
+        body=seen.body.decode("utf-8", "replace"),
+        error=seen.error,
+        alert=seen.alert,
+        leaf_sha256=hashlib.sha256(seen.served[0]).hexdigest() if seen.served else "",
+        reused=seen.session_reused,
+        offered=offered,
+    )
+
+
 class _Asking:
     """The questions of one proof: its end, and who has not answered so far. Used by several threads."""
 
@@ -189,16 +203,7 @@ class _Asking:
             return Answer(phase="load", error=str(error))
         if seen.phase == "connect" and probe.kind != SERVER and seen.error == _NO_SUCH_ADDRESS:
             seen = _NOT_HERE
-        return Answer(
-            phase=seen.phase,
-            status=seen.status,
-            body=seen.body.decode("utf-8", "replace"),
-            error=seen.error,
-            alert=seen.alert,
-            leaf_sha256=hashlib.sha256(seen.served[0]).hexdigest() if seen.served else "",
-            reused=seen.session_reused,
-            offered=session is not None,
-        )
+        return answer_of(seen, offered=session is not None)
 
     def _seen(self, probe: Probe, identity: Optional[Identity], session: Any) -> Observation:
         if probe.kind != SERVER and not self._is_here(probe.address):

@@ -32,6 +32,7 @@ from .._core.trial_questions import Question
 from . import files, shadow
 from .nginx import own_lines
 from .probe import Observation, Target
+from .prover import answer_of
 
 _CDLL: Any = None
 with contextlib.suppress(ImportError):  # a minimal Python has none: then the guardian alone has to do
@@ -145,14 +146,7 @@ class Runner:
 
     def _answer(self, probe: Probe) -> Answer:
         target = Target(probe.address, path=probe.path, http_host=probe.http_host, tls=False)
-        seen = self._ask(target, None, timeout_s=_ROUTE_S)
-        return Answer(
-            phase=seen.phase,
-            status=seen.status,
-            body=seen.body.decode("utf-8", "replace"),
-            error=seen.error,
-            alert=seen.alert,
-        )
+        return answer_of(self._ask(target, None, timeout_s=_ROUTE_S))
 
 
 def _placed(probe: Probe, folder: str) -> Probe:
