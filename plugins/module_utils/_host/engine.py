@@ -188,7 +188,7 @@ class Transaction(Recovering):
             outcome.log += [
                 f"{row.probe.kind}, {row.probe.target}: {row.got}" for row in rows if row.verdict == FAILED
             ]
-            self._test_live(wanted)
+            self._test_live(f"release {wanted.identity}")
             self._reload(master)
             rows = self._prove(wanted, quick=True)
             try:
@@ -328,20 +328,16 @@ class Transaction(Recovering):
         with self.timed("switch"):
             if store.current() != wanted.identity:
                 store.switch(wanted.identity)
-            self._test_live(wanted)
+            self._test_live(f"release {wanted.identity}")
         self._reload(master)
         self._state("reloaded", origin, wanted.identity)
 
-    def _test_live(self, wanted: Wanted) -> None:
-        """Raises MtlsError where nginx would not take the live configuration."""
+    def _test_live(self, place: str, remedy: str = "Mend what nginx names.") -> None:
+        """Raises MtlsError where nginx would not take the live configuration; *place*: what was changed."""
         tested = self.ports.host.test_live()
         if not tested.ok:
             self.outcome.log += tested.lines
-            raise MtlsError(
-                "nginx -t refuses it: " + " ".join(tested.lines),
-                f"release {wanted.identity}",
-                "Mend what nginx names.",
-            )
+            raise MtlsError("nginx -t refuses it: " + " ".join(tested.lines), place, remedy)
 
     # -- commit
 
@@ -354,14 +350,14 @@ class Transaction(Recovering):
         if change is None:
             return None
         undo = change()
-        tested = self.ports.host.test_live()
-        if not tested.ok:
-            undo()
-            raise MtlsError(
-                "nginx -t refuses it: " + " ".join(tested.lines),
+        try:
+            self._test_live(
                 f"worker_shutdown_timeout ({self.options.worker_shutdown_timeout})",
                 "Give a time as nginx writes it, such as 60s, or an empty string to leave it alone.",
             )
+        except MtlsError:
+            undo()
+            raise
         return undo
 
     def _drop_old(self, live: str, recovery: Recovery) -> None:
