@@ -18,18 +18,10 @@ from .._core.nginx_program import Invocation, below, configuration_path, invocat
 from .._core.undone import refuse, undone
 from . import shadow
 from .entry import Entry
-from .nginx import (
-    ErrorLog,
-    Finished,
-    Nginx,
-    Verdict,
-    build_of,
-)
+from .nginx import NO_FILE, ErrorLog, Finished, Nginx, Verdict, build_of
 from .processes import Process, Processes
 from .service import Service
 
-#: ``error_log`` to none.
-_NOT_A_FILE = ("stderr", "syslog:", "memory:", "/")
 #: A new load's own sockets and files, and a few to spare.
 _SPARE_FILES = 8
 
@@ -84,7 +76,7 @@ class Host(Entry):
         return self.nginx.built.version
 
     def _full(self, path: str) -> str:
-        return path if path.startswith(_NOT_A_FILE) else os.path.join(self.nginx.prefix, path)
+        return path if path.startswith(NO_FILE) else os.path.join(self.nginx.prefix, path)
 
     # -- processes
 

@@ -148,8 +148,8 @@ def build_of(binary: str, timeout_s: float, runner: Run = run) -> Built:
     return built(runner([binary, "-V"], timeout_s).err, binary)
 
 
-#: Where ``error_log`` writes to no file.
-_NO_FILE = ("stderr", "syslog:", "memory:")
+#: What a value of ``error_log`` begins with that is no file.
+NO_FILE = ("stderr", "syslog:", "memory:")
 _JOURNAL_EVERY_S = 1.0
 
 
@@ -168,8 +168,8 @@ class ErrorLog:
     def __init__(
         self, paths: Sequence[str], journal: Optional[Callable[[float], list[str]]] = None, unit: str = ""
     ) -> None:
-        self._paths = [path for path in paths if not path.startswith(_NO_FILE)]
-        self._elsewhere = [path for path in paths if path.startswith(_NO_FILE)]
+        self._paths = [path for path in paths if not path.startswith(NO_FILE)]
+        self._elsewhere = [path for path in paths if path.startswith(NO_FILE)]
         self._starts = {path: self._size(path) for path in self._paths}
         self._journal = journal
         self._unit = unit
