@@ -93,6 +93,10 @@ live: ## `release` on a throw-away host: lost reloads, odd configurations, on ng
 	@$(STEP) 'images' tests/lab/images.sh $${MTLS_LIVE_IMAGES:-trixie}
 	@$(STEP) 'live' pytest tests/live
 
+leaks: ## identities of B under load and reloads, a minute on each of three versions of nginx
+	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
+	@MTLS_LEAK_SECONDS=60 MTLS_LIVE_IMAGES='bookworm trixie sid' $(STEP) 'leaks' pytest tests/live/test_leaks.py
+
 fault-sample:
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@$(STEP) 'fault: sample' .venv/bin/python tests/lab/fault.py --sample
