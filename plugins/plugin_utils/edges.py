@@ -1,0 +1,510 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Would each Server A accept each B that asks it, and the reverse: now, during a run of site.yml, after it.
+
+Real is what ``credential_info`` read on the hosts. Wanted is made of what the roles will hand to ``release``,
+by the functions by which that makes it. Nobody is asked: a verdict is that of the rules in ``_core`` and
+``_x509``, which agree with OpenSSL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Optional, Union
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, desired, edges, names
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
+    ACCEPTED,
+    CLIENT,
+    NEW,
+    NO_EDGE,
+    REFUSED,
+    SERVER,
+    UNKNOWN,
+    YES,
+    Answer,
+    Verdict,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.release import credential_path
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf import (
+    TlsSettings,
+    settings_of,
+    tls_conf,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, certificate, credential
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import sources
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
+
+_VAULT = b"$ANSIBLE_VAULT;"
+_NOT_READ = "not read in this run (outside its limit, not reached, or failed before)."
+_NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
+#: What `ssl_verify_client optional_no_ca` lets in all the same (ngx_ssl_verify_error_optional), by our codes.
+_NO_CA = frozenset(
+    ["chain.missing_intermediate", "chain.root_missing", "chain.root_not_trusted", "chain.self_signed"]
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """The public files of one credential at one time. *certificate* is empty where it is not known, and *why*
+    says why."""
+
+    certificate: bytes
+    trust: bytes
+    crl: Optional[bytes]
+    depth: int
+    why: Optional[Answer] = None
+
+
+@dataclass(frozen=True)
+class Door:
+    """A site of Server A at one time. *allow* None: not known, *why* says why."""
+
+    material: Union[Material, Answer]
+    verify: str
+    allow: Optional[list[dict[str, str]]]
+    probes: frozenset[str]
+    why: Answer = NO_EDGE
+
+
+def judge(
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    hosts: Optional[Iterable[str]],
+    opened: Mapping[str, str],
+    at: datetime,
+) -> dict[str, Any]:
+    """``{edges: [..], told: {..}}`` of a run that changes *hosts*, by default all that were read.
+
+    *fleet* is the model of all hosts. *opened*: content of vault files, by path. See the filter's page.
+    """
+    world = _World(fleet, hostvars, hosts, _Files(opened), at)
+    found = list(world.verdicts())
+    by_edge: dict[int, dict[str, Any]] = {}
+    for one in found:
+        by_edge.setdefault(id(one.edge), dict(one.edge))[f"{one.side}_accepted"] = one.to_dict()
+    return {"edges": list(by_edge.values()), "told": edges.told(found)}
+
+
+def vault_files(fleet: Mapping[str, Any]) -> list[str]:
+    """The controller's files with certificates or CRLs of *fleet* that are encrypted by Ansible Vault."""
+    files = _Files({})
+    return [path for path in dict.fromkeys(_paths(fleet)) if files.is_vault(path)]
+
+
+def _paths(fleet: Mapping[str, Any]) -> Iterator[str]:
+    for model in fleet["hosts"].values():
+        for one in model["credentials"]:
+            yield from (one["files"][name] for name in ("certificate", "chain") if one["files"].get(name))
+            lists = [one["trust"]["sources"], one["crl"] if isinstance(one["crl"], list) else []]
+            yield from (source["src"] for each in lists for source in each if isinstance(source, Mapping))
+        for site in model["sites"]:
+            yield from (entry["certificate"]["src"] for entry in site["allow"] if "certificate" in entry)
+
+
+class _Files:
+    """The controller's files, each read once."""
+
+    def __init__(self, opened: Mapping[str, str]) -> None:
+        self._opened = opened
+        self._known: dict[str, Union[bytes, MtlsError]] = {}
+
+    def read(self, path: str, option: str) -> bytes:
+        if path not in self._known:
+            self._known[path] = self._read(path, option)
+        found = self._known[path]
+        if isinstance(found, MtlsError):
+            raise found
+        return found
+
+    def is_vault(self, path: str) -> bool:
+        try:
+            with open(path, "rb") as file:
+                return file.read(len(_VAULT)) == _VAULT
+        except OSError:
+            return False
+
+    def _read(self, path: str, option: str) -> Union[bytes, MtlsError]:
+        try:
+            with open(sources.find(path, ["/"], option), "rb") as file:
+                data = file.read()
+        except MtlsError as error:
+            return error
+        except OSError as error:
+            return MtlsError(f"The file '{path}' cannot be read: {error.strerror}.", option)
+        if data.startswith(_VAULT):
+            if path not in self._opened:
+                return MtlsError(f"The file '{path}' is encrypted.", option)
+            data = self._opened[path].encode("utf-8", "surrogateescape")
+        return data
+
+
+class _World:
+    """What all hosts have and what they are to have. Each thing is made once, however many edges use it."""
+
+    def __init__(
+        self,
+        fleet: Mapping[str, Any],
+        hostvars: Mapping[str, Any],
+        hosts: Optional[Iterable[str]],
+        files: _Files,
+        at: datetime,
+    ) -> None:
+        self._fleet = fleet
+        self._models = fleet["hosts"]
+        self._variables = {host: _facts(hostvars[host]) for host in self._models if host in hostvars}
+        self._real = {host: _read(self._variables.get(host, {})) for host in self._models}
+        read = (host for host, real in self._real.items() if real is not None)
+        self._changing = frozenset(read if hosts is None else hosts)
+        self._files = files
+        self._rules = _Rules(at)
+        self._memory: dict[tuple[Any, ...], Any] = {}
+        self._probes: Optional[frozenset[str]] = None
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Both directions of each edge."""
+        for edge in self._fleet["edges"]:
+            if edge["external"]:
+                foreign = Answer(
+                    UNKNOWN, message="not a Server A of this inventory.", subject=edge["address"]
+                )
+                yield edges.judge(edge, CLIENT, foreign, foreign, foreign)
+                yield edges.judge(edge, SERVER, foreign, foreign, foreign)
+                continue
+            door, door_then = self._door(edge, False), self._door(edge, True)
+            identity, identity_then = self._identity(edge, False), self._identity(edge, True)
+            pairs = [(door, identity), (door_then, identity), (door_then, identity_then)]
+            if _state(door, identity) is NO_EDGE:
+                pairs[1] = pairs[0]  # nobody asks yet, so nothing can break on the way
+            yield self._with_remedy(
+                edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
+                [door.material if isinstance(door, Door) else door for door, _identity in pairs],
+            )
+            name = edge["server_name"]
+            yield self._with_remedy(
+                edges.judge(edge, SERVER, *(self._server(*pair, name) for pair in pairs)),
+                [identity for _door, identity in pairs],
+            )
+
+    def _with_remedy(self, verdict: Verdict, accepting: list[Union[Material, Answer]]) -> Verdict:
+        """Names the authorities that the accepting side would drop, where that breaks the edge."""
+        working = verdict.answers[edges.NOW].state == ACCEPTED
+        if verdict.outcome != edges.BREAKS or not working or not verdict.answer.code.startswith("chain."):
+            return verdict
+        before, then = accepting[0], accepting[1 if verdict.time == edges.DURING else 2]
+        if not isinstance(before, Material) or not isinstance(then, Material):
+            return verdict
+        kept = self._rules.authorities(then.trust)
+        dropped = [
+            name for sha256, name in self._rules.authorities(before.trust).items() if sha256 not in kept
+        ]
+        return verdict.with_remedy(edges.authority_remedy(verdict.side, dropped))
+
+    # -- the answers
+
+    def _client(self, door: Union[Door, Answer], identity: Union[Material, Answer]) -> Answer:
+        state = _state(door, identity)
+        if state is not None or not isinstance(door, Door) or not isinstance(identity, Material):
+            return state or NO_EDGE
+        if door.verify == "off":
+            return YES
+        answer = self._rules.chain(identity, door.material, CLIENT)
+        if door.verify == "optional_no_ca" and answer.code in _NO_CA:
+            # Let in as nobody: the allowlist knows verified clients only.
+            return answer if door.allow != [] else YES
+        if answer.state != ACCEPTED:
+            return answer
+        client = self._rules.client(identity.certificate)
+        found = allowlist.refusal(client, door.allow or [], door.probes)
+        if found is not None and (door.why is NO_EDGE or found.code != "edge.not_allowed"):
+            return Answer(REFUSED, found.code, found.message, found.remedy)
+        if door.why is not NO_EDGE and (found is not None or door.allow is None):
+            return door.why
+        return YES
+
+    def _server(self, door: Union[Door, Answer], identity: Union[Material, Answer], name: str) -> Answer:
+        state = _state(door, identity)
+        if state is not None or not isinstance(door, Door) or not isinstance(identity, Material):
+            return state or NO_EDGE
+        return self._rules.chain(door.material, identity, SERVER, name)
+
+    # -- the two sides of an edge
+
+    def _door(self, edge: Mapping[str, Any], then: bool) -> Union[Door, Answer]:
+        host, port = edge["server"], int(edge["address"].rpartition(":")[2])
+        if then and host in self._changing:
+            return self._once(("wanted", host, edge["site"]), lambda: self._wanted_door(host, edge["site"]))
+        name = edge["server_name"]
+        return self._once(("real", host, name, port), lambda: self._real_door(host, name, port))
+
+    def _real_door(self, host: str, name: str, port: int) -> Union[Door, Answer]:
+        real = self._real[host]
+        if real is None:
+            return Answer(UNKNOWN, message=_NOT_READ, subject=host)
+        for site in real["sites"]:
+            if name in site["server_names"] and port in site["ports"]:
+                material = self._real_material(host, "server", site["credential"])
+                why = Answer(
+                    UNKNOWN,
+                    message="the text of the site is not the role's, so who is let in is not known.",
+                    subject=f"{host} site {site['name']}",
+                )
+                allow, probes = site["allow"], frozenset(site["probes"])
+                return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
+        return NO_EDGE
+
+    def _wanted_door(self, host: str, name: str) -> Union[Door, Answer]:
+        site = next(one for one in self._models[host]["sites"] if one["name"] == name)
+        allow: list[dict[str, str]] = []
+        why = NO_EDGE
+        for entry in site["allow"]:
+            if "certificate" not in entry:
+                allow.append(entry)
+                continue
+            try:
+                allow.append({"sha1": self._sha1(entry["certificate"]["src"])})
+            except MtlsError as error:
+                why = Answer(UNKNOWN, message=error.message, subject=f"{host} site {name} allow")
+        material = self._wanted_material(host, "server", site["credential"])
+        known = allow if allow or why is NO_EDGE else None
+        return Door(material, site["verify"], known, self._probe_files(), why)
+
+    def _identity(self, edge: Mapping[str, Any], then: bool) -> Union[Material, Answer]:
+        host = edge["proxy"]
+        if then and host in self._changing:
+            return self._wanted_material(host, "proxy", edge["credential"])
+        key = ("route", host, edge["route"], edge["server_name"], edge["address"])
+        return self._once(key, lambda: self._real_identity(edge))
+
+    def _real_identity(self, edge: Mapping[str, Any]) -> Union[Material, Answer]:
+        host = edge["proxy"]
+        real = self._real[host]
+        if real is None:
+            return Answer(UNKNOWN, message=_NOT_READ, subject=host)
+        for route in real["routes"]:
+            same = (route["name"], route["server_name"]) == (edge["route"], edge["server_name"])
+            if same and edge["address"] in route["servers"]:
+                return self._real_material(host, "proxy", route["credential"])
+        return NO_EDGE
+
+    # -- credentials
+
+    def _real_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
+        files = (self._real[host] or {"credentials": {}})["credentials"].get((part, name))
+        if files is None:
+            return NO_EDGE
+        if not files["certificate"]:
+            return Answer(UNKNOWN, message="its certificate is lost.", subject=f"{host} {part}/{name}")
+        return Material(
+            files["certificate"].encode(),
+            (files["trust"] or "").encode(),
+            files["crl"].encode() if files["crl"] else None,
+            files["verify_depth"] or 0,
+        )
+
+    def _wanted_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
+        return self._once(("credential", host, part, name), lambda: self._made(host, part, name))
+
+    def _made(self, host: str, part: str, name: str) -> Union[Material, Answer]:
+        """As ``release`` will make it."""
+        subject = f"{host} {part}/{name}"
+        known = self._variables.get(host, {})
+        requests, issued = known.get("mtls_requests") or {}, known.get("mtls_issued") or {}
+        given = next(
+            one
+            for one in release_credentials(
+                self._models[host], part, requests, issued, known.get("mtls_private_ca") or {}
+            )
+            if one["name"] == name
+        )
+        waits = any(
+            one["needed"] and (one["part"], one["name"]) == (part, name) and f"{part}/{name}" not in issued
+            for one in requests.get("credentials") or []
+        )
+        live = self._live(host, part, name)
+        try:
+            spec = sources.with_content(
+                {"parts": {part: {"credentials": [_without_key(given)]}}}, self._files.read
+            )["parts"]
+            built = desired.build(spec, live, live, self._tools(), planning=True)
+        except MtlsError as error:
+            return Answer(UNKNOWN, message=_NOT_ISSUED if waits else error.message, subject=subject)
+        if not built.credentials:
+            return Answer(UNKNOWN, message=_NOT_ISSUED if waits else built.waiting[0], subject=subject)
+        files = built.credentials[0].files
+        sent = b"" if waits else files["fullchain.pem"]
+        reason = _NOT_ISSUED if waits else _NOT_READ
+        return Material(
+            sent,
+            files["trust.pem"],
+            files.get("crl.pem"),
+            settings_of(files["tls.conf"].decode()).verify_depth,
+            None if sent else Answer(UNKNOWN, message=reason, subject=subject),
+        )
+
+    def _live(self, host: str, part: str, name: str) -> dict[str, bytes]:
+        """The live credential as ``desired`` wants it, with an empty file for each that is kept unseen."""
+        files: dict[str, bytes] = {"fullchain.pem": b"", "privkey.pem": b""}
+        real = self._real_material(host, part, name)
+        if isinstance(real, Material):
+            files["fullchain.pem"] = real.certificate
+            files["trust.pem"] = real.trust
+            if real.crl is not None:
+                files["crl.pem"] = real.crl
+            text = tls_conf(part, name, TlsSettings(real.depth), real.trust, real.crl or b"")
+            files["tls.conf"] = text.encode()
+        return {credential_path(part, name, file): data for file, data in files.items()}
+
+    def _tools(self) -> desired.Tools:
+        return desired.Tools(_read_no_path, credential.assemble, _no_key, self._bundle, bytes_of)
+
+    def _bundle(self, given: list[tuple[str, bytes]], trust: Mapping[str, Any]) -> bundle.Bundle:
+        on_expired, pinned = trust["on_expired"], trust["allow_pinned"]
+        key = ("bundle", *(data for _label, data in given), on_expired, *pinned)
+        return self._once(
+            key, lambda: bundle.build(given, self._rules.at, on_expired=on_expired, allow_pinned=pinned)
+        )
+
+    # -- allowlists
+
+    def _probe_files(self) -> frozenset[str]:
+        """SHA-1 of the probe identities that are files, which every A refuses."""
+        if self._probes is None:
+            paths = {
+                one["files"]["certificate"]
+                for model in self._models.values()
+                for one in model["credentials"]
+                if (one["name"], one["issuer"]) == ("probe", "files")
+            }
+            found = set()
+            for path in paths:
+                try:
+                    found.add(self._sha1(path))
+                except MtlsError:
+                    continue  # the role says so when it needs the file
+            self._probes = frozenset(found)
+        return self._probes
+
+    def _sha1(self, path: str) -> str:
+        data = self._files.read(path, "allow")
+        return self._rules.client(data).sha1
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]
+
+
+def _facts(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What this run knows of a host so far; each look into ``hostvars`` costs."""
+    names = ("mtls_installed", "mtls_requests", "mtls_issued", "mtls_private_ca")
+    return {name: variables.get(name) for name in names}
+
+
+def _read(variables: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    """What ``credential_info`` told of a host, None where it told nothing in this run."""
+    told = variables.get("mtls_installed") or {}
+    if told.get("failed") or told.get("unreachable") or not told.get("installed"):
+        return None
+    return {
+        "sites": told["installed"]["sites"],
+        "routes": told["installed"]["routes"],
+        "credentials": {
+            (one["part"], one["name"]): one["pem"] for one in told["credentials"] if one.get("pem")
+        },
+    }
+
+
+def _state(door: Union[Door, Answer], identity: Union[Material, Answer]) -> Optional[Answer]:
+    """The answer where a side is not there or not known."""
+    sides = [door.material if isinstance(door, Door) else door, identity]
+    answers = [side for side in sides if isinstance(side, Answer)]
+    return next((one for one in answers if one.state != NEW), answers[0] if answers else None)
+
+
+def _without_key(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if not name.startswith("private_key")}
+
+
+def _read_no_path(path: str) -> bytes:
+    raise MtlsError("It is on the host, and is not read here.", path)
+
+
+def _no_key(data: bytes, _passphrase: Optional[bytes]) -> bytes:
+    return data
+
+
+class _Rules:
+    """The verdicts about certificates, each asked once."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self._shelf = Shelf()
+        self._answers: dict[tuple[Any, ...], Answer] = {}
+        self._clients: dict[bytes, Client] = {}
+
+    def chain(self, sent: Any, by: Any, purpose: str, name: str = "") -> Answer:
+        """Does the side with the trust of *by* accept the certificate of *sent*, for that name where one is
+        given?"""
+        if sent.why is not None:
+            return sent.why
+        key = (sent.certificate, by.trust, by.crl, by.depth, purpose, name)
+        if key not in self._answers:
+            self._answers[key] = self._asked(*key)
+        return self._answers[key]
+
+    def _asked(
+        self, sent: bytes, trust: bytes, crl: Optional[bytes], depth: int, purpose: str, name: str
+    ) -> Answer:
+        spec = {
+            "certificate": sent,
+            "trust": trust,
+            "crl": crl,
+            "verify_depth": depth,
+            "purpose": purpose,
+            "hostnames": [name] if name else [],
+        }
+        seen = credential.examine(spec, self.at, self._shelf)
+        if seen["verifies"] is not False and all(seen["hostnames"].values()) and seen["certificate"]:
+            undecided = [one for one in seen["findings"] if one["code"] == "chain.undecided"]
+            if seen["verifies"] is None:
+                return Answer(UNKNOWN, message=undecided[0]["message"], subject=name or "a client")
+            return YES
+        errors = [one for one in seen["findings"] if one["severity"] == ERROR]
+        # A wrong name beside a refused chain is the lesser fault.
+        errors.sort(key=_is_about_names)
+        found = errors[0]
+        return Answer(REFUSED, found["code"], found["message"], found["remedy"])
+
+    def client(self, data: bytes) -> Client:
+        """The first certificate of *data*, as nginx tells of it. Raises MtlsError for none."""
+        if data not in self._clients:
+            read = self._shelf.certificates("certificate", data, "certificate").certificates
+            if not read:
+                raise MtlsError("The file holds no certificate.")
+            found = read[0]
+            self._clients[data] = Client(
+                names.text(found.facts.subject),
+                names.text(found.facts.issuer),
+                hashlib.sha1(found.der, usedforsecurity=False).hexdigest(),
+                certificate.serial_text(found.facts.serial),
+            )
+        return self._clients[data]
+
+    def authorities(self, trust: bytes) -> dict[str, str]:
+        """SHA-256 and subject of each certificate of a bundle."""
+        found = self._shelf.certificates("trust", trust, "trust").certificates
+        return {one.facts.sha256: one.facts.subject_text for one in found}
+
+
+def _is_about_names(finding: Mapping[str, Any]) -> bool:
+    return str(finding["code"]).startswith("name.")

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run breaks, by the answers before, during and after it, and how it is told."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import edges
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import Answer
+
+EDGE = {"proxy": "b1", "route": "orders", "server": "a1", "site": "shop"}
+SHORT = {"a": edges.ACCEPTED, "r": edges.REFUSED, "u": edges.UNKNOWN, "n": edges.NEW}
+
+
+def answer(letter: str, **more: str) -> Answer:
+    return Answer(SHORT[letter], **{"message": "So it is.", "code": "x.y", "remedy": "Do.", **more})
+
+
+def judged(letters: str, side: str = edges.CLIENT, edge=None, **more: str) -> edges.Verdict:
+    now, during, after = (answer(letter, **more) for letter in letters)
+    return edges.judge(edge or EDGE, side, now, during, after)
+
+
+@pytest.mark.parametrize(
+    ("letters", "outcome", "time"),
+    [
+        ("aaa", "works", "after"),
+        ("ara", "breaks", "during"),
+        ("aar", "breaks", "after"),
+        ("arr", "breaks", "after"),
+        ("nnr", "breaks", "after"),
+        ("nna", "works", "after"),
+        ("rrr", "broken", "after"),
+        ("rar", "broken", "after"),
+        ("raa", "works", "after"),
+        ("rra", "works", "after"),
+        ("uur", "broken", "after"),
+        ("uuu", "unknown", "after"),
+        ("aau", "unknown", "after"),
+        ("aua", "unknown", "during"),
+        ("ura", "unknown", "now"),
+        ("uaa", "works", "after"),
+        ("rua", "works", "after"),
+    ],
+)
+def test_what_becomes_of_an_edge(letters, outcome, time):
+    found = judged(letters)
+    assert (found.outcome, found.time) == (outcome, time)
+
+
+def test_a_run_breaks_only_what_worked_or_was_not_there():
+    for letters in itertools.product("arun", "arun", "aru"):
+        found = judged("".join(letters))
+        if found.outcome == edges.BREAKS:
+            assert letters[0] in "an"
+            assert "r" in letters[1:]
+        if letters[0] == "r":
+            assert found.outcome != edges.BREAKS
+
+
+def test_the_sentence_names_edge_time_reason_and_remedy():
+    (told,) = edges.told([judged("ara")])["breaking"]
+    assert told == (
+        "b1 (route orders) to a1 (site shop): a1 would refuse the client certificate while this run goes,"
+        " when Server A is done and Server B is not: So it is. [x.y] Do."
+    )
+    (told,) = edges.told([judged("aar", edges.SERVER)])["breaking"]
+    assert "b1 would refuse the certificate of a1 after this run: So it is." in told
+    (told,) = edges.told([judged("rrr")])["broken"]
+    assert "after this run as before it" in told
+
+
+def test_equal_reasons_are_told_once_and_others_each():
+    others = [{**EDGE, "proxy": f"b{number}"} for number in range(5)]
+    found = edges.told(
+        [
+            *(judged("aar", edge=edge) for edge in others),
+            judged("aar", edges.SERVER, others[0]),
+            judged("aar", edge=others[0], code="x.z"),
+        ]
+    )
+    assert len(found["breaking"]) == 3
+    assert "So it is with 4 more." in found["breaking"][0]
+    assert "more" not in found["breaking"][1]
+    assert (found["edges"], found["working"]) == (5, 0)
+
+
+def test_an_edge_works_when_both_directions_do():
+    both = [judged("aaa"), judged("aaa", edges.SERVER)]
+    assert edges.told(both)["working"] == 1
+    assert edges.told([both[0], judged("aau", edges.SERVER)])["working"] == 0
+
+
+def test_unknown_edges_are_counted_with_whom_it_is_about():
+    listed = [{**EDGE, "proxy": f"b{number}"} for number in range(5)]
+    found = edges.told([judged("uuu", edge=edge, subject=edge["proxy"]) for edge in listed])
+    assert found["unknown"] == ["5 edges are unknown: b0, b1, b2 and 2 more: So it is."]
+    # Both directions of one edge are one edge.
+    found = edges.told([judged("uuu", side, subject="b1") for side in (edges.CLIENT, edges.SERVER)])
+    assert found["unknown"] == ["1 edge is unknown: b1: So it is."]
+
+
+def test_plain_values():
+    assert judged("ara").to_dict() == {
+        "now": "accepted",
+        "during": "refused",
+        "after": "accepted",
+        "outcome": "breaks",
+        "reason": {"code": "x.y", "message": "So it is.", "remedy": "Do."},
+    }
+    assert judged("aaa").to_dict()["reason"] is None
+
+
+def test_what_to_do_about_an_authority():
+    kept = edges.authority_remedy(edges.CLIENT, ["CN=Old"])
+    assert kept.startswith('Keep "CN=Old" in trust.sources of Server A (mtls_server_credentials)')
+    new = edges.authority_remedy(edges.SERVER, [])
+    assert new.startswith(
+        "Put the new authority into trust.sources of Server B (mtls_proxy_credentials) first"
+    )
+    assert "rotate_ca.yml" in kept and "rotate_ca.yml" in new

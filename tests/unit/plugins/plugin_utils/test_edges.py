@@ -1,0 +1,550 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Edges judged by what is installed and what is wanted: each reason, each time, what nobody can tell."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import edges
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import A, B, fleet
+
+NAME = "orders.example.com"
+ROOT, OTHER = builders.root(), builders.root("CN=Other root")
+MIDDLE = builders.intermediate(ROOT)
+LOWER = builders.intermediate(MIDDLE, "CN=Lower")
+SERVER = builders.server(ROOT)
+DN = "CN=b1,O=Shop"
+CLIENT = builders.client(ROOT, DN)
+TWIN = builders.client(ROOT, DN)
+GOOD: dict[str, Any] = {
+    "server": SERVER.pem,
+    "server_trust": ROOT.pem,
+    "server_crl": None,
+    "server_depth": 1,
+    "allow": [],
+    "verify": "on",
+    "client": CLIENT.pem,
+    "client_trust": ROOT.pem,
+}
+
+
+def crl(issuer, *revoked, **more) -> bytes:
+    return builders.revoke(issuer, *revoked, **more).public_bytes(Encoding.PEM)
+
+
+def sha1(issued) -> str:
+    return hashlib.sha1(issued.der).hexdigest()
+
+
+def serial(issued) -> str:
+    return certificate.serial_text(issued.certificate.serial_number)
+
+
+class World:
+    """One A and one B with files of one authority. What is installed is what is wanted, but for *before*."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.variables: dict[str, dict[str, Any]] = {A: {}, B: {}}
+
+    def file(self, name: str, data: bytes) -> dict[str, str]:
+        (self.folder / name).write_bytes(data)
+        return {"src": str(self.folder / name)}
+
+    def wanted(self, **changes: Any) -> dict[str, Any]:
+        """The model of the fleet."""
+        want = {**GOOD, **changes}
+        paths = {name: self.file(f"{name}.pem", want[name])["src"] for name in ("server", "client")}
+        trust = {name: [self.file(f"{name}_trust.pem", want[f"{name}_trust"])] for name in paths}
+        allow = [
+            {"certificate": self.file("allowed.pem", entry["file"])} if "file" in entry else entry
+            for entry in want["allow"]
+        ]
+        site = {"name": "orders", "server_names": [NAME], "allow": allow, "verify": want["verify"]}
+        common = {
+            name: {
+                "name": name,
+                "issuer": "files",
+                "files": {"certificate": paths[name], "private_key": "/never/read.key"},
+                "trust": {"sources": trust[name]},
+            }
+            for name in paths
+        }
+        common["server"]["verify_depth"] = want["server_depth"]
+        if want["server_crl"]:
+            common["server"]["crl"] = [self.file("crl.pem", want["server_crl"])]
+        servers = {"mtls_server_sites": [site], "mtls_server_credentials": [common["server"]]}
+        return fleet(self.folder, {A: servers}, {B: {"mtls_proxy_credentials": [common["client"]]}})
+
+    def installed(self, host: str, **changes: Any) -> None:
+        """What ``credential_info`` has read on that host."""
+        have = {**GOOD, **changes}
+        part, name = ("server", "server") if host == A else ("proxy", "client")
+        pem = {
+            "certificate": have[name].decode(),
+            "trust": have[f"{name}_trust"].decode(),
+            "crl": have["server_crl"].decode() if host == A and have["server_crl"] else None,
+            "verify_depth": have["server_depth"] if host == A else 1,
+        }
+        allow = have["allow"] and [
+            {"sha1": certificate_sha1(entry["file"])} if "file" in entry else entry for entry in have["allow"]
+        ]
+        site = {
+            "name": "orders", "server_names": [NAME], "ports": [443], "credential": "server",
+            "verify": have["verify"], "allow": allow, "probes": [],
+        }  # fmt: skip
+        route = {
+            "name": "default",
+            "server_name": NAME,
+            "credential": "client",
+            "servers": have.get("servers", [f"{A}:443"]),
+        }
+        self.variables[host]["mtls_installed"] = {
+            "installed": {"sites": [site] if host == A else [], "routes": [route] if host == B else []},
+            "credentials": [{"part": part, "name": name, "pem": pem}],
+        }
+
+    def judged(self, model: dict[str, Any], hosts: Any = None) -> dict[str, Any]:
+        return edges.judge(model, self.variables, hosts, {}, AT)
+
+    def run(self, after: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Judged: a run that makes *after* of *before*, by default of what is good."""
+        for host in (A, B):
+            self.installed(host, **(before or {}))
+        return self.judged(self.wanted(**after))
+
+
+def certificate_sha1(data: bytes) -> str:
+    return hashlib.sha1(certificate.first(data).der).hexdigest()
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def outcome(found: dict[str, Any], side: str = "client") -> tuple[str, str]:
+    (edge,) = found["edges"]
+    one = edge[f"{side}_accepted"]
+    return one["outcome"], one["reason"]["code"] if one["reason"] else ""
+
+
+def times(found: dict[str, Any], side: str = "client") -> list[str]:
+    (edge,) = found["edges"]
+    return [edge[f"{side}_accepted"][time] for time in ("now", "during", "after")]
+
+
+# -- each reason, and its twin that differs in one thing
+
+REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
+    "unknown CA": (
+        "client",
+        "chain.missing_intermediate",
+        {"client": builders.client(OTHER, DN).pem},
+        {"client": TWIN.pem},
+    ),
+    "unknown root": (
+        "client",
+        "chain.root_not_trusted",
+        {"client": builders.client(OTHER, DN).pem + OTHER.pem},
+        {"client": TWIN.pem + ROOT.pem},
+    ),
+    "missing intermediate": (
+        "client",
+        "chain.missing_intermediate",
+        {"client": builders.client(MIDDLE, DN).pem},
+        {"client": builders.client(MIDDLE, DN).pem + MIDDLE.pem},
+    ),
+    "depth": (
+        "client",
+        "chain.too_deep",
+        {"client": builders.client(LOWER, DN).pem + LOWER.pem + MIDDLE.pem},
+        {"client": builders.client(LOWER, DN).pem + LOWER.pem + MIDDLE.pem, "server_depth": 2},
+    ),
+    "purpose": (
+        "client",
+        "purpose.client_auth_missing",
+        {"client": builders.client(ROOT, DN, uses=("server",)).pem},
+        {"client": builders.client(ROOT, DN, uses=("server", "client")).pem},
+    ),
+    "expired": (
+        "client",
+        "expiry.expired",
+        {"client": builders.client(ROOT, DN, end=AT).pem},
+        {"client": builders.client(ROOT, DN, end=AT + DAY).pem},
+    ),
+    "revoked": (
+        "client",
+        "crl.revoked",
+        {"server_crl": crl(ROOT, CLIENT)},
+        {"server_crl": crl(ROOT, TWIN)},
+    ),
+    "CRL missing": (
+        "client",
+        "crl.missing_for_ca",
+        {"server_crl": crl(OTHER)},
+        {"server_crl": crl(OTHER) + crl(ROOT)},
+    ),
+    "CRL expired": (
+        "client",
+        "crl.expired",
+        {"server_crl": crl(ROOT, end=AT - builders.SECOND)},
+        {"server_crl": crl(ROOT)},
+    ),
+    "allowlist, dn": ("client", "edge.not_allowed", {"allow": [{"dn": "CN=b1"}]}, {"allow": [{"dn": DN}]}),
+    "allowlist, sha1": (
+        "client",
+        "edge.not_allowed",
+        {"allow": [{"sha1": sha1(TWIN)}]},
+        {"allow": [{"sha1": sha1(CLIENT)}]},
+    ),
+    "allowlist, certificate": (
+        "client",
+        "edge.not_allowed",
+        {"allow": [{"file": TWIN.pem}]},
+        {"allow": [{"file": CLIENT.pem}]},
+    ),
+    "allowlist, issuer and serial": (
+        "client",
+        "edge.not_allowed",
+        {"allow": [{"issuer": "CN=Root", "serial": serial(TWIN)}]},
+        {"allow": [{"issuer": "CN=Root", "serial": serial(CLIENT)}]},
+    ),
+    "probe identity": (
+        "client",
+        "edge.probe_identity",
+        {"client": builders.client(ROOT, "CN=mtls-probe.a1").pem},
+        {"client": builders.client(ROOT, "CN=probe.a1").pem},
+    ),
+    "optional is not optional with a certificate": (
+        "client",
+        "chain.missing_intermediate",
+        {"client": builders.client(OTHER, DN).pem, "verify": "optional"},
+        {"client": builders.client(OTHER, DN).pem, "verify": "optional_no_ca"},
+    ),
+    "optional_no_ca, but expired": (
+        "client",
+        "expiry.expired",
+        {"client": builders.client(ROOT, DN, end=AT).pem, "verify": "optional_no_ca"},
+        {"client": TWIN.pem, "verify": "optional_no_ca"},
+    ),
+    "optional_no_ca with a list": (
+        "client",
+        "chain.missing_intermediate",
+        {"client": builders.client(OTHER, DN).pem, "verify": "optional_no_ca", "allow": [{"dn": DN}]},
+        {"client": TWIN.pem, "verify": "optional_no_ca", "allow": [{"dn": DN}]},
+    ),
+    "A's name": (
+        "server",
+        "name.mismatch",
+        {"server": builders.server(ROOT, names=("stock.example.com",)).pem},
+        {"server": builders.server(ROOT, names=("stock.example.com", NAME)).pem},
+    ),
+    "A of an unknown CA": (
+        "server",
+        "chain.missing_intermediate",
+        {"server": builders.server(OTHER).pem},
+        {"server": builders.server(ROOT).pem},
+    ),
+    "A's purpose": (
+        "server",
+        "purpose.server_auth_missing",
+        {"server": builders.server(ROOT, uses=("client",)).pem},
+        {"server": builders.server(ROOT, uses=("server",)).pem},
+    ),
+    "B drops A's CA": (
+        "server",
+        "chain.missing_intermediate",
+        {"client_trust": OTHER.pem},
+        {"client_trust": OTHER.pem + ROOT.pem},
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_breaks_an_edge_and_its_twin_does_not(world, reason):
+    side, code, bad, good = REASONS[reason]
+    other = {"client": "server", "server": "client"}[side]
+    found = world.run(bad)
+    assert outcome(found, side) == ("breaks", code)
+    assert outcome(found, other) == ("works", "")
+    assert (len(found["told"]["breaking"]), found["told"]["working"]) == (1, 0)
+    assert f"[{code}]" in found["told"]["breaking"][0]
+    found = world.run(good)
+    assert (outcome(found, side), outcome(found, other)) == (("works", ""), ("works", ""))
+    assert found["told"] == {"edges": 1, "working": 1, "breaking": [], "broken": [], "unknown": []}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_what_was_broken_before_is_no_change_and_may_be_mended(world, reason):
+    side, code, bad, good = REASONS[reason]
+    found = world.run(bad, before=bad)
+    assert (outcome(found, side), times(found, side)) == (("broken", code), ["refused"] * 3)
+    assert (found["told"]["breaking"], len(found["told"]["broken"])) == ([], 1)
+    found = world.run(good, before=bad)
+    assert (times(found, side)[0], times(found, side)[2]) == ("refused", "accepted")
+    assert outcome(found, side) == ("works", "")
+
+
+# -- the times
+
+
+def test_a_new_edge_must_work_after_the_run(world):
+    """Nothing is installed yet, so nothing can break on the way."""
+    for host in (A, B):
+        world.variables[host]["mtls_installed"] = {
+            "installed": {"sites": [], "routes": []},
+            "credentials": [],
+        }
+    found = world.judged(world.wanted())
+    assert (times(found), outcome(found)) == (["new", "new", "accepted"], ("works", ""))
+    found = world.judged(world.wanted(client=builders.client(OTHER, DN).pem))
+    assert outcome(found) == ("breaks", "chain.missing_intermediate")
+    assert "after this run" in found["told"]["breaking"][0]
+
+
+def test_an_edge_to_another_address_is_new(world):
+    world.installed(A)
+    world.installed(B, servers=["elsewhere.example.com:443"])
+    assert times(world.judged(world.wanted()))[0] == "new"
+
+
+def test_an_authority_replaced_at_once_breaks_the_edge_on_the_way(world):
+    new = {"server_trust": OTHER.pem, "client": builders.client(OTHER, DN).pem}
+    found = world.run(new)
+    assert (times(found), outcome(found)[0]) == (["accepted", "refused", "accepted"], "breaks")
+    (told,) = found["told"]["breaking"]
+    assert "while this run goes" in told
+    assert 'Keep "CN=Root" in trust.sources of Server A' in told
+    assert "rotate_ca.yml" in told
+    # With both authorities for the time of the change nothing breaks.
+    assert outcome(world.run({**new, "server_trust": OTHER.pem + ROOT.pem}))[0] == "works"
+
+
+def test_a_of_another_authority_needs_b_to_trust_it_first(world):
+    new = {"server": builders.server(OTHER).pem, "client_trust": OTHER.pem + ROOT.pem}
+    found = world.run(new)
+    assert (times(found, "server"), outcome(found, "server")[0]) == (
+        ["accepted", "refused", "accepted"],
+        "breaks",
+    )
+    assert "Put the new authority into trust.sources of Server B" in found["told"]["breaking"][0]
+    ready = {"client_trust": OTHER.pem + ROOT.pem}
+    assert outcome(world.run(new, before=ready), "server")[0] == "works"
+
+
+def test_what_is_no_fault_of_an_authority_has_its_own_remedy(world):
+    (told,) = world.run({"client": builders.client(ROOT, DN, end=AT).pem})["told"]["breaking"]
+    assert told.endswith("Renew it.")
+    assert "rotate_ca" not in told
+
+
+# -- who is read, and who is changed
+
+
+def test_a_host_that_was_not_read_is_unknown(world):
+    for missing, other in ((A, B), (B, A)):
+        world.variables = {A: {}, B: {}}
+        world.installed(other)
+        found = world.judged(world.wanted(server_trust=OTHER.pem), hosts=[other])
+        assert (outcome(found), times(found)) == (("unknown", ""), ["unknown"] * 3)
+        (told,) = found["told"]["unknown"]
+        assert told.startswith(f"1 edge is unknown: {missing}: not read in this run")
+        assert found["told"]["breaking"] == []
+
+
+@pytest.mark.parametrize("answer", [{"failed": True, "msg": "x"}, {"unreachable": True}, {"skipped": True}])
+def test_a_host_where_reading_failed_is_unknown(world, answer):
+    world.installed(A)
+    world.variables[B]["mtls_installed"] = answer
+    assert outcome(world.judged(world.wanted(), hosts=[A]))[0] == "unknown"
+
+
+def test_a_host_that_is_read_and_not_changed_stays_as_it_is(world):
+    """A drops the authority of a B that this run does not touch. Its twin: B changes, too."""
+    new = {"server_trust": OTHER.pem + builders.root("CN=Third").pem}
+    for host in (A, B):
+        world.installed(host)
+    model = world.wanted(**new, client=builders.client(OTHER, DN).pem)
+    stays = world.judged(model, hosts=[A])
+    assert times(stays) == ["accepted", "refused", "refused"]
+    assert times(world.judged(model, hosts=[A, B])) == ["accepted", "refused", "accepted"]
+    assert times(world.judged(model, hosts=[B])) == ["accepted", "accepted", "refused"]
+
+
+def test_a_wanted_state_is_judged_where_nothing_was_read(world):
+    """Files are read on the controller, so a new fleet is judged before its hosts are there."""
+    found = world.judged(world.wanted(), hosts=[A, B])
+    assert times(found) == ["unknown", "unknown", "accepted"]
+    found = world.judged(world.wanted(client=builders.client(OTHER, DN).pem), hosts=[A, B])
+    assert outcome(found) == ("broken", "chain.missing_intermediate")
+
+
+def test_a_site_of_somebody_elses_text_has_a_list_that_is_not_known(world):
+    world.installed(A, allow=None)
+    world.installed(B)
+    found = world.judged(world.wanted(), hosts=[])
+    assert outcome(found)[0] == "unknown"
+    assert "is not the role's" in found["told"]["unknown"][0]
+    # What the list does not matter for is told all the same.
+    world.installed(A, allow=None, server_trust=OTHER.pem)
+    assert outcome(world.judged(world.wanted(), hosts=[]))[0] == "broken"
+
+
+def test_a_file_that_is_not_there_is_unknown(world):
+    for host in (A, B):
+        world.installed(host)
+    model = world.wanted(allow=[{"file": CLIENT.pem}, {"dn": DN}])
+    (world.folder / "allowed.pem").unlink()
+    assert outcome(world.judged(model))[0] == "works"  # another line lets it in
+    model = world.wanted(allow=[{"file": CLIENT.pem}])
+    (world.folder / "allowed.pem").unlink()
+    found = world.judged(model)
+    assert outcome(found)[0] == "unknown"
+    assert "allowed.pem" in found["told"]["unknown"][0]
+    model = world.wanted()
+    (world.folder / "client.pem").unlink()
+    found = world.judged(model)
+    assert times(found) == ["accepted", "accepted", "unknown"]
+    assert f"{B} proxy/client" in found["told"]["unknown"][0]
+
+
+def test_an_external_server_is_unknown(world):
+    variables = {"mtls_proxy_routes": [{"name": "x", "server_name": "x.test", "servers": ["x.test:443"]}]}
+    model = fleet(world.folder, {A: {}}, {B: variables})
+    found = world.judged(model)
+    assert (outcome(found), outcome(found, "server")) == (("unknown", ""), ("unknown", ""))
+    assert found["told"]["unknown"] == ["1 edge is unknown: x.test:443: not a Server A of this inventory."]
+
+
+# -- the private CA
+
+
+def private(world: World, needed: bool, issued: dict[str, str] | None = None, roots: tuple = (ROOT,)) -> Any:
+    """A and B of the private CA; B asks for a certificate, or not."""
+    for host, part, name in ((A, "server", "server"), (B, "proxy", "client")):
+        asked = {
+            "part": part,
+            "name": name,
+            "needed": needed and host == B,
+            "private_key_path": "/etc/nginx/mtls/pending/x",
+        }
+        world.variables[host].update(
+            mtls_requests={"credentials": [asked]},
+            mtls_issued=(issued or {}) if host == B else {},
+            mtls_private_ca={"trust": [root.pem.decode() for root in roots], "chain": ""},
+        )
+    servers = {"mtls_server_sites": [{"name": "orders", "server_names": [NAME]}], "private_ca_dir": "/ca"}
+    return world.judged(fleet(world.folder, {A: servers}, {B: {"private_ca_dir": "/ca"}}))
+
+
+def test_what_is_not_issued_anew_is_kept(world):
+    for host in (A, B):
+        world.installed(host)
+    found = private(world, needed=False)
+    assert (times(found), times(found, "server")) == (["accepted"] * 3, ["accepted"] * 3)
+    # Another authority in its place: both sides are kept, and neither is trusted any more.
+    found = private(world, needed=False, roots=(OTHER,))
+    assert outcome(found) == outcome(found, "server") == ("breaks", "chain.missing_intermediate")
+    assert all('Keep "CN=Root"' in told for told in found["told"]["breaking"])
+
+
+def test_what_was_just_issued_counts(world):
+    for host in (A, B):
+        world.installed(host)
+    assert outcome(private(world, True, {"proxy/client": TWIN.pem.decode()}))[0] == "works"
+    stranger = builders.client(OTHER, DN).pem.decode()
+    assert outcome(private(world, True, {"proxy/client": stranger}))[0] == "breaks"
+
+
+def test_what_check_mode_does_not_issue_is_unknown(world):
+    for host in (A, B):
+        world.installed(host)
+    found = private(world, needed=True)
+    assert times(found) == ["accepted", "accepted", "unknown"]
+    (told,) = found["told"]["unknown"]
+    assert "its certificate is not issued yet" in told
+    # The other direction does not need it.
+    assert times(found, "server") == ["accepted"] * 3
+
+
+def test_a_bare_fleet_in_check_mode_is_unknown(world):
+    for host in (A, B):
+        world.variables[host]["mtls_installed"] = {
+            "installed": {"sites": [], "routes": []},
+            "credentials": [],
+        }
+    found = private(world, needed=True, roots=())
+    assert (outcome(found)[0], found["told"]["breaking"]) == ("unknown", [])
+
+
+# -- files
+
+
+def test_vault_files_are_named_and_read_as_they_were_opened(world):
+    model = world.wanted()
+    (world.folder / "client.pem").write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n61\n")
+    path = str(world.folder / "client.pem")
+    assert edges.vault_files(model) == [path]
+    for host in (A, B):
+        world.installed(host)
+    assert outcome(world.judged(model))[0] == "unknown"
+    found = edges.judge(model, world.variables, None, {path: TWIN.pem.decode()}, AT)
+    assert outcome(found)[0] == "works"
+
+
+def test_a_probe_identity_that_is_a_file_is_refused_by_every_a(world):
+    world.installed(B)
+    model = world.wanted()
+    probe = {"certificate": str(world.folder / "client.pem"), "private_key": "/never"}
+    for one in model["hosts"][A]["credentials"]:
+        one["probe"] = None
+    copy = {**model["hosts"][A]["credentials"][0], "name": "probe", "purpose": "client", "files": probe}
+    model["hosts"][A]["credentials"].append(copy)
+    world.installed(A)
+    assert outcome(world.judged(model)) == ("breaks", "edge.probe_identity")
+
+
+# -- many
+
+
+def test_equal_questions_are_asked_once(world, monkeypatch):
+    """100 hosts, 500 edges, and one pair of certificates: a thousand hosts must take seconds."""
+    for host in (A, B):
+        world.installed(host)
+    model = world.wanted()
+    many: dict[str, Any] = {"hosts": {}, "edges": []}
+    variables = {}
+    pairs = [(f"a{number}", f"b{number}") for number in range(50)]
+    for pair in pairs:
+        for host, like in zip(pair, (A, B)):
+            many["hosts"][host] = {**model["hosts"][like], "host": host}
+            variables[host] = world.variables[like]
+    for number, (_server, proxy) in enumerate(pairs):
+        cell = number // 10 * 10
+        many["edges"] += [
+            {**model["edges"][0], "proxy": proxy, "server": server} for server, _b in pairs[cell : cell + 10]
+        ]
+    asked = []
+    examine = edges.credential.examine
+    monkeypatch.setattr(edges.credential, "examine", lambda *given: asked.append(1) or examine(*given))
+    told = edges.judge(many, variables, None, {}, AT)["told"]
+    assert (told["edges"], told["working"], len(asked)) == (500, 500, 2)
+    nobody = edges.judge(many, {host: {} for host in variables}, None, {}, AT)["told"]
+    assert len(nobody["unknown"]) == 1
+    assert nobody["unknown"][0].startswith("500 edges are unknown: a0, a1, a2 and 47 more: not read")
+    for host in variables:
+        if host.startswith("a"):
+            many["hosts"][host]["sites"] = [{**many["hosts"][host]["sites"][0], "allow": [{"dn": "CN=x"}]}]
+    (told,) = edges.judge(many, variables, None, {}, AT)["told"]["breaking"]
+    assert "So it is with 499 more." in told
