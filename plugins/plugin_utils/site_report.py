@@ -12,17 +12,28 @@ from typing import Any
 RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
 
 
-def site_report(fleet: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
+def site_report(
+    fleet: Mapping[str, Any], hostvars: Mapping[str, Any], edges: Mapping[str, Any] | None = None
+) -> list[str]:
     """A line for each host and side of *fleet*: release, credentials' days, verdicts of the proof.
 
-    A host whose part was not installed in this run (outside the limit, failed, unreachable) says so.
+    A host whose part was not installed in this run (outside the limit, failed, unreachable) says so. *edges*
+    is what ``mtls_edges`` told: how many work, and a line for each kind of other ones.
     """
-    lines = list(fleet.get("warnings") or [])
+    lines = [*(fleet.get("warnings") or []), *_edges(edges or {})]
     for host, model in sorted(fleet["hosts"].items()):
         for side in model["sides"]:
             result = hostvars[host].get(RESULTS[side]) if host in hostvars else None
             lines.append(f"{host} {side}: {_line(result)}")
     return lines
+
+
+def _edges(told: Mapping[str, Any]) -> list[str]:
+    if not told.get("edges"):
+        return []
+    lines = [f"edges: {told['working']} of {told['edges']} accepted in both directions"]
+    lines += [f"edges: warning: {text}" for text in told["broken"]]
+    return lines + [f"edges: {text}" for text in told["unknown"]]
 
 
 def _line(result: Mapping[str, Any] | None) -> str:

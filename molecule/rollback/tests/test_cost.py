@@ -9,12 +9,14 @@ import json
 
 import pytest
 
-# Asked of every host at every run: packages (which distribution, which are there), nginx's version, requests.
+# Asked of every host at every run: packages (which distribution, which are there), nginx's version, requests,
+# what is installed.
 REACHING = {
     "Ask which distribution this is",
     "Ask which packages are there",
     "Ask for the version of nginx",
     "Keys and requests on the host",
+    "Read what is installed",
     "Install the proxy part and prove it",
 }
 ALWAYS = {"lock", "recover", "read", "credentials", "prove"}

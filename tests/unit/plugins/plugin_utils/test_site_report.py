@@ -47,3 +47,19 @@ def test_a_host_that_was_not_read_is_not_done():
 
 def test_warnings_of_the_model_come_first():
     assert site_report({**FLEET, "warnings": ["b1 listens on 0.0.0.0"]}, {})[0] == "b1 listens on 0.0.0.0"
+
+
+def test_edges_are_counted_and_those_that_do_not_work_are_told():
+    told = {
+        "edges": 4,
+        "working": 2,
+        "breaking": [],
+        "broken": ["b1 to a1: x"],
+        "unknown": ["1 edge is unknown"],
+    }
+    assert site_report(FLEET, {}, told)[:-1] == [
+        "edges: 2 of 4 accepted in both directions",
+        "edges: warning: b1 to a1: x",
+        "edges: 1 edge is unknown",
+    ]
+    assert site_report(FLEET, {}, {**told, "edges": 0}) == ["a1 server: not done in this run"]
