@@ -24,8 +24,13 @@ _CLIENT_ALERTS = frozenset((41, 42, 43, 44, 45, 46, 48, 116))
 #: What nginx answers to a client that it does not verify; 495 and 496 are its own inner numbers.
 REFUSALS = (400, 495, 496)
 OK, FAILED, INCONCLUSIVE, WAS_FAILING = "ok", "failed", "inconclusive", "was_failing"
-#: Phases of an answer that nobody gave: there was no time to ask, or this host has no such address.
-LATE, NOT_HERE = "late", "not here"
+#: Phases of an answer that nobody gave: there was no time to ask, the identity cannot be loaded, or this host
+#: has no such address. The first two are causes, too.
+LATE, LOAD, NOT_HERE = "late", "load", "not here"
+#: Causes of a failure; ``proof.remedy`` knows them.
+ID, LEAF, IDENTITY, ADMITTED = "id", "leaf", "identity", "admitted"
+UNREACHABLE, CERTIFICATE, REFUSED, FORBIDDEN = "unreachable", "certificate", "refused", "forbidden"
+UPSTREAM, OTHER = "upstream", "other"
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Answer:
     status: Optional[int] = None
     body: str = ""
     error: str = ""
+    timed_out: bool = False
     alert: Optional[int] = None
     leaf_sha256: str = ""
     reused: bool = False
@@ -45,7 +51,7 @@ class Answer:
 
 @dataclass
 class Row:
-    """One line of the proof. *cause* groups failures; ``remedy`` knows them."""
+    """One line of the proof. *cause* groups failures."""
 
     probe: Probe
     got: str
@@ -105,7 +111,7 @@ def _judge_one(probe: Probe, answer: Answer) -> Row:
         return Row(probe, _words(answer), FAILED, _cause(answer))
     if probe.kind.startswith(NOBODYS_HOST):
         good = answer.status in probe.want_status
-        return Row(probe, _words(answer), OK if good else FAILED, "" if good else "admitted")
+        return Row(probe, _words(answer), OK if good else FAILED, "" if good else ADMITTED)
     return _judge_accepted(probe, answer)
 
 
@@ -117,23 +123,19 @@ def _words(answer: Answer) -> str:
 
 
 def _cause(answer: Answer) -> str:
-    if answer.phase in ("resolve", "connect"):
-        return "unreachable"
-    if answer.phase == LATE:
-        return "late"
-    if answer.phase == "load":
-        return "load"
-    if "no end within" in answer.error:
-        return "unreachable"
+    if answer.phase in (LATE, LOAD):
+        return answer.phase
+    if answer.phase in ("resolve", "connect") or answer.timed_out:
+        return UNREACHABLE
     # In TLS 1.3 the refusal of a client comes after the handshake, with the first read.
     if answer.alert is not None:
-        return "refused"
-    return "certificate" if answer.phase == "handshake" else "other"
+        return REFUSED
+    return CERTIFICATE if answer.phase == "handshake" else OTHER
 
 
 def _judge_session(probe: Probe, answer: Answer) -> Row:
     if answer.reused:
-        return Row(probe, "resumed, so the client was not verified again", FAILED, "admitted")
+        return Row(probe, "resumed, so the client was not verified again", FAILED, ADMITTED)
     if answer.status is None:
         return Row(probe, _words(answer), FAILED, _cause(answer))
     if answer.offered:
@@ -146,13 +148,13 @@ def _judge_leaf(probe: Probe, answer: Answer) -> Row:
     if not answer.leaf_sha256:
         return Row(probe, _words(answer), FAILED, _cause(answer))
     same = answer.leaf_sha256 == probe.want_leaf
-    return Row(probe, f"the leaf {answer.leaf_sha256[:16]}", OK if same else FAILED, "" if same else "leaf")
+    return Row(probe, f"the leaf {answer.leaf_sha256[:16]}", OK if same else FAILED, "" if same else LEAF)
 
 
 def _judge_rejected(probe: Probe, answer: Answer) -> Row:
     """Only the alert that ssl_reject_handshake sends is a refusal; silence and other alerts are faults."""
     if answer.status is not None:
-        return Row(probe, f"{answer.status}: a server answered", FAILED, "admitted")
+        return Row(probe, f"{answer.status}: a server answered", FAILED, ADMITTED)
     if answer.alert == probe.want_alert:
         return Row(probe, f"refused, alert {answer.alert}", OK)
     return Row(probe, _words(answer), FAILED, _cause(answer))
@@ -162,7 +164,7 @@ def _judge_outside(probe: Probe, answer: Answer) -> Row:
     """A user's default server may answer what it likes, or refuse the handshake, but not as our site."""
     if answer.status is not None:
         inside = probe.unwanted in answer.body
-        return Row(probe, _words(answer), FAILED if inside else OK, "admitted" if inside else "")
+        return Row(probe, _words(answer), FAILED if inside else OK, ADMITTED if inside else "")
     if answer.alert is not None and not probe.kind.startswith(NOBODYS_HOST):
         return Row(probe, f"refused, alert {answer.alert}", OK)
     return Row(probe, _words(answer), FAILED, _cause(answer))
@@ -183,7 +185,7 @@ def _judge_refusal(probe: Probe, answer: Answer) -> Row:
     # The site's own answer has the release's id; without it a status below 300 is taken for the site's.
     inside = probe.unwanted in answer.body if probe.unwanted else answer.status < 300
     if inside:
-        return Row(probe, f"{how}{answer.status}: admitted", FAILED, "admitted")
+        return Row(probe, f"{how}{answer.status}: admitted", FAILED, ADMITTED)
     return Row(probe, f"{how}{answer.status}", INCONCLUSIVE)
 
 
@@ -192,11 +194,11 @@ def _judge_accepted(probe: Probe, answer: Answer) -> Row:
     if answer.status in probe.want_status and probe.want_words:
         return _judge_words(probe, answer, words)
     if answer.status in REFUSALS:
-        return Row(probe, f"{answer.status}: the client certificate is not accepted", FAILED, "refused")
+        return Row(probe, f"{answer.status}: the client certificate is not accepted", FAILED, REFUSED)
     if answer.status == 403 and probe.want_words:
-        return Row(probe, "403: the certificate is accepted, its owner is not allowed", FAILED, "forbidden")
+        return Row(probe, "403: the certificate is accepted, its owner is not allowed", FAILED, FORBIDDEN)
     if probe.want_words or answer.status is None:
-        return Row(probe, _words(answer), FAILED, "upstream" if answer.status in (502, 504) else "other")
+        return Row(probe, _words(answer), FAILED, UPSTREAM if answer.status in (502, 504) else OTHER)
     return _judge_stranger(probe, answer.status)
 
 
@@ -206,7 +208,7 @@ def _judge_stranger(probe: Probe, status: int) -> Row:
         return Row(probe, f"{status}, an answer that is not ours to read", INCONCLUSIVE)
     if probe.part == "proxy" and probe.kind != SERVER:
         # This host's own nginx answers so where it does not accept the other side.
-        return Row(probe, f"{status}: no answer of A that this side accepts", FAILED, "upstream")
+        return Row(probe, f"{status}: no answer of A that this side accepts", FAILED, UPSTREAM)
     return Row(probe, f"{status}: it took the certificate, and what is behind it fails", INCONCLUSIVE)
 
 
@@ -218,5 +220,5 @@ def _judge_words(probe: Probe, answer: Answer, words: Sequence[str]) -> Row:
     if not wrong:
         return Row(probe, f"{answer.status}, {' '.join(found[:2])}", OK)
     if wrong[0] == 0:
-        return Row(probe, f"{answer.status}, release {found[0]}", FAILED, "id")
-    return Row(probe, f"{answer.status}, {' '.join(found[1:])}", FAILED, "identity")
+        return Row(probe, f"{answer.status}, release {found[0]}", FAILED, ID)
+    return Row(probe, f"{answer.status}, {' '.join(found[1:])}", FAILED, IDENTITY)

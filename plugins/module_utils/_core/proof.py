@@ -10,7 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from .answers import FAILED, INCONCLUSIVE, OK, REFUSALS, WAS_FAILING, Row
+from .answers import (
+    ADMITTED,
+    CERTIFICATE,
+    FAILED,
+    FORBIDDEN,
+    ID,
+    IDENTITY,
+    INCONCLUSIVE,
+    LATE,
+    LEAF,
+    LOAD,
+    OK,
+    REFUSALS,
+    REFUSED,
+    UNREACHABLE,
+    UPSTREAM,
+    WAS_FAILING,
+    Row,
+)
 from .desired import PROBE
 from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
 from .release import credential_names
@@ -18,7 +36,7 @@ from .release import credential_names
 #: Of nginx's page for a refused client, in any of its wordings: 400 may be an application's, too.
 _NGINX_SAYS = "SSL certificate"
 #: This host's own faults: that something failed in another way before excuses none of them.
-_OWN = ("id", "admitted", "identity", "leaf")
+_OWN = (ID, ADMITTED, IDENTITY, LEAF)
 
 
 def cross_check(rows: Sequence[Row]) -> None:
@@ -36,7 +54,7 @@ def cross_check(rows: Sequence[Row]) -> None:
         if row.probe.refused:
             _beside_good(row, good.get(_place(row.probe)), none.get(_place(row.probe)))
     for row in rows:
-        if row.verdict == FAILED and row.cause == "upstream" and not row.probe.want_words:
+        if row.verdict == FAILED and row.cause == UPSTREAM and not row.probe.want_words:
             _beside_servers(row, [one for one in rows if one.probe.kind == SERVER])
 
 
@@ -87,7 +105,7 @@ def compare(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> None:
         if row.verdict == INCONCLUSIVE and _fine(row) and row.probe.kind != GOOD:
             row.verdict = OK
             row.got += f" ({said})"
-        elif row.cause == "refused" and row.statuses[0] and before is not None and before is not row:
+        elif row.cause == REFUSED and row.statuses[0] and before is not None and before is not row:
             same = bool(before.statuses) and before.statuses[0] in REFUSALS
             if same and not any(_NGINX_SAYS in body for body in row.bodies):
                 row.verdict, row.cause = INCONCLUSIVE, ""
@@ -147,7 +165,7 @@ def _things(probe: Probe) -> set[tuple[str, str]]:
 def _carried(row: Row, before: Row) -> bool:
     # The id of the release is this call's doing, whatever was served before; a revoked client that gets in
     # is what the call is about.
-    if before.verdict != FAILED or row.cause == "id" or row.probe.revoked:
+    if before.verdict != FAILED or row.cause == ID or row.probe.revoked:
         return False
     return row.cause == before.cause or row.cause not in _OWN
 
@@ -193,29 +211,29 @@ def drifted(rows: Sequence[Row]) -> bool:
 def _local(row: Row) -> bool:
     """Whether it is this host's nginx that fails, as far as a reload may mend it. The good client may be
     refused because its own certificate has expired, and what nobody had the time to ask says nothing."""
-    if row.probe.kind in (ROUTE, SERVER) or row.probe.revoked or row.cause in ("late", "load"):
+    if row.probe.kind in (ROUTE, SERVER) or row.probe.revoked or row.cause in (LATE, LOAD):
         return False
-    return row.probe.kind != GOOD or row.cause not in ("refused", "forbidden")
+    return row.probe.kind != GOOD or row.cause not in (REFUSED, FORBIDDEN)
 
 
 _REMEDIES = {
-    "id": "nginx serves another release: see whether somebody else's reload or a second nginx is at work.",
-    "leaf": "Another server block answers with its own certificate there: look for one with the same name.",
-    "unreachable": "Start that server, or open the way to it, and run again.",
-    "certificate": "Mend the certificate or the name of that server, or this side's trust, and run again.",
-    "refused": "The other side's trust does not accept it, or it is sent without its intermediate.",
-    "forbidden": "Put the client on the site's allow list, or use another credential.",
-    "upstream": "See nginx's error log on this host for the cause; endpoint_info asks that server directly.",
-    "late": "The time for all questions was over: see who is slow to answer, or raise timeout_s.",
-    "load": "Mend that certificate and key: nobody could be asked with them.",
-    "admitted": "Somebody got in who must not: look at trust, ssl_verify_client and sessions of the site, "
+    ID: "nginx serves another release: see whether somebody else's reload or a second nginx is at work.",
+    LEAF: "Another server block answers with its own certificate there: look for one with the same name.",
+    UNREACHABLE: "Start that server, or open the way to it, and run again.",
+    CERTIFICATE: "Mend the certificate or the name of that server, or this side's trust, and run again.",
+    REFUSED: "The other side's trust does not accept it, or it is sent without its intermediate.",
+    FORBIDDEN: "Put the client on the site's allow list, or use another credential.",
+    UPSTREAM: "See nginx's error log on this host for the cause; endpoint_info asks that server directly.",
+    LATE: "The time for all questions was over: see who is slow to answer, or raise timeout_s.",
+    LOAD: "Mend that certificate and key: nobody could be asked with them.",
+    ADMITTED: "Somebody got in who must not: look at trust, ssl_verify_client and sessions of the site, "
     "and at other server blocks of that address and port.",
-    "identity": "Another client certificate was seen: does another upstream or server block answer?",
+    IDENTITY: "Another client certificate was seen: does another upstream or server block answer?",
 }
 
 
 def remedy(row: Row) -> str:
     """What a person does about a failed row."""
-    if row.cause == "refused" and row.probe.part == "server":
+    if row.cause == REFUSED and row.probe.part == "server":
         return "The site does not accept the probe's certificate: is its CA trusted, its CRL current?"
     return _REMEDIES.get(row.cause, "See the row's got, and nginx's error log on this host.")

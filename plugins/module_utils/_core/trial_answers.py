@@ -8,14 +8,24 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from .answers import FAILED, INCONCLUSIVE, Answer, Row, judge
+from .answers import (
+    CERTIFICATE,
+    FAILED,
+    INCONCLUSIVE,
+    OTHER,
+    REFUSED,
+    UNREACHABLE,
+    UPSTREAM,
+    Answer,
+    Row,
+    judge,
+)
 from .probes import Probe
 from .trial_questions import PATH
 
 #: nginx's page for a refused client; a backend's own 400 has not got it (ngx_http_special_response.c).
 _REFUSED_PAGE = "SSL certificate"
 _WORDS_LIMIT = 200
-_CERTIFICATE, _UNREACHABLE, _REFUSED = "certificate", "unreachable", "refused"
 _LINE = re.compile(
     r'\[(?:info|error|crit|warn)\] \d+#\d+: (?:\*\d+ )?(.*?), client: .*request: "GET ' + PATH + r"(\d+) "
 )
@@ -52,14 +62,14 @@ def judge_route(probe: Probe, answer: Answer, line: str) -> Row:
     statuses = (answer.status,)
     if answer.status is None:
         words = f"no answer ({answer.phase}: {answer.error})"
-        return with_cause(Row(probe, words, FAILED, "other", statuses), line)
+        return with_cause(Row(probe, words, FAILED, OTHER, statuses), line)
     if line and not ("timed out" in line and "while reading response header" in line):
-        return with_cause(Row(probe, f"{answer.status}", FAILED, "upstream", statuses), line)
+        return with_cause(Row(probe, f"{answer.status}", FAILED, UPSTREAM, statuses), line)
     if line:
         return Row(probe, "TLS is accepted, no answer in time", INCONCLUSIVE, "", statuses)
     if answer.status == 400 and _REFUSED_PAGE in answer.body:
         got = "400: the client certificate is not accepted"
-        return Row(probe, got, FAILED, _REFUSED, statuses)
+        return Row(probe, got, FAILED, REFUSED, statuses)
     got = f"{answer.status}, an answer that is not ours to read"
     return Row(probe, got, INCONCLUSIVE, "", statuses)
 
@@ -68,16 +78,16 @@ def _cause(line: str) -> tuple[str, str]:
     verify = _VERIFY.search(line)
     if verify:
         whose = "the client" if line.startswith("client") else "the server's certificate"
-        cause = _REFUSED if line.startswith("client") else _CERTIFICATE
+        cause = REFUSED if line.startswith("client") else CERTIFICATE
         return cause, f"{whose} is not accepted, code {verify.group(1)}, {verify.group(2)}"
     alert = _ALERT.search(line)
     if alert:
-        return _REFUSED, f"the server refuses, alert {alert.group(1)}"
+        return REFUSED, f"the server refuses, alert {alert.group(1)}"
     if "upstream SSL certificate does not match" in line:
-        return _CERTIFICATE, "the server's certificate has another name"
+        return CERTIFICATE, "the server's certificate has another name"
     if "SSL_do_handshake() failed" in line:
-        return _CERTIFICATE, "the TLS handshake failed"
+        return CERTIFICATE, "the TLS handshake failed"
     reached = "while connecting" not in line and "while SSL handshaking" not in line
     if "timed out" in line or (not reached and re.search(r"connect\(\) |prematurely|reset by peer", line)):
-        return _UNREACHABLE, line[:_WORDS_LIMIT]
+        return UNREACHABLE, line[:_WORDS_LIMIT]
     return "", line[:_WORDS_LIMIT]

@@ -242,7 +242,7 @@ class Served:
         if target not in self._known:
             self._known[target] = self._asked(target)
         seen = self._known[target]
-        if "no end within" in seen.error and seen.phase in ("resolve", "connect", "handshake"):
+        if seen.timed_out and seen.phase in ("resolve", "connect", "handshake"):
             self._silent[where] = seen
         return seen
 

@@ -95,7 +95,8 @@ class Observation:
     ``served``: DER, leaf first; where Python has no access to the chain (before 3.10) the leaf alone, and
     ``served_complete`` is false. ``alert``: the number of the alert that the peer sent. ``body`` holds at
     most 64 KiB, ``truncated`` says when there was more. ``session``: for *session* of a later call, None
-    if the peer gave none. ``seconds``: per phase that was begun.
+    if the peer gave none. ``seconds``: per phase that was begun. ``timed_out``: the time was over. ``errno``:
+    the kernel's number of the error, None for one that is not the kernel's.
     """
 
     phase: str = "resolve"
@@ -108,6 +109,8 @@ class Observation:
     body: bytes = b""
     truncated: bool = False
     error: str = ""
+    timed_out: bool = False
+    errno: Optional[int] = None
     alert: Optional[int] = None
     session_reused: bool = False
     session: Optional[Session] = field(default=None, repr=False)
@@ -189,8 +192,9 @@ class _Call:
             self.seen.alert, self.seen.error = received_alert(error), words(error)
         # socket.timeout became TimeoutError in Python 3.10; one with an errno is the kernel's own.
         elif isinstance(error, (socket.timeout, TimeoutError)) and not error.errno:
-            self.seen.error = f"no end within {self._timeout_s:g} s"
+            self.seen.timed_out, self.seen.error = True, f"no end within {self._timeout_s:g} s"
         else:
+            self.seen.errno = getattr(error, "errno", None)
             self.seen.error = str(getattr(error, "strerror", None) or error)
 
     def _left(self) -> float:

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional, TypeVar
 
 from .._core import proof
-from .._core.answers import LATE, NOT_HERE, Answer, Row, judge
+from .._core.answers import LATE, LOAD, NOT_HERE, Answer, Row, judge
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
 from .._core.probes import FOREIGN, REVOKED, SERVER, SESSION, Probe
@@ -159,6 +159,7 @@ def answer_of(seen: Observation, offered: bool = False) -> Answer:
         status=seen.status,
         body=seen.body.decode("utf-8", "replace"),
         error=seen.error,
+        timed_out=seen.timed_out,
         alert=seen.alert,
         leaf_sha256=hashlib.sha256(seen.served[0]).hexdigest() if seen.served else "",
         reused=seen.session_reused,
@@ -200,8 +201,9 @@ class _Asking:
         try:
             seen = self._seen(probe, identity, session)
         except MtlsError as error:
-            return Answer(phase="load", error=str(error))
-        if seen.phase == "connect" and probe.kind != SERVER and seen.error == _NO_SUCH_ADDRESS:
+            return Answer(phase=LOAD, error=str(error))
+        if seen.phase == "connect" and probe.kind != SERVER and seen.errno == errno.EADDRNOTAVAIL:
+            # IPv6 that is switched off: nginx listens on [::] all the same, and nobody can come that way.
             seen = _NOT_HERE
         return answer_of(seen, offered=session is not None)
 
@@ -218,7 +220,7 @@ class _Asking:
             return Observation(phase=LATE, error="there was no time left to ask")
         timeout_s = min(self._timeout_s, left)
         seen = self._ask(self._target(probe), identity, timeout_s=timeout_s, session=session)
-        if "no end within" in seen.error:
+        if seen.timed_out:
             whole = seen.phase in ("resolve", "connect", "handshake")
             with self._lock:
                 self._silent[probe.address, probe.port, "" if whole else probe.subject] = seen
@@ -239,8 +241,6 @@ class _Asking:
         )
 
 
-#: IPv6 that is switched off on this host: nginx listens on [::] all the same, and nobody can come that way.
-_NO_SUCH_ADDRESS = os.strerror(errno.EADDRNOTAVAIL)
 _NOT_HERE = Observation(phase=NOT_HERE, error="this host does not have that address")
 
 

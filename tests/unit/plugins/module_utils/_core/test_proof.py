@@ -226,7 +226,7 @@ CASES = [
     ("unknown SNI, refused", Answer("handshake", error="x", alert=112), "ok", ""),
     ("unknown SNI, refused", Answer("handshake", error="x", alert=70), "failed", "refused"),
     ("unknown SNI, refused", Answer("handshake", error="closed"), "failed", "certificate"),
-    ("unknown SNI, refused", Answer("handshake", error="no end within 5 s"), "failed", "unreachable"),
+    ("unknown SNI, refused", Answer("handshake", error="too late", timed_out=True), "failed", "unreachable"),
     ("unknown SNI, refused", Answer("connect", error="refused"), "failed", "unreachable"),
     ("Host of nobody, refused", Answer("done", 421, "Misdirected"), "ok", ""),
     ("Host of nobody, refused", Answer("done", 200, "welcome"), "failed", "admitted"),
@@ -241,7 +241,7 @@ CASES = [
     ("route", Answer("done", 400), "failed", "refused"),
     ("server of the route", Answer("handshake", error="not accepted"), "failed", "certificate"),
     ("server of the route", Answer("resolve", error="no such host"), "failed", "unreachable"),
-    ("server of the route", Answer("response", error="no end within 5 s"), "failed", "unreachable"),
+    ("server of the route", Answer("response", error="too late", timed_out=True), "failed", "unreachable"),
 ]
 
 
@@ -302,7 +302,7 @@ def test_without_a_good_client_before_the_switch_no_session_is_proven_dead() -> 
         (Answer("done", 400, "page that says ID"), "failed", "admitted"),
         (Answer("connect", error="refused"), "failed", "unreachable"),
         (Answer("handshake", error="reset"), "failed", "certificate"),
-        (Answer("response", error="no end within 5 s"), "failed", "unreachable"),
+        (Answer("response", error="too late", timed_out=True), "failed", "unreachable"),
     ],
 )
 @pytest.mark.parametrize("what", ["no SNI", "unknown SNI"])

@@ -324,7 +324,7 @@ def test_nobody_answers(base: str) -> None:
 
 def test_a_silent_address_is_waited_for_once(base: str) -> None:
     install(base, SERVER, *[site(f"s{n}", 443, f"{n}.test") for n in range(9)], site("z", 444, "z.test"))
-    ask = Asked(lambda _target: Observation(phase="handshake", error="no end within 3 s"))
+    ask = Asked(lambda _target: Observation(phase="handshake", error="no end within 3 s", timed_out=True))
     rows, _findings = served(installed.look(base), ask).of("server", "server", "")
     assert (len(rows), len(ask.questions)) == (10, 2)
 

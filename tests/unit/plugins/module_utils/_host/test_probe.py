@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import socket
 import ssl
 import subprocess
@@ -265,6 +266,7 @@ def test_nobody_listens() -> None:
         pass
     seen = probe(Target("127.0.0.1", port))
     assert (seen.phase, seen.error) == ("connect", "Connection refused")
+    assert (seen.timed_out, seen.errno) == (False, errno.ECONNREFUSED)
 
 
 @pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 64 + ".test", "a..test", "a\0b"])
@@ -352,6 +354,7 @@ def test_the_deadline_is_for_the_whole_call(handler: Any, tls: bool, phase: str,
         seen = ask(Served(port), tls=tls, timeout_s=0.4)
         took = time.monotonic() - begun
     assert (seen.phase, seen.status, seen.error) == (phase, status, "no end within 0.4 s")
+    assert (seen.timed_out, seen.errno) == (True, None)
     assert took < 3
 
 

@@ -125,9 +125,9 @@ def test_a_server_is_verified_where_a_trust_is_named(directory: str) -> None:
 @pytest.mark.parametrize(
     ("seen", "asked", "verdict"),
     [
-        (Observation(phase="connect", error="no end within 7 s"), 1, "failed"),
-        (Observation(phase="handshake", error="no end within 7 s"), 1, "failed"),
-        (Observation(phase="response", error="no end within 7 s"), 2, "failed"),
+        (Observation(phase="connect", error="no end within 7 s", timed_out=True), 1, "failed"),
+        (Observation(phase="handshake", error="no end within 7 s", timed_out=True), 1, "failed"),
+        (Observation(phase="response", error="no end within 7 s", timed_out=True), 2, "failed"),
         (Observation(phase="connect", error="refused"), 4, "failed"),
         (Observation(phase="done", status=200, body=b"ID"), 4, "ok"),
     ],
@@ -263,7 +263,7 @@ def test_the_rows_stand_in_the_order_of_the_questions(directory: str) -> None:
 
 def test_who_is_dead_is_waited_for_once_although_many_ask_at_once(directory: str) -> None:
     ask = Asked()
-    ask.seen = Observation(phase="connect", error="no end within 7 s")
+    ask.seen = Observation(phase="connect", error="no end within 7 s", timed_out=True)
     questions = [probe(subject=f"s{number}", port=443 + number % 4) for number in range(200)]
     rows = Prover(ask, lambda: STRANGER, 7).rows(questions, directory)
     assert len(ask.questions) == 4
@@ -295,7 +295,7 @@ def test_a_host_whose_ipv6_is_switched_off_cannot_be_asked_by_it(
     directory: str, part: str, kind: str, error: int, verdict: str
 ) -> None:
     ask = Asked()
-    ask.seen = Observation(phase="connect", error=os.strerror(error))
+    ask.seen = Observation(phase="connect", error=os.strerror(error), errno=error)
     question = probe(part=part, kind=kind, address="::1")
     (row,) = Prover(ask, lambda: STRANGER, 7).rows([question], directory)
     assert row.verdict == verdict
