@@ -16,6 +16,7 @@ from . import release
 from .blocks import PROTOCOLS, Site, sites, sockets
 from .desired import PROBE, session_zone
 from .listen import Listen
+from .probe_trust import not_for_the_probe
 from .probes import (
     DEFAULT,
     FOREIGN,
@@ -42,6 +43,7 @@ def server_probes(source: Mapping[str, bytes], identity: str, rounds: int, quick
     probes: list[Probe] = []
     seen_sockets: set[tuple[str, str, str]] = set()
     places = _places(source)
+    others = not_for_the_probe(source)
     ours = sockets(release.default_text(source))
     # Only a site that answers with the id, and to known clients alone, tells who got in by another block.
     lenders = {
@@ -56,7 +58,7 @@ def server_probes(source: Mapping[str, bytes], identity: str, rounds: int, quick
         for version in _versions(site, quick):
             first = (listen.key, address, version) not in seen_sockets
             seen_sockets.add((listen.key, address, version))
-            asked = _site_probes(source, identity, site, listen, version, rounds)
+            asked = _site_probes(source, identity, site, listen, version, rounds, others)
             if first:
                 if listen.key in ours:
                     asked += _socket_probes(site, listen, version)
@@ -113,8 +115,15 @@ def _server_probe(site: Site, listen: Listen, version: str) -> Probe:
 
 
 def _site_probes(
-    source: Mapping[str, bytes], identity: str, site: Site, listen: Listen, version: str, rounds: int
+    source: Mapping[str, bytes],
+    identity: str,
+    site: Site,
+    listen: Listen,
+    version: str,
+    rounds: int,
+    others: frozenset[str],
 ) -> list[Probe]:
+    """*others*: credentials whose clients the probe identity is none of."""
     base = _server_probe(site, listen, version)
     files = release.credential_files(source, "server", site.credential or "")
     leaf = leaf_of(files.get("fullchain.pem", b""))
@@ -137,6 +146,9 @@ def _site_probes(
         probes = [
             replace(probes[0], kind="release served", identity="", want_words=good[:1], expected=expected)
         ]
+    elif site.credential in others:
+        without = "the site trusts other authorities than that of the probe identity"
+        probes = [replace(probes[0], rounds=0, without=without)]
     if leaf:
         probes.append(
             replace(
@@ -290,13 +302,14 @@ def session_probes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> l
     """
     old = {(site.name, address): site for site, dummy, address in _places(before)}
     found = []
+    others = not_for_the_probe(after)
     for site, listen, address in _places(after):
         past = old.get((site.name, address))
         zone = session_zone(after, site)
         if past is None or site.verify == "off" or (zone != "off" and zone == session_zone(before, past)):
             continue
         for version in _versions(site, False) if "ssl" in listen.flags else []:
-            good = _site_probes(after, "", site, listen, version, 1)[0]
+            good = _site_probes(after, "", site, listen, version, 1, others)[0]
             found.append(
                 replace(
                     good, kind=SESSION, address=address, want_status=(), want_words=(), expected="not resumed"

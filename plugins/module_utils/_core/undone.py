@@ -123,7 +123,7 @@ class _Reader:
         if effective is own and _value(own) == "optional_no_ca":
             yield Finding(
                 "server.unverified_clients",
-                f"With {_VERIFY} optional_no_ca forged, expired and revoked certificates reach the backend.",
+                f"With {_VERIFY} optional_no_ca certificates of any issuer, forged ones too, get in.",
                 self._place(own or server),
             )
         elif _value(effective) != _value(own):
