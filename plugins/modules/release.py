@@ -262,8 +262,8 @@ options:
   service:
     description:
       - The service that starts nginx where it does not run.
-      - Its unit's arguments and environment are those of each test of the configuration, and nginx's own lines
-        are looked for in its journal, too.
+      - Its unit's arguments and environment are those of each test of the configuration, and nginx's own
+        lines are looked for in its journal, too.
     type: str
     default: nginx
   worker_shutdown_timeout:

@@ -105,7 +105,7 @@ def compare(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> None:
         if row.verdict == INCONCLUSIVE and _fine(row) and row.probe.kind != GOOD:
             row.verdict = OK
             row.got += f" ({said})"
-        elif row.cause == REFUSED and row.statuses[0] and before is not None and before is not row:
+        elif row.cause == REFUSED and row.statuses[0] and before is not None:
             same = bool(before.statuses) and before.statuses[0] in REFUSALS
             if same and not any(_NGINX_SAYS in body for body in row.bodies):
                 row.verdict, row.cause = INCONCLUSIVE, ""
@@ -134,11 +134,30 @@ def settle(
         if row.verdict != FAILED:
             continue
         before = _before(row, rows, baseline)
-        if before is not None and _carried(row, before) and not _things(row.probe) & changed:
+        if before is not None and _failed_alike(row, before) and is_carried(row, changed):
             row.verdict = WAS_FAILING
             if before.got != row.got:
                 row.got += f" (before the switch: {before.got})"
         else:
+            blocking.append(row)
+    return blocking
+
+
+def is_carried(row: Row, changed: frozenset[tuple[str, str]]) -> bool:
+    """Whether a call that changes *changed* may only carry the failure of *row* over. The id of the release
+    is its doing, whatever was served before; a revoked client that gets in is what it is about."""
+    return row.cause != ID and not row.probe.revoked and not _things(row.probe) & changed
+
+
+def settle_unchanged(rows: Sequence[Row]) -> list[Row]:
+    """The rows that block a call that changes nothing: what others answer, and whom they are, is not its
+    doing, and becomes ``was_failing``. But what nobody had the time to ask is not known."""
+    compare(rows, {})
+    blocking = []
+    for row in rows:
+        if row.verdict == FAILED and row.cause != LATE and is_carried(row, frozenset()):
+            row.verdict = WAS_FAILING
+        elif row.verdict == FAILED:
             blocking.append(row)
     return blocking
 
@@ -162,12 +181,8 @@ def _things(probe: Probe) -> set[tuple[str, str]]:
     return named | {(f"{probe.part} block", probe.subject)}
 
 
-def _carried(row: Row, before: Row) -> bool:
-    # The id of the release is this call's doing, whatever was served before; a revoked client that gets in
-    # is what the call is about.
-    if before.verdict != FAILED or row.cause == ID or row.probe.revoked:
-        return False
-    return row.cause == before.cause or row.cause not in _OWN
+def _failed_alike(row: Row, before: Row) -> bool:
+    return before.verdict == FAILED and (row.cause == before.cause or row.cause not in _OWN)
 
 
 def positive(rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from .._core import changes, nginx_time, proof, release
@@ -206,9 +206,8 @@ class Call:
                 asked = trials.trial(wanted.source, wanted.identity, touched)
                 rows = runner.rows(asked, tree, directory, wanted.identity)
                 past: list[Row] = []
-                failed = [replace(row) for row in rows if row.verdict == FAILED]
                 # Only what this call merely carries over is worth the question how it was before.
-                if len(proof.settle(failed, touched, {row.probe.key: row for row in failed})) < len(failed):
+                if any(row.verdict == FAILED and proof.is_carried(row, touched) for row in rows):
                     live = self.outcome.previous
                     asked = trials.trial(before, live, touched)
                     past = runner.rows(asked, tree, self.ports.store.directory(live), live)

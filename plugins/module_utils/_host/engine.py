@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from .._core import changes, proof, release
-from .._core.answers import FAILED, LATE, Row
+from .._core.answers import FAILED, Row
 from .._core.errors import MtlsError
 from .._core.intent import Intent
 from .._core.nginx_conf import Dump
@@ -201,10 +201,7 @@ class Transaction(Recovering):
                 self._report(rows, wanted)
                 failed = [row for row in rows if proof.drifted([row])]
                 raise self._unproven(failed, "nginx does not serve the live release, also after a reload")
-        # What others answer, and whom they are, is nothing that this call changes. But what nobody had the
-        # time to ask is not known, and a revoked client is what the call is about.
-        past = {row.probe.key: row for row in rows if row.cause != LATE}
-        blocking = proof.settle(rows, frozenset(), past)
+        blocking = proof.settle_unchanged(rows)
         self._report(rows, wanted)
         if blocking:
             raise self._unproven(blocking, "The live release is not proven")

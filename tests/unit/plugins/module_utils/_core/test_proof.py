@@ -672,6 +672,7 @@ def test_a_revoked_client_that_gets_in_blocks_though_it_got_in_before() -> None:
     answer = [Answer("done", 200, "ID SUCCESS")]
     row = judge(revoked(), answer)
     assert settle([row], frozenset(), {row.probe.key: judge(revoked(), answer)}) == [row]
+    assert proof.settle_unchanged([judge(revoked(), answer)])
 
 
 # --- an A that is not ours ---------------------------------------------------------------------------------
@@ -760,11 +761,34 @@ def test_a_dead_backend_of_an_a_that_is_not_ours_is_not_its_certificates_fault()
     assert ours.verdict == "failed"
 
 
-def test_an_answer_is_not_compared_with_itself() -> None:
-    """A host on which nothing changes: 400 is no better for having been there a moment ago."""
-    row = row_of("route", Answer("done", 400))
-    settle([row], frozenset(), {row.probe.key: row})
-    assert row.verdict == "was_failing"
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        # 400 is no better for having been there a moment ago.
+        (row_of("route", Answer("done", 400)), "was_failing"),
+        (row_of("server of the route", Answer("connect", error="refused")), "was_failing"),
+        (row_of("route", Answer("done", 302)), "ok"),
+        # Nothing that another call may have done.
+        (failing(answer=Answer("late")), "failed"),
+        (failing("release served", Answer("done", 200, "OTHER SUCCESS")), "failed"),
+    ],
+)
+def test_what_blocks_a_call_that_changes_nothing(row: Row, verdict: str) -> None:
+    assert (proof.settle_unchanged([row]) == [row]) is (verdict == "failed")
+    assert row.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("changed", "carried"),
+    [
+        (set(), True),
+        ({("server", "client"), ("proxy block", "other")}, True),
+        ({("proxy", "client")}, False),
+        ({("proxy block", "orders")}, False),
+    ],
+)
+def test_what_a_call_only_carries_over(changed: set[tuple[str, str]], carried: bool) -> None:
+    assert proof.is_carried(failing(), frozenset(changed)) is carried
 
 
 def test_a_site_without_probe_path_is_not_blamed_for_its_backend() -> None:
