@@ -88,9 +88,8 @@ def _not_asked(probe: Probe) -> str:
     if probe.without:
         return f"not asked: {probe.without}"
     if probe.resumes:
-        return "not asked: the revoked client was not let in before the switch"
-    if probe.kind == SESSION:
-        return "not asked: the good client was not let in before the switch"
+        who = "good" if probe.kind == SESSION else "revoked"
+        return f"not asked: the {who} client was not let in before the switch"
     return "not asked: the release has no probe identity"
 
 

@@ -312,7 +312,13 @@ def session_probes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> l
             good = _site_probes(after, "", site, listen, version, 1, others)[0]
             found.append(
                 replace(
-                    good, kind=SESSION, address=address, want_status=(), want_words=(), expected="not resumed"
+                    good,
+                    kind=SESSION,
+                    address=address,
+                    want_status=(),
+                    want_words=(),
+                    expected="not resumed",
+                    resumes=True,
                 )
             )
     return found

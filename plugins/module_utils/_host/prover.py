@@ -22,7 +22,7 @@ from .._core import proof
 from .._core.answers import LATE, LOAD, NOT_HERE, Answer, Row, judge
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
-from .._core.probes import FOREIGN, REVOKED, SERVER, SESSION, Probe
+from .._core.probes import FOREIGN, REVOKED, SERVER, Probe
 from .probe import Identity, Observation, Target
 from .tls_client import client_context
 
@@ -104,7 +104,7 @@ class Prover:
 
         def row(probe: Probe) -> Row:
             identity, usable = self._identity(probe, directory)
-            if probe.kind == SESSION or probe.resumes:
+            if probe.resumes:
                 usable = usable and probe.key in (sessions or {})
             session = (sessions or {}).get(probe.key)
             answers = [

@@ -609,7 +609,7 @@ def test_a_revoked_client_is_asked_for_at_each_place_fresh_and_resumed() -> None
         "revoked r, session from before",
         "revoked s, session from before",
     }
-    assert all(probe.resumes for probe in again)
+    assert all(probe.resumes for probe in [*again, *session_probes(source(), source())])
     assert not any(probe.resumes for probe in fresh)
     assert len(revoked_probes(source(), "ID", given, quick=True)) == 4
 
@@ -652,11 +652,14 @@ def test_a_revoked_clients_answer(answer: Answer, verdict: str, cause: str) -> N
     assert "no session to resume" not in judge(revoked(), [answer]).got
 
 
-def test_a_revoked_client_that_was_refused_before_has_no_session_to_try() -> None:
-    row = judge(resumed(), [])
+@pytest.mark.parametrize(
+    ("probe", "who"), [(resumed(), "revoked"), (session_probes(source(), source())[0], "good")]
+)
+def test_a_client_that_was_refused_before_has_no_session_to_try(probe: Probe, who: str) -> None:
+    row = judge(probe, [])
     assert (row.verdict, row.got) == (
         "inconclusive",
-        "not asked: the revoked client was not let in before the switch",
+        f"not asked: the {who} client was not let in before the switch",
     )
 
 

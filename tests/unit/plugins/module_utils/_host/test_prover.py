@@ -161,14 +161,14 @@ def test_an_identity_that_cannot_be_loaded_is_a_failed_row(directory: str) -> No
     rows = prover.rows(questions, directory)
     assert [row.verdict for row in rows] == ["failed"] * 4
     assert all("cannot be loaded" in row.got for row in rows)
-    assert prover.sessions([probe(kind=SESSION, identity="probe")], directory) == {}
+    assert prover.sessions([probe(kind=SESSION, resumes=True, identity="probe")], directory) == {}
 
 
 def session_row(
     directory: str, before: dict[str, Any], after: dict[str, Any]
 ) -> tuple[list[tuple[Target, Identity | None, Any]], str]:
     """The questions after the switch and the verdict, for what the good client saw before and sees after."""
-    question = probe(kind=SESSION, identity="probe")
+    question = probe(kind=SESSION, resumes=True, identity="probe")
     sessions = Prover(Asked(**before), lambda: STRANGER, 7).sessions([question], directory)
     ask = Asked(**after)
     (row,) = Prover(ask, lambda: STRANGER, 7).rows([question], directory, sessions)
@@ -246,7 +246,8 @@ def test_quick_answers_are_all_asked(directory: str) -> None:
 
 def test_sessions_have_an_end_too(directory: str) -> None:
     slow = Slow(5)
-    questions = [probe(subject=f"s{number}", kind=SESSION, identity="probe") for number in range(20)]
+    common = {"kind": SESSION, "resumes": True, "identity": "probe"}
+    questions = [probe(subject=f"s{number}", **common) for number in range(20)]
     assert len(slow.prover().sessions(questions, directory)) == 7
 
 
