@@ -58,7 +58,14 @@ class DefaultPlan:
     warnings: tuple[str, ...]
 
 
-_EFFECTIVE = (*_TRUST, "ssl_session_cache", "ssl_session_ticket_key", "ssl_protocols", "ssl_verify_client")
+_EFFECTIVE = (
+    *_TRUST,
+    "ssl_session_cache",
+    "ssl_session_ticket_key",
+    "ssl_protocols",
+    "ssl_ecdh_curve",
+    "ssl_verify_client",
+)
 
 
 def user_servers(tree: Sequence[Directive], include_argument: str) -> list[UserServer]:
@@ -238,6 +245,9 @@ def _judge(
             "also allows " + ", ".join(sorted(set(effective) - wanted)) + " for the sites of the release",
             f"ssl_protocols {' '.join(site.protocols)};",
         )
+    if site.curves and user.get("ssl_ecdh_curve") != site.curves:
+        # A site's own are without effect there (measured on 1.22 to 1.30).
+        _refuse(place, key, "has other curves", f"ssl_ecdh_curve {site.curves};")
     if user.get("ssl_verify_client", "off") != "off":
         verifying = [
             one for one in users if _on(one, key) is not None and one.get("ssl_verify_client", "off") != "off"

@@ -68,6 +68,15 @@ def test_curves_are_the_default_servers() -> None:
     assert "ssl_ecdh_curve" not in plan(site()).text
 
 
+@pytest.mark.parametrize("curves", ["", "ssl_ecdh_curve prime256v1;"])
+def test_a_users_default_with_other_curves_is_refused_where_a_site_has_its_own(curves: str) -> None:
+    http = f"server {{ listen 443 ssl; {curves} }} ENTRY;"
+    assert plan(site(), http=http).text == ""
+    with pytest.raises(MtlsError, match="has other curves"):
+        plan(site(curves="X25519"), http=http)
+    assert plan(site(curves="X25519"), http=f"ssl_ecdh_curve X25519; {http.replace(curves, '')}").text == ""
+
+
 def test_http2_of_a_listen_holds_for_the_whole_socket() -> None:
     (server,) = parse(plan(site(listen="443 ssl http2")).text)
     assert server.value("listen") == "*:443 ssl http2 default_server"
