@@ -22,7 +22,8 @@ import sys
 
 def ask(given: dict) -> dict:
     answer = {}
-    connection = socket.create_connection((given["host"], given.get("port", 443)), timeout=10)
+    address = given["host"], given.get("port", 443)
+    connection = socket.create_connection(address, timeout=given.get("timeout_s", 10))
     if given.get("tls", True):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

@@ -284,7 +284,7 @@ class Scene:
             yield watch
         finally:
             for one in running:
-                watch.add(json.loads(one.communicate(timeout=30)[0]))
+                watch.add(json.loads(one.communicate(timeout=60)[0]))
 
 
 # For the conftest.py of a scenario: what it imports from here is its own.
@@ -311,6 +311,21 @@ def note(request: pytest.FixtureRequest) -> Callable[[Result, Watch], None]:
         SEEN.append(f"{request.node.name}: {says}\n    {watch}")
 
     return add
+
+
+@pytest.fixture
+def watched_release(
+    scene: Scene, note: Callable[[Result, Watch], None]
+) -> Callable[..., tuple[Result, Watch]]:
+    """watched_release(host, **options): one call under the prober, with its line in the table."""
+
+    def release(name: str, **options: Any) -> tuple[Result, Watch]:
+        with scene.watched(name) as watch:
+            result = scene.release(name, **options)
+        note(result, watch)
+        return result, watch
+
+    return release
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -102,7 +102,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_state_and_link(scene, note, releases, case):
+def test_state_and_link(scene, watched_release, releases, case):
     row = ROWS[case]
     if row.serves == 0:
         link(scene, releases[0])
@@ -114,9 +114,7 @@ def test_state_and_link(scene, note, releases, case):
     link(scene, releases[row.link])
     write_state(scene, row.step, *releases)
     assert served(scene, "b") == releases[row.serves]
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.handed_over()
     told = result.told
     assert (result.code, told["state"], told["release"]) == (0, "stable", releases[row.ends]), told.get("msg")
@@ -131,15 +129,13 @@ def test_state_and_link(scene, note, releases, case):
 
 
 @pytest.mark.parametrize("content", [None, '{"step": "sta'], ids=["missing", "torn"])
-def test_no_state_that_can_be_read(scene, note, releases, content):
+def test_no_state_that_can_be_read(scene, watched_release, releases, content):
     """The live release is whole: it is taken over, reloaded and proven."""
     if content is None:
         scene.run("b", f"rm {BASE}/state.json")
     else:
         scene.write("b", f"{BASE}/state.json", content)
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.undisturbed()
     told = result.told
     assert (result.code, told["state"], told["release"]) == (0, "stable", releases[1]), told.get("msg")
@@ -171,13 +167,11 @@ def whole(scene) -> dict[str, Any]:
     ],
     ids=["as on a new host", "unreadable and dangling"],
 )
-def test_neither_state_nor_link(scene, note, releases, how, says):
+def test_neither_state_nor_link(scene, watched_release, releases, how, says):
     """Everything is wanted anew. What lies there is compared, not trusted, and nginx is never without it."""
     wanted = whole(scene)
     scene.run("b", f"cd {BASE} && {how}")
-    with scene.watched("b") as watch:
-        result = scene.release("b", parts=wanted)
-    note(result, watch)
+    result, watch = watched_release("b", parts=wanted)
     watch.undisturbed()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True), told.get("msg")
@@ -186,14 +180,12 @@ def test_neither_state_nor_link(scene, note, releases, how, says):
     assert (scene.live("b"), served(scene, "b")) == (releases[1], releases[1])
 
 
-def test_nothing_is_known_and_nothing_is_wanted(scene, note, releases):
+def test_nothing_is_known_and_nothing_is_wanted(scene, watched_release, releases):
     """Of several releases none is guessed: `empty` is live, and all stay. Who says what is wanted has it
     again; who says so in the first call, as above, is never without it."""
     wanted = whole(scene)
     scene.run("b", f"cd {BASE} && {UNKNOWN}")
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, dummy = watched_release("b")
     told = result.told
     assert (result.code, told["release"], told["changed"]) == (0, "empty", True), told.get("msg")
     assert "current leads nowhere: back to empty" in " ".join(told["log"])
@@ -206,11 +198,9 @@ def test_nothing_is_known_and_nothing_is_wanted(scene, note, releases):
 @pytest.mark.parametrize(
     "how", ["rm current", "ln -sfn releases/0123456789abcdef current"], ids=["none", "dangling"]
 )
-def test_a_link_that_leads_nowhere(scene, note, releases, how):
+def test_a_link_that_leads_nowhere(scene, watched_release, releases, how):
     scene.run("b", f"cd {BASE} && {how}")
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.undisturbed()
     told = result.told
     assert (result.code, told["state"], told["release"]) == (0, "stable", releases[1]), told.get("msg")
@@ -220,7 +210,7 @@ def test_a_link_that_leads_nowhere(scene, note, releases, how):
     scene.run("b", "nginx -t")
 
 
-def test_nothing_whole_to_go_back_to(scene, note, releases):
+def test_nothing_whole_to_go_back_to(scene, watched_release, releases):
     """The live release is not what was written, and state.json names no other: nothing is deleted.
 
     Its twin: the file is put back as it was.
@@ -228,9 +218,7 @@ def test_nothing_whole_to_go_back_to(scene, note, releases):
     key = f"{BASE}/current/proxy/credentials/client/fullchain.pem"
     scene.run("b", f"cp -p {key} /root/kept.pem && cat {TOOLS}/caller.pem >{key}")
     before = scene.snapshot("b")
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.undisturbed()
     assert (result.code != 0, result.told["changed"]) == (True, False)
     assert releases[1] in result.told["msg"]
@@ -257,13 +245,12 @@ def unloadable(scene, releases) -> Iterator[str]:
     back()
 
 
-def test_a_switch_that_cannot_be_finished_is_undone(scene, note, releases, unloadable):
+def test_a_switch_that_cannot_be_finished_is_undone(scene, watched_release, releases, unloadable):
     """Killed after the rename, and nginx does not load it. Its twin: the port is free, it is finished."""
     link(scene, unloadable)
     write_state(scene, "switched", releases[1], unloadable)
-    with scene.taken("b", 8444), scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    with scene.taken("b", 8444):
+        result, watch = watched_release("b")
     watch.undisturbed()
     told = result.told
     assert (result.code != 0, told["state"], told["release"]) == (True, "rolled_back", releases[1]), told[
@@ -278,22 +265,19 @@ def test_a_switch_that_cannot_be_finished_is_undone(scene, note, releases, unloa
     assert unloadable in scene.releases("b")
     link(scene, unloadable)
     write_state(scene, "switched", releases[1], unloadable)
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.handed_over()
     assert (result.code, result.told["state"], result.told["release"]) == (0, "stable", unloadable)
     assert served(scene, "b") == unloadable
 
 
-def test_what_is_adopted_and_not_loaded_is_kept_and_told(scene, note, releases, unloadable):
+def test_what_is_adopted_and_not_loaded_is_kept_and_told(scene, watched_release, releases, unloadable):
     """Without state.json nothing is known to go back to. Its twin: the port is free, it is taken over."""
     scene.run("b", f"rm {BASE}/state.json")
     link(scene, unloadable)
     before = scene.snapshot("b")
-    with scene.taken("b", 8444), scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    with scene.taken("b", 8444):
+        result, watch = watched_release("b")
     watch.undisturbed()
     told = result.told
     assert (result.code != 0, told["state"], told["release"]) == (True, "", unloadable), told["msg"]
@@ -302,23 +286,19 @@ def test_what_is_adopted_and_not_loaded_is_kept_and_told(scene, note, releases, 
     assert scene.snapshot("b") == before
     assert served(scene, "b") == releases[1]
 
-    with scene.watched("b") as watch:
-        result = scene.release("b")
-    note(result, watch)
+    result, watch = watched_release("b")
     watch.handed_over()
     assert (result.code, result.told["state"], result.told["release"]) == (0, "stable", unloadable)
     assert (scene.live("b"), served(scene, "b")) == (unloadable, unloadable)
 
 
-def test_another_release_is_wanted_after_a_kill(scene, note, releases):
+def test_another_release_is_wanted_after_a_kill(scene, watched_release, releases):
     """Killed after the rename, and now something else is wanted: it is staged with the same way back."""
     link(scene, releases[0])
     scene.run("b", "systemctl reload nginx && sleep 0.5")
     link(scene, releases[1])
     write_state(scene, "switched", *releases)
-    with scene.watched("b") as watch:
-        result = scene.release("b", parts=parts("b", "three"))
-    note(result, watch)
+    result, watch = watched_release("b", parts=parts("b", "three"))
     watch.handed_over()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True), told.get("msg")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from pki import CLIENT, SERVER, Authority, write_private
-from scene import Scene, note, pytest_terminal_summary, scene
+from scene import Scene, note, pytest_terminal_summary, scene, watched_release
 
-__all__ = ["note", "pytest_terminal_summary", "scene"]
+__all__ = ["note", "pytest_terminal_summary", "scene", "watched_release"]
 
 #: Side → subject, usage, names, and the kinds of pairs that the tests give it.
 PAIRS = {

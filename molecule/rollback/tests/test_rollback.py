@@ -107,15 +107,13 @@ MENDED = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_the_old_release_serves_on(scene, note, case):
+def test_the_old_release_serves_on(scene, watched_release, case):
     fault = FAULTS[case]
     side = SIDES[fault.side]
     if fault.after:
         scene.change(side.host, parts(fault.side, fault.after))
     before, live, state = scene.snapshot(side.host), scene.live(side.host), scene.state(side.host)
-    with scene.watched(side.host) as watch:
-        result = scene.release(side.host, parts=parts(fault.side, fault.given))
-    note(result, watch)
+    result, watch = watched_release(side.host, parts=parts(fault.side, fault.given))
     watch.undisturbed()
     told = result.told
     assert (result.code != 0, told["changed"], told["state"]) == (True, False, fault.state), told["msg"]
@@ -132,12 +130,10 @@ def test_the_old_release_serves_on(scene, note, case):
 
 
 @pytest.mark.parametrize("case", MENDED)
-def test_the_fault_mended_goes_through(scene, note, case):
+def test_the_fault_mended_goes_through(scene, watched_release, case):
     side = SIDES[MENDED[case][0]]
     before = scene.live(side.host)
-    with scene.watched(side.host) as watch:
-        result = scene.release(side.host, parts=parts(*MENDED[case]))
-    note(result, watch)
+    result, watch = watched_release(side.host, parts=parts(*MENDED[case]))
     watch.handed_over()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True), told.get("msg")
@@ -155,13 +151,12 @@ def test_the_fault_mended_goes_through(scene, note, case):
     [("a", "server", "sites"), ("b", "proxy", "listeners")],
     ids=["server", "proxy"],
 )
-def test_a_reload_that_nginx_refuses(scene, note, host, part, option):
+def test_a_reload_that_nginx_refuses(scene, watched_release, host, part, option):
     """The port of a new listen is taken: nginx -t is content, old workers stay. Its twin: it is free."""
     before, live = scene.snapshot(host), scene.live(host)
     blocks = listening(scene.blocks(host, f"{part}/{option}"), 8444)
-    with scene.taken(host, 8444), scene.watched(host) as watch:
-        result = scene.release(host, parts={part: {option: blocks}})
-    note(result, watch)
+    with scene.taken(host, 8444):
+        result, watch = watched_release(host, parts={part: {option: blocks}})
     watch.undisturbed()
     told = result.told
     assert (result.code != 0, told["state"], told["changed"]) == (True, "rolled_back", False), told["msg"]
@@ -175,51 +170,43 @@ def test_a_reload_that_nginx_refuses(scene, note, host, part, option):
     assert (state["step"], state["from"], scene.live(host)) == ("rolled_back", live, live)
     assert "8444" in state["reason"]
 
-    with scene.watched(host) as watch:
-        result = scene.release(host, parts={part: {option: blocks}})
-    note(result, watch)
+    result, watch = watched_release(host, parts={part: {option: blocks}})
     watch.handed_over()
     assert (result.code, result.told["state"], result.told["changed"]) == (0, "stable", True)
     assert any(":8444" in row["target"] for row in result.told["proof"])
 
 
-def test_a_users_block_that_is_broken_meanwhile(scene, note):
+def test_a_users_block_that_is_broken_meanwhile(scene, watched_release):
     """Nothing of ours is wrong, but nginx would not start from disk. Its twin: the block is mended."""
     given = parts("legacy", pair("newer-legacy"))
     before, live = scene.snapshot("c"), scene.live("c")
     scene.write("c", "/etc/nginx/conf.d/broken.conf", "server { listen 8091; no_such_directive on; }\n")
     try:
-        with scene.watched("c") as watch:
-            result = scene.release("c", parts=given)
+        result, watch = watched_release("c", parts=given)
     finally:
         scene.run("c", "rm /etc/nginx/conf.d/broken.conf")
-    note(result, watch)
     watch.undisturbed()
     assert (result.code != 0, result.told["changed"]) == (True, False)
     assert "no_such_directive" in result.told["msg"]
     assert "/etc/nginx/conf.d/broken.conf:1" in result.told["msg"]
     assert (scene.snapshot("c"), scene.live("c")) == (before, live)
 
-    with scene.watched("c") as watch:
-        result = scene.release("c", parts=given)
-    note(result, watch)
+    result, watch = watched_release("c", parts=given)
     watch.handed_over()
     assert (result.code, result.told["state"]) == (0, "stable")
 
 
 @pytest.mark.parametrize("changed", ["server", "proxy"])
-def test_a_backend_that_is_down_rolls_nothing_back(scene, note, changed):
+def test_a_backend_that_is_down_rolls_nothing_back(scene, watched_release, changed):
     """A's backend, while A's own certificate changes, or that of a B. Its twin: the backend is up, and the
     same call is no change."""
     host, given = SIDES[changed].host, parts(changed, pair(f"newer-{changed}"))
     before = scene.live(host)
     scene.run("a", "systemctl stop lab-backend")
     try:
-        with scene.watched(host) as watch:
-            result = scene.release(host, parts=given)
+        result, watch = watched_release(host, parts=given)
     finally:
         scene.run("a", "systemctl start lab-backend")
-    note(result, watch)
     assert (result.code, result.told["state"], result.told["changed"]) == (0, "stable", True)
     assert result.told["positive"] == "proven"
     assert result.told["release"] == scene.live(host) != before
@@ -227,7 +214,6 @@ def test_a_backend_that_is_down_rolls_nothing_back(scene, note, changed):
     for question in ("A's backend", "B"):
         assert all(answer.startswith("502") for answer in watch.answers[question])
     scene.run("a", "until ss -Hltn sport = 8000 | grep -q .; do sleep 0.1; done")
-    with scene.watched(host) as watch:
-        again = scene.release(host, parts=given)
+    again, watch = watched_release(host, parts=given)
     watch.undisturbed()
     assert (again.code, again.told["changed"]) == (0, False)

@@ -20,15 +20,13 @@ def server(certificate: str = "", *trusted: str) -> dict:
     return parts("server", given)
 
 
-def test_back_to_the_release_before_and_to_a_named_one(scene, note):
+def test_back_to_the_release_before_and_to_a_named_one(scene, watched_release):
     first = scene.change("a", server("good-server", "root"))
     second = scene.change("a", server("newer-server"))
     third = scene.change("a", server("other-server"))
     assert len({first, second, third}) == 3
 
-    with scene.watched("a") as watch:
-        result = scene.release("a", state="rolled_back")
-    note(result, watch)
+    result, watch = watched_release("a", state="rolled_back")
     watch.handed_over()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True)
@@ -45,14 +43,12 @@ def test_back_to_the_release_before_and_to_a_named_one(scene, note):
     assert scene.snapshot("a") == before
 
 
-def test_never_back_to_a_ca_that_is_gone(scene, note):
+def test_never_back_to_a_ca_that_is_gone(scene, watched_release):
     """Its twin: what goes back has the trust of today."""
     wide = scene.change("a", server("good-server", "root", "foreign-ca"))
     scene.change("a", server("good-server", "root"))
     before = scene.snapshot("a")
-    with scene.watched("a") as watch:
-        result = scene.release("a", state="rolled_back", to=wide)
-    note(result, watch)
+    result, watch = watched_release("a", state="rolled_back", to=wide)
     watch.undisturbed()
     assert (result.code != 0, result.told["code"]) == (True, "rollback.trust_older")
     assert "rotate forward" in result.told["msg"]
@@ -75,12 +71,10 @@ def test_keep(scene):
     assert scene.releases("a") == {"empty", made[0], made[1]}
 
 
-def test_prepared_today_and_switched_to_tomorrow(scene, note):
+def test_prepared_today_and_switched_to_tomorrow(scene, watched_release):
     """In between another call changes a block: what was not prepared is as it is now."""
     before = scene.change("a", server("good-server", "root"))
-    with scene.watched("a") as watch:
-        result = scene.release("a", until="checked", parts=server("newer-server"))
-    note(result, watch)
+    result, watch = watched_release("a", until="checked", parts=server("newer-server"))
     watch.undisturbed()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "checked", True)
@@ -93,9 +87,7 @@ def test_prepared_today_and_switched_to_tomorrow(scene, note):
     sites = scene.blocks("a", "server/sites")
     sites[0]["content"] += "# another one's change\n"
     meanwhile = scene.change("a", {"server": {"sites": sites}})
-    with scene.watched("a") as watch:
-        result = scene.release("a", to="prepared")
-    note(result, watch)
+    result, watch = watched_release("a", to="prepared")
     watch.handed_over()
     told = result.told
     assert (result.code, told["state"], told["changed"]) == (0, "stable", True)
@@ -117,7 +109,7 @@ def test_what_is_bad_is_not_prepared(scene):
     assert (scene.snapshot("a"), scene.releases("a")) == (before, listed)
 
 
-def test_a_site_yml_of_bad_files_leaves_the_host_as_it_is(scene, note):
+def test_a_site_yml_of_bad_files_leaves_the_host_as_it_is(scene):
     """c's pair for the user's own A is another authority's. Its twin, first: the files as they are."""
     code, output = scene.site("--limit", "c.example.com")
     assert code == 0, output
@@ -170,10 +162,8 @@ def nginx(scene, host: str) -> set[str]:
     return found
 
 
-def test_one_part_leaves_and_the_other_serves_on(scene, note):
-    with scene.watched("c") as watch:
-        result = scene.release("c", state="absent", parts={"server": {}})
-    note(result, watch)
+def test_one_part_leaves_and_the_other_serves_on(scene, watched_release):
+    result, watch = watched_release("c", state="absent", parts={"server": {}})
     assert (result.code, result.told["state"], result.told["changed"]) == (0, "absent", True)
     for question in ("B", "B to the user's own A"):
         assert all(answer.startswith("200, ") for answer in watch.answers[question]), str(watch)
