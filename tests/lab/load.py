@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many callers of Server B at once, with reloads all the time: by whose certificate does A know them?
+"""Many callers of Server B at once, while the masters of `pids` reload: whose certificate does A see?
 
     load.py '{"seconds": 10, "routes": [[8080, "/path", "fingerprint"], …], "pids": ["/run/nginx.pid", …]}'
     -> {"requests": …, "wrong": …, "other": {"502": 3, "cut": 9}, "reloads": …, "kinds": {"TLSv1.3 new": …}}
@@ -99,7 +99,7 @@ def main() -> None:
     for worker in workers:
         worker.start()
     reloads, end = 0, time.monotonic() + given["seconds"]
-    while time.monotonic() < end:
+    while given["pids"] and time.monotonic() < end:
         time.sleep(RELOAD_EVERY_S)
         with open(given["pids"][reloads % len(given["pids"])], encoding="ascii") as file:
             os.kill(int(file.read()), signal.SIGHUP)

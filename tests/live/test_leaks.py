@@ -151,13 +151,17 @@ class World:
             self.machine.write(f"/etc/nginx/conf.d/twin-{more}-{block['name']}.conf", text)
         self.machine.sh("nginx -t -q && systemctl reload nginx && sleep 1")
 
-    def load(self, seconds: int, more: int = 0) -> dict[str, Any]:
+    def load(
+        self, seconds: int, more: int = 0, names: tuple[str, ...] = tuple(IDENTITIES), reloads: bool = True
+    ) -> dict[str, Any]:
         asked = [
             (listen + more, f"{path}{key}/", self.sha1[name])
             for key in PORTS
             for name, (listen, path, _keepalive) in IDENTITIES.items()
+            if name in names
         ]
-        given = {"seconds": seconds, "routes": asked, "pids": ["/run/far-a.pid", "/run/nginx.pid"]}
+        pids = ["/run/far-a.pid", "/run/nginx.pid"] if reloads else []
+        given = {"seconds": seconds, "routes": asked, "pids": pids}
         told: dict[str, Any] = json.loads(self.machine.sh(f"python3 /root/load.py '{json.dumps(given)}'"))
         return told
 
@@ -198,3 +202,23 @@ def test_identities_that_share_an_upstream_are_taken_for_another(
     requests, wrong = found["requests"], found["wrong"]
     told(capsys, world, f"one upstream, {'pool' if owner == 'one' else 'sessions'}", found)
     assert wrong > requests / 100
+
+
+def test_a_pool_that_is_smaller_than_the_load_keeps_few_connections(world: World, capsys: Any) -> None:
+    """Why a keepalive below auto is a warning. B closes what is beyond, so its host has the remains."""
+    shares, remains = {}, {}
+    for name in ("one", "four"):
+        before = time_wait(world)
+        found = world.load(3, names=(name,), reloads=False)
+        requests, kinds = found["requests"], found["kinds"]
+        told(capsys, world, f"keepalive {IDENTITIES[name][2]}", found)
+        shares[name] = sum(count for kind, count in kinds.items() if kind.endswith("pooled")) / requests
+        remains[name] = time_wait(world) - before
+    assert shares["one"] > 0.95
+    assert shares["four"] < 0.9
+    assert remains["four"] > 10 * max(1, remains["one"])
+
+
+def time_wait(world: World) -> int:
+    """What `ss` counts on B towards A."""
+    return int(world.machine.sh("ss -Htn state time-wait '( dport = :1443 or dport = :2443 )' | wc -l"))
