@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial as core
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import changed_things
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import files, nginx, probe, shadow, trial
@@ -42,6 +43,7 @@ def main() -> None:
     directory = tempfile.mkdtemp(dir="/root") + "/release"
     files.write_tree(directory, release.render(source, directory, identity))
     tree = read_dump(nginx.run([BINARY, "-T", "-q"], 10).out).tree()
+    asked = core.trial(source, identity, changed_things({}, source))
     at = datetime.now(timezone.utc)
     begin, cpu_begin = time.monotonic(), sum(os.times()[:4])
     with shadow.scratch() as scratch:
@@ -52,13 +54,12 @@ def main() -> None:
             nginx.build_of(BINARY, 5).without,
             Service("nginx", nginx.run, 5).environment(),
             hold if "hold" in sys.argv else prover.rows,
-            hold if "hold" in sys.argv and not core.trial(source, identity).server else probe.probe,
+            hold if "hold" in sys.argv and not asked.server else probe.probe,
             scratch,
         )
         try:
             rows = [
-                {**row.to_dict(), "cause": row.cause}
-                for row in runner.rows(core.trial(source, identity), tree, directory, identity)
+                {**row.to_dict(), "cause": row.cause} for row in runner.rows(asked, tree, directory, identity)
             ]
             spent = time.monotonic() - begin, sum(os.times()[:4]) - cpu_begin
             print(json.dumps({"rows": rows, "ms": round(1000 * spent[0]), "cpu_ms": round(1000 * spent[1])}))

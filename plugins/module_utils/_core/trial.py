@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from .answers import Row
 from .nginx_conf import Directive
@@ -64,11 +63,9 @@ def surroundings(
     return Surroundings(main, tuple(item for item in http if item.name in wanted), prefix, without)
 
 
-def trial(
-    source: Mapping[str, bytes], identity: str, touched: Optional[frozenset[tuple[str, str]]] = None
-) -> Trial:
+def trial(source: Mapping[str, bytes], identity: str, touched: frozenset[tuple[str, str]]) -> Trial:
     """The trial of a release. *touched*: what a call changes (``changes.changed_things``); the rest is not
-    asked. None asks everything. Raises MtlsError for unreadable text."""
+    asked. Raises MtlsError for unreadable text."""
     server, blocks = site_questions(source, identity, touched)
     proxy, unasked, more = route_questions(source, touched, len(blocks))
     return Trial(tuple(server), tuple(proxy), tuple(unasked), "".join([*blocks, *more]))

@@ -36,7 +36,7 @@ class _Target:
 
 
 def route_questions(
-    source: Mapping[str, bytes], touched: Optional[frozenset[tuple[str, str]]], number: int
+    source: Mapping[str, bytes], touched: frozenset[tuple[str, str]], number: int
 ) -> tuple[list[Question], list[Row], list[str]]:
     servers = upstream_servers(release.texts(source, "routes"))
     questions: list[Question] = []
@@ -49,7 +49,7 @@ def route_questions(
             ("proxy block", target.route),
             ("proxy block", target.listener),
         }
-        if touched is not None and not mine & touched:
+        if not mine & touched:
             continue
         reason = _cannot_ask(target, servers)
         if reason:

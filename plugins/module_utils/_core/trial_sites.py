@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Optional
 
 from . import proof_plan, release
 from .blocks import sites
@@ -30,18 +29,18 @@ _NAMELESS = "mtls-trial.invalid"
 
 
 def site_questions(
-    source: Mapping[str, bytes], identity: str, touched: Optional[frozenset[tuple[str, str]]]
+    source: Mapping[str, bytes], identity: str, touched: frozenset[tuple[str, str]]
 ) -> tuple[list[Question], list[str]]:
     """One server block for each credential and each way in which sites use it."""
     blocks: dict[tuple[str, ...], tuple[str, str]] = {}
     for name, block, credential in _site_blocks(source):
         lines = "".join(line(item) for item in block.block or () if item.name in SITE_LINES)
         mine = {("server", credential), ("server", PROBE), ("server block", name)}
-        if touched is None or mine & touched:
+        if mine & touched:
             # A block that changes itself gives its name to the row: then the row is known to be its doing.
-            first = touched is not None and ("server block", name) in touched
+            first = ("server block", name) in touched
             known = blocks.get((credential, lines))
-            if known is None or (first and ("server block", known[0]) not in (touched or ())):
+            if known is None or (first and ("server block", known[0]) not in touched):
                 blocks[credential, lines] = (name, first_name(_args(block, "server_name")) or _NAMELESS)
     texts = [
         _site_text(number, credential, lines, host)

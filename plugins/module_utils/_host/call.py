@@ -94,9 +94,8 @@ class Ports:
     examine: Callable[[Desired, Mapping[str, bytes]], list[dict[str, Any]]]
     digest: Callable[[str], str]
     now: Callable[[], str]
+    trial: Runner
     scratch: str = shadow.SCRATCH
-    #: Without one the servers of changed credentials are asked by Python, and nothing else is.
-    trial: Optional[Runner] = None
 
 
 @dataclass(frozen=True)
@@ -187,20 +186,15 @@ class Call:
 
     # -- the trial
 
-    def try_out(
-        self, before: release.Source, wanted: Wanted, directory: str, dump: Optional[Dump] = None
-    ) -> bool:
+    def try_out(self, before: release.Source, wanted: Wanted, directory: str, dump: Dump) -> bool:
         """Ask a private nginx with the credentials of the release in *directory*, before any of it is live.
 
         *before*: the source of ``outcome.previous``. Returns False where there was no nginx to ask, and a
         warning says why. Raises MtlsError where a row fails that this call changes, or that the release from
         before passes.
         """
-        runner = self.ports.trial
-        if runner is None:
-            return False
+        runner, tree = self.ports.trial, dump.tree()
         touched = changes.changed_things(before, wanted.source)
-        tree = dump.tree() if dump else ()
         with self.timed("trial"):
             try:
                 asked = trials.trial(wanted.source, wanted.identity, touched)

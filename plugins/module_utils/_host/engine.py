@@ -268,7 +268,7 @@ class Transaction(Recovering):
                     f"the prepared release {waiting} is dropped: other credentials are live"
                 )
 
-    def _check(self, before: release.Source, wanted: Wanted, dump: Optional[Dump] = None) -> None:
+    def _check(self, before: release.Source, wanted: Wanted, dump: Dump) -> None:
         directory = self.ports.store.directory(wanted.identity)
         with self.timed("check"):
             self.test_in_shadow(wanted, directory)

@@ -118,10 +118,7 @@ class Nginx:
         had_pid = bool(pid_file) and os.path.lexists(pid_file)
         arguments = [self.binary, "-T" if dump else "-t", "-q", *self.started.arguments()]
         arguments += ["-c", conf_path or self.conf_path]
-        if self.environment:
-            done = self._run(arguments, self._timeout_s, environment=self.environment)
-        else:
-            done = self._run(arguments, self._timeout_s)
+        done = self._run(arguments, self._timeout_s, environment=self.environment)
         if pid_file and not had_pid:
             with contextlib.suppress(OSError):
                 if os.path.getsize(pid_file) == 0:

@@ -113,7 +113,7 @@ class Preview(Call):
         directory = f"{scratch}/wanted/{wanted.identity}"
         files.make_directory(os.path.dirname(directory), 0o700)
         files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
-        if host.included and host.master() is not None:
+        if host.included:
             self.test_in_shadow(wanted, directory)
         # It needs no include and touches nothing of the nginx that runs.
         self.try_out(release.unrender(self.ports.store.read(self.outcome.previous)), wanted, directory, dump)

@@ -62,4 +62,5 @@ def ports_of(store: Any, world: Any, enabled: Any) -> Ports:
         examine=lambda desired, live: [],
         digest=lambda path: path,
         now=lambda: "2026-01-01T00:00:00+00:00",
+        trial=SimpleNamespace(rows=lambda *asked: []),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial, trial_answers
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, judge
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import changed_things
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import parse
 
 ID = "0" * 16
@@ -45,9 +46,14 @@ def proxy(*locations: str) -> dict[str, bytes]:
     return {"proxy/listeners/1.conf": listener(*locations or (route(),)), "proxy/routes/r.conf": UPSTREAM}
 
 
+def tried(source: dict[str, bytes], touched: Any = None) -> trial.Trial:
+    """The trial of a release of which *touched* changes, or all."""
+    return trial.trial(source, ID, changed_things({}, source) if touched is None else touched)
+
+
 def text(source: dict[str, bytes], touched: Any = None, tree: str = "") -> str:
     around = trial.surroundings(parse(tree), "/usr/share/nginx", frozenset({"scgi"}))
-    return trial.configuration(trial.trial(source, ID, touched), around, "/run/t", "/releases/1", ID)
+    return trial.configuration(tried(source, touched), around, "/run/t", "/releases/1", ID)
 
 
 def block(source: dict[str, bytes], number: int = 1) -> Any:
@@ -65,7 +71,7 @@ def test_a_site_is_a_server_of_its_own_with_its_own_words() -> None:
 
 
 def test_each_kind_of_client_is_asked_for() -> None:
-    found = trial.trial({"server/sites/orders.conf": site()}, ID)
+    found = tried({"server/sites/orders.conf": site()})
     kinds = {(one.asked.kind, one.asked.identity) for one in found.server}
     refused = {("no certificate", ""), ("foreign certificate", "foreign:")}
     assert kinds == {("client accepted", "probe"), *refused}
@@ -78,9 +84,9 @@ def test_each_kind_of_client_is_asked_for() -> None:
 
 def test_one_way_of_using_a_credential_is_asked_once() -> None:
     source = {"server/sites/a.conf": site("a.test"), "server/sites/b.conf": site("b.test")}
-    assert {one.shown.subject for one in trial.trial(source, ID).server} == {"a"}
+    assert {one.shown.subject for one in tried(source).server} == {"a"}
     source["server/sites/b.conf"] = site("b.test", verify="optional")
-    assert {one.shown.subject for one in trial.trial(source, ID).server} == {"a", "b"}
+    assert {one.shown.subject for one in tried(source).server} == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -95,20 +101,20 @@ def test_one_way_of_using_a_credential_is_asked_once() -> None:
 )
 def test_only_what_changes_is_asked(touched: set[tuple[str, str]], subjects: set[str]) -> None:
     source = {"server/sites/a.conf": site(), "server/sites/b.conf": site("b.test", "other")}
-    found = trial.trial(source, ID, frozenset(touched))
+    found = tried(source, frozenset(touched))
     assert {one.shown.subject for one in found.server} == subjects
     assert found.empty == (not subjects)
 
 
 def test_a_block_that_changes_gives_its_name_to_the_row() -> None:
     source = {"server/sites/a.conf": site("a.test"), "server/sites/b.conf": site("b.test")}
-    found = trial.trial(source, ID, frozenset({("server", "orders"), ("server block", "b")}))
+    found = tried(source, frozenset({("server", "orders"), ("server block", "b")}))
     assert {one.shown.subject for one in found.server} == {"b"}
 
 
 def test_each_server_of_a_route_has_an_upstream_of_its_own() -> None:
     source = proxy()
-    found = trial.trial(source, ID)
+    found = tried(source)
     assert [one.shown.target for one in found.proxy] == [
         "proxy r at a1.test:443",
         "proxy r at [2001:db8::1]:8443",
@@ -125,9 +131,9 @@ def test_each_server_of_a_route_has_an_upstream_of_its_own() -> None:
 
 
 def test_the_probe_location_is_preferred_and_a_stranger_is_asked_by_the_routes_path() -> None:
-    both = trial.trial(proxy(route("/", to="up"), route()), ID).proxy
+    both = tried(proxy(route("/", to="up"), route())).proxy
     assert {(one.shown.path, bool(one.shown.want_words)) for one in both} == {("/p", True)}
-    stranger = trial.trial(proxy(route("/api", to="up")), ID).proxy
+    stranger = tried(proxy(route("/api", to="up"))).proxy
     assert {(one.shown.path, bool(one.shown.want_words)) for one in stranger} == {("/api", False)}
 
 
@@ -139,7 +145,7 @@ def test_the_probe_location_is_preferred_and_a_stranger_is_asked_by_the_routes_p
     ],
 )
 def test_what_cannot_be_asked_is_inconclusive(location: str, why: str) -> None:
-    found = trial.trial(proxy(location), ID)
+    found = tried(proxy(location))
     assert not found.proxy
     assert [(row.verdict, why in row.got) for row in found.unasked] == [("inconclusive", True)]
 
@@ -194,7 +200,7 @@ LOG = """2026/01/01 00:00:00 [info] 1#1: *3 client SSL certificate verify error:
     ],
 )
 def test_the_error_log_gives_the_cause(number: int, status: int, cause: str, got: str) -> None:
-    (one, *_rest) = trial.trial(proxy(), ID).proxy
+    (one, *_rest) = tried(proxy()).proxy
     row = trial_answers.judge_route(
         one.shown, Answer("done", status), trial_answers.said(LOG).get(number, "")
     )
@@ -204,7 +210,7 @@ def test_the_error_log_gives_the_cause(number: int, status: int, cause: str, got
 
 
 def test_the_good_client_that_a_site_refuses() -> None:
-    (one, *_rest) = trial.trial({"server/sites/orders.conf": site()}, ID).server
+    (one, *_rest) = tried({"server/sites/orders.conf": site()}).server
     row = judge(one.asked, [Answer("done", 400)])
     told = trial_answers.with_cause(row, trial_answers.said(LOG)[0])
     assert (told.cause, told.got) == (
@@ -232,6 +238,6 @@ def test_the_good_client_that_a_site_refuses() -> None:
 def test_a_server_that_is_not_ours_is_judged_as_far_as_tls_goes(
     status: Optional[int], body: str, number: Optional[int], verdict: str
 ) -> None:
-    (one, *_rest) = trial.trial(proxy(route("/", to="up")), ID).proxy
+    (one, *_rest) = tried(proxy(route("/", to="up"))).proxy
     line = trial_answers.said(LOG)[number] if number else ""
     assert trial_answers.judge_route(one.shown, Answer("done", status, body), line).verdict == verdict

@@ -35,6 +35,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.engine impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Verdict
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.preview import Preview
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trial import not_run
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.made_up_host import (
     LISTENER,
     QuietHost,
@@ -474,6 +475,13 @@ ROUTE = """server { listen 127.0.0.1:8080; location = /.mtls/probe/r {
     proxy_ssl_name a.test; proxy_pass https://up/p; } }"""
 
 
+class NoTrial:
+    """Without one the servers of changed credentials are asked all the same."""
+
+    def rows(self, *_asked: Any) -> list[Row]:
+        raise not_run("/usr/sbin/nginx", "no")
+
+
 @pytest.mark.parametrize("touched", [True, False])
 def test_a_changed_credential_whose_server_is_dead_is_not_switched_to(world: World, touched: bool) -> None:
     source = {
@@ -482,15 +490,15 @@ def test_a_changed_credential_whose_server_is_dead_is_not_switched_to(world: Wor
         "proxy/credentials/client/tls.conf": b"x",
     }
     world.answers = lambda probe, serves: Answer("connect", error="refused")
-    call = Transaction(ports(world), Options())
+    call = Transaction(dataclasses.replace(ports(world), trial=NoTrial()), Options())
     wanted: Any = SimpleNamespace(identity="0" * 16, source=source)
     before = dict(source, **({"proxy/credentials/client/tls.conf": b"old"} if touched else {}))
     if touched:
         with pytest.raises(MtlsError, match="Nothing was switched"):
-            call._check(before, wanted)
+            call._check(before, wanted, Dump())
         assert call.outcome.state == "checked"
     else:
-        call._check(before, wanted)
+        call._check(before, wanted, Dump())
 
 
 @pytest.mark.parametrize("first_install", [True, False])

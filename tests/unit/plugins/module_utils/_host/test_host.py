@@ -36,7 +36,7 @@ class Etc:
         self.absolute: dict[str, str] = {}
         self.code, self.err = 0, ""
 
-    def run(self, arguments: list[str], _timeout: float) -> Finished:
+    def run(self, arguments: list[str], _timeout: float, environment: Any = None) -> Finished:
         if arguments[1] == "-V":
             paths = f"--conf-path={self.root}/nginx.conf --pid-path=/p"
             text = f"nginx version: nginx/1.26.3\nconfigure arguments: {paths}"
@@ -127,7 +127,7 @@ def test_a_block_of_the_users_may_include_a_credential_of_the_live_release(
     (live / "mtls.conf").write_text("include blocks;\n")
     seen = []
 
-    def run(arguments: list[str], timeout: float) -> Finished:
+    def run(arguments: list[str], timeout: float, environment: Any = None) -> Finished:
         current = Path(arguments[-1]).parent / "mtls" / "current"
         if arguments[1] == "-T":
             block = current / "server" / "credentials" / credential / "tls.conf"

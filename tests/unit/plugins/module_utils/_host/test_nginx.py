@@ -65,7 +65,7 @@ def test_only_nginx_own_lines_leave_it() -> None:
 
 
 def verdict_of(code: int, out: str, err: str, dump: bool = True) -> Any:
-    def runner(arguments: list[str], _timeout: float) -> Finished:
+    def runner(arguments: list[str], _timeout: float, environment: Any) -> Finished:
         assert arguments == ["nginx", "-T" if dump else "-t", "-q", "-c", "/s/nginx.conf"]
         return Finished(code, out, err)
 
@@ -94,7 +94,7 @@ def test_a_refusal_is_told_before_and_without_many_warnings() -> None:
 def test_the_empty_pid_file_of_a_test_goes(tmp_path: Path) -> None:
     pid = tmp_path / "nginx.pid"
 
-    def runner(_arguments: list[str], _timeout: float) -> Finished:
+    def runner(_arguments: list[str], _timeout: float, environment: Any) -> Finished:
         pid.touch()
         return Finished(0, "", "")
 

@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import trial as core
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import OK, Row
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import changed_things
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import trial
@@ -84,6 +85,10 @@ def _folder() -> Iterator[str]:
         yield folder
 
 
+def whole(source: Mapping[str, bytes]) -> core.Trial:
+    return core.trial(source, ID, changed_things({}, source))
+
+
 def nginx(folder: str, how: str = "serves") -> str:
     path = Path(folder, "nginx")
     path.write_text(NGINX % (sys.executable, how, how))
@@ -122,7 +127,7 @@ def test_the_rows_of_both_parts_and_nothing_stays(folder: str) -> None:
         assert "HOME" not in environment
         return [Row(one, "asked", OK) for one in probes]
 
-    found = runner(folder, nginx(folder), rows).rows(core.trial({**SERVER, **PROXY}, ID), (), "/r", ID)
+    found = runner(folder, nginx(folder), rows).rows(whole({**SERVER, **PROXY}), (), "/r", ID)
     assert seen == ["/r 700 100600"] * 2
     assert {row.probe.target for row in found} >= {"server orders at unix:trial", "proxy r at a2:443"}
     routes = [row for row in found if row.probe.part == "proxy"]
@@ -134,7 +139,7 @@ def test_the_rows_of_both_parts_and_nothing_stays(folder: str) -> None:
 @pytest.mark.parametrize("how", ["refuses", "deaf"])
 def test_a_trial_that_cannot_run_says_why(folder: str, how: str) -> None:
     with pytest.raises(MtlsError) as told:
-        runner(folder, nginx(folder, how), start_s=3).rows(core.trial(SERVER, ID), (), "/r", ID)
+        runner(folder, nginx(folder, how), start_s=3).rows(whole(SERVER), (), "/r", ID)
     assert told.value.code == "nginx.trial_not_run"
     assert ("[emerg] nginx.conf is not for me" in str(told.value)) == (how == "refuses")
     assert folder + "/mutual" not in str(told.value)
@@ -143,12 +148,12 @@ def test_a_trial_that_cannot_run_says_why(folder: str, how: str) -> None:
 
 def test_a_program_that_is_not_there(folder: str) -> None:
     with pytest.raises(MtlsError, match="No such file"):
-        runner(folder, f"{folder}/none").rows(core.trial(SERVER, ID), (), "/r", ID)
+        runner(folder, f"{folder}/none").rows(whole(SERVER), (), "/r", ID)
     assert left(folder) == []
 
 
 def test_without_a_question_no_nginx_is_started(folder: str) -> None:
-    assert runner(folder, "/bin/false").rows(core.trial({}, ID), (), "/r", ID) == []
+    assert runner(folder, "/bin/false").rows(whole({}), (), "/r", ID) == []
 
 
 def test_an_error_of_who_asks_leaves_nothing(folder: str) -> None:
@@ -156,7 +161,7 @@ def test_an_error_of_who_asks_leaves_nothing(folder: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runner(folder, nginx(folder), rows).rows(core.trial(SERVER, ID), (), "/r", ID)
+        runner(folder, nginx(folder), rows).rows(whole(SERVER), (), "/r", ID)
     assert left(folder) == []
 
 
@@ -173,7 +178,7 @@ def test_nothing_outlives_who_asks(folder: str) -> None:
             return []
 
         try:
-            runner(folder, binary, rows).rows(core.trial(SERVER, ID), (), "/r", ID)
+            runner(folder, binary, rows).rows(whole(SERVER), (), "/r", ID)
         finally:
             os._exit(1)
     os.close(there)

@@ -18,6 +18,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers imp
     Row,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.call import Call, Options
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trial import not_run
 
@@ -62,7 +63,7 @@ def call(runner: Any) -> Call:
 def tried(runner: Any, before: dict[str, bytes], after: dict[str, bytes]) -> tuple[Call, bool]:
     one = call(runner)
     wanted: Any = SimpleNamespace(identity=NEW, source=after)
-    return one, one.try_out(before, wanted, f"/staged/{NEW}")
+    return one, one.try_out(before, wanted, f"/staged/{NEW}", Dump())
 
 
 def test_what_passes_goes_on_and_its_time_is_told() -> None:
@@ -79,7 +80,7 @@ def test_a_changed_credential_that_fails_stops_whatever_was_before() -> None:
     one = call(runner)
     wanted: Any = SimpleNamespace(identity=NEW, source=source())
     with pytest.raises(MtlsError, match="Nothing was switched"):
-        one.try_out(source(b"old"), wanted, f"/staged/{NEW}")
+        one.try_out(source(b"old"), wanted, f"/staged/{NEW}", Dump())
     assert one.outcome.state == "checked"
     assert {row["verdict"] for row in one.outcome.proof} == {"failed"}
     assert runner.asked == [NEW]
@@ -102,10 +103,6 @@ def test_a_trial_that_did_not_run_is_a_warning_and_no_pass() -> None:
     (warning,) = found.outcome.warnings
     assert "[emerg] no" in warning
     assert "did not run" in warning
-
-
-def test_where_there_is_none_the_call_says_so() -> None:
-    assert not tried(None, source(b"old"), source())[1]
 
 
 class Refuser(Runner):

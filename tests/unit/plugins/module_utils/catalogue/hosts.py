@@ -199,7 +199,7 @@ def trial_not_run():
     def tried(source):
         with tempfile.TemporaryDirectory(dir="/tmp") as folder:
             runner = trials.runner(folder, "/bin/false")
-            return caught(lambda: runner.rows(trials.core.trial(source, "0" * 16), (), folder, "0" * 16))
+            return caught(lambda: runner.rows(trials.whole(source), (), folder, trials.ID))
 
     return tried(trials.SERVER), tried({})
 
