@@ -5,8 +5,8 @@
 
 A *source* maps the path of each file inside the release to its bytes as given: PEM files, and texts that
 still hold ``@MTLS_RELEASE@`` and ``@MTLS_ID@``. On disk each text stands twice, as given in
-``<name>.conf.in`` and
-rendered in ``<name>.conf``; so a release can be carried over, and its id recomputed, from its own directory.
+``<name>.conf.in`` and rendered in ``<name>.conf``; so a release can be carried over, and its id recomputed,
+from its own directory.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 nginx resolves a relative include against the directory of the ``-c`` file as it is written and follows no
 links for that. So a directory of links to everything in ``/etc/nginx``, with a base of its own in which
-``current``
-names the release under test, tests the release inside the whole configuration and touches nothing live.
+``current`` names the release under test, tests the release inside the whole configuration and touches nothing
+live.
 """
 
 from __future__ import annotations
