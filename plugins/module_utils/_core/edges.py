@@ -28,6 +28,8 @@ BREAKS = "breaks"
 BROKEN = "broken"
 
 CLIENT, SERVER = "client", "server"
+#: So many edges, or hosts, one sentence names.
+_TOLD = 4
 _TRUST = {
     CLIENT: "trust.sources of Server A (mtls_server_credentials)",
     SERVER: "trust.sources of Server B (mtls_proxy_credentials)",
@@ -142,18 +144,24 @@ def _sentence(group: Sequence[Verdict]) -> str:
         if first.side == CLIENT
         else f"{edge['proxy']} would refuse the certificate of {edge['server']}"
     )
-    more = f" So it is with {len(group) - 1} more." if len(group) > 1 else ""
+    others = ", ".join(_named(one.edge) for one in group[1:_TOLD])
+    more = f" and {len(group) - _TOLD} more" if len(group) > _TOLD else ""
+    same = f" The same: {others}{more}." if others else ""
     return (
-        f"{edge['proxy']} (route {edge['route']}) to {edge['server']} (site {edge['site']}): {who}"
-        f" {_WHEN[first.outcome, first.time]}: {answer.message} [{answer.code}]{more} {answer.remedy}"
+        f"{_named(edge)}: {who} {_WHEN[first.outcome, first.time]}: {answer.message} [{answer.code}]{same}"
+        f" {answer.remedy}"
     )
+
+
+def _named(edge: Mapping[str, Any]) -> str:
+    return f"{edge['proxy']} (route {edge['route']}) to {edge['server']} (site {edge['site']})"
 
 
 def _counted(group: Sequence[Verdict]) -> str:
     count = len({id(one.edge) for one in group})
     subjects = list(dict.fromkeys(one.answer.subject for one in group))
-    more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
+    more = f" and {len(subjects) - _TOLD} more" if len(subjects) > _TOLD else ""
     return (
-        f"{count} {'edge is' if count == 1 else 'edges are'} unknown: {', '.join(subjects[:3])}{more}:"
+        f"{count} {'edge is' if count == 1 else 'edges are'} unknown: {', '.join(subjects[:_TOLD])}{more}:"
         f" {group[0].answer.message}"
     )

@@ -427,6 +427,34 @@ def test_an_external_server_is_unknown(world):
     assert found["told"]["unknown"] == ["1 edge is unknown: x.test:443: not a Server A of this inventory."]
 
 
+# -- what ``release`` makes of the inventory
+
+
+def test_a_crl_that_is_not_given_is_kept(world):
+    world.installed(A, server_crl=crl(ROOT, CLIENT))
+    world.installed(B)
+    assert outcome(world.judged(world.wanted())) == ("broken", "crl.revoked")
+    world.installed(A, server_crl=crl(ROOT, TWIN))
+    assert outcome(world.judged(world.wanted()))[0] == "works"
+
+
+@pytest.mark.parametrize(
+    ("announced", "state", "code"), [(2, "accepted", ""), (None, "refused", "chain.too_deep")]
+)
+def test_the_depth_follows_the_authorities_where_none_is_given(world, announced, state, code):
+    """The root announces two intermediates, or none, and then one is nginx's own default."""
+    top = builders.root("CN=Tall", path_length=announced)
+    middle = builders.intermediate(top, "CN=Middle")
+    lower = builders.intermediate(middle, "CN=Low")
+    new = {
+        "client": builders.client(lower, DN).pem + lower.pem + middle.pem,
+        "server_trust": top.pem + ROOT.pem,
+        "server_depth": "auto",
+    }
+    found = world.run(new, before=GOOD)
+    assert (times(found)[2], outcome(found)[1]) == (state, code)
+
+
 # -- the private CA
 
 
@@ -542,9 +570,9 @@ def test_equal_questions_are_asked_once(world, monkeypatch):
     assert (told["edges"], told["working"], len(asked)) == (500, 500, 2)
     nobody = edges.judge(many, {host: {} for host in variables}, None, {}, AT)["told"]
     assert len(nobody["unknown"]) == 1
-    assert nobody["unknown"][0].startswith("500 edges are unknown: a0, a1, a2 and 47 more: not read")
+    assert nobody["unknown"][0].startswith("500 edges are unknown: a0, a1, a2, a3 and 46 more: not read")
     for host in variables:
         if host.startswith("a"):
             many["hosts"][host]["sites"] = [{**many["hosts"][host]["sites"][0], "allow": [{"dn": "CN=x"}]}]
     (told,) = edges.judge(many, variables, None, {}, AT)["told"]["breaking"]
-    assert "So it is with 499 more." in told
+    assert " and 496 more. " in told

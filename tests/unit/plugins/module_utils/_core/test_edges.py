@@ -84,8 +84,12 @@ def test_equal_reasons_are_told_once_and_others_each():
         ]
     )
     assert len(found["breaking"]) == 3
-    assert "So it is with 4 more." in found["breaking"][0]
-    assert "more" not in found["breaking"][1]
+    named = [f"b{number} (route orders) to a1 (site shop)" for number in range(5)]
+    assert found["breaking"][0].startswith(f"{named[0]}: ")
+    assert f" The same: {named[1]}, {named[2]}, {named[3]} and 1 more. " in found["breaking"][0]
+    assert "The same" not in found["breaking"][1]
+    (two,) = edges.told([judged("aar", edge=edge) for edge in others[:2]])["breaking"]
+    assert f" The same: {named[1]}. Do." in two
     assert (found["edges"], found["working"]) == (5, 0)
 
 
@@ -98,7 +102,7 @@ def test_an_edge_works_when_both_directions_do():
 def test_unknown_edges_are_counted_with_whom_it_is_about():
     listed = [{**EDGE, "proxy": f"b{number}"} for number in range(5)]
     found = edges.told([judged("uuu", edge=edge, subject=edge["proxy"]) for edge in listed])
-    assert found["unknown"] == ["5 edges are unknown: b0, b1, b2 and 2 more: So it is."]
+    assert found["unknown"] == ["5 edges are unknown: b0, b1, b2, b3 and 1 more: So it is."]
     # Both directions of one edge are one edge.
     found = edges.told([judged("uuu", side, subject="b1") for side in (edges.CLIENT, edges.SERVER)])
     assert found["unknown"] == ["1 edge is unknown: b1: So it is."]
