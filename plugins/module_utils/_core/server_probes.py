@@ -46,7 +46,7 @@ def server_probes(source: Mapping[str, bytes], identity: str, rounds: int, quick
     others = not_for_the_probe(source)
     ours = sockets(release.default_text(source))
     # Only a site that answers with the id, and to known clients alone, tells who got in by another block.
-    lenders = {
+    sites_with_probe_path = {
         listen.key: site
         for site, listen, dummy in reversed(places)
         if site.probe_path and site.verify != "off"
@@ -63,7 +63,8 @@ def server_probes(source: Mapping[str, bytes], identity: str, rounds: int, quick
                 if listen.key in ours:
                     asked += _socket_probes(site, listen, version)
                 else:
-                    asked += _user_default_probes(identity, lenders.get(listen.key), site, listen, version)
+                    told_by = sites_with_probe_path.get(listen.key)
+                    asked += _user_default_probes(identity, told_by, site, listen, version)
             probes += [replace(probe, address=address) for probe in asked]
     return probes
 
@@ -257,7 +258,7 @@ def _nowhere(credential: str, name: str) -> Probe:
 
 def _socket_probes(site: Site, listen: Listen, version: str) -> list[Probe]:
     """What the default server of the socket answers to those who name no site, or no site's Host."""
-    stranger, host = _strangers(site, listen, version)
+    stranger, host = _nameless(site, listen, version)
     words = f"refused, alert {UNRECOGNIZED_NAME}"
     return _by_name(
         replace(stranger, expected=words, want_alert=UNRECOGNIZED_NAME),
@@ -267,20 +268,21 @@ def _socket_probes(site: Site, listen: Listen, version: str) -> list[Probe]:
 
 
 def _user_default_probes(
-    identity: str, lender: Optional[Site], site: Site, listen: Listen, version: str
+    identity: str, told_by: Optional[Site], site: Site, listen: Listen, version: str
 ) -> list[Probe]:
-    """The same of a user's block, which may answer what it likes but not as a site of ours: *lender*."""
+    """The same of a user's block, which may answer what it likes but not as a site of ours. *told_by*: the
+    site whose probe path tells who got in."""
     stranger, host = (
         replace(probe, expected="no way into the site", unwanted=identity)
-        for probe in _strangers(lender or site, listen, version)
+        for probe in _nameless(told_by or site, listen, version)
     )
-    if lender is None:
+    if told_by is None:
         without = "no site there verifies clients and has a probe path, by which one sees who got in"
         stranger, host = (replace(probe, rounds=0, without=without) for probe in (stranger, host))
     return _by_name(stranger, host, "the user's default")
 
 
-def _strangers(site: Site, listen: Listen, version: str) -> tuple[Probe, Probe]:
+def _nameless(site: Site, listen: Listen, version: str) -> tuple[Probe, Probe]:
     base = replace(_server_probe(site, listen, version), subject=DEFAULT)
     # A client that the site would refuse: by a default server that verifies nobody it must not get in either.
     stranger = replace(base, identity=FOREIGN, rounds=1, without="")

@@ -26,7 +26,7 @@ from .lock import locked
 from .processes import Process
 from .recovering import Recovering
 from .service import stays_stopped
-from .signals import deaf
+from .signals import signals_ignored
 
 
 class Transaction(Recovering):
@@ -232,7 +232,7 @@ class Transaction(Recovering):
             if staged:
                 self._drop(wanted.identity)
             raise
-        with deaf() as deafer:
+        with signals_ignored() as end_no_more:
             undo = None
             try:
                 undo = self._main_level(dump)
@@ -244,9 +244,9 @@ class Transaction(Recovering):
                 if blocking:
                     raise self._unproven(blocking, f"Release {wanted.identity} is not proven")
                 self._settle_prepared(intent, before, wanted)
-                deafer()
+                end_no_more()
             except Exception as error:  # a bug, too, must not leave an unproven release live
-                deafer()
+                end_no_more()
                 with contextlib.suppress(OSError):
                     if undo:
                         undo()

@@ -94,7 +94,7 @@ class Host(Entry):
         Asked before the first reload only: the workers that drain after it count as well, and must not hold
         up the way back.
         """
-        used, limit = self.processes.files(master.pid)
+        used, limit = self.processes.open_files(master.pid)
         if not used:
             return
         needed = used + sum(map(len, self.processes.workers(master.pid))) * 2 + _SPARE_FILES

@@ -155,7 +155,7 @@ class Processes:
             )
         return masters[0] if masters else None
 
-    def files(self, pid: int) -> tuple[int, int]:
+    def open_files(self, pid: int) -> tuple[int, int]:
         """(open files, how many it may have open) of a process; (0, 0) where that cannot be read."""
         limit = re.search(r"^Max open files\s+(\d+)", _read(f"{self._proc}/{pid}/limits"), re.MULTILINE)
         try:

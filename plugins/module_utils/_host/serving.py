@@ -63,13 +63,13 @@ class Serving(Call):
     ) -> list[Row]:
         with self.timed("prove"):
             probes = proof_plan.plan(wanted.source, wanted.identity, self.options.rounds, quick)
-            given = self._revoked(wanted)
+            given = self._learn_revoked(wanted)
             if given:
                 probes += revoked_probes(wanted.source, wanted.identity, given, quick)
             directory = self.ports.store.directory(wanted.identity)
             return self.ports.prover.rows([*probes, *extra], directory, sessions)
 
-    def _revoked(self, wanted: Wanted) -> dict[str, list[str]]:
+    def _learn_revoked(self, wanted: Wanted) -> dict[str, list[str]]:
         """The revoked clients that were given for this proof, by credential, made known to the prover."""
         given = wanted.desired.revoked
         if given:
@@ -85,7 +85,7 @@ class Serving(Call):
         self, before: release.Source, wanted: Wanted, recovery: Recovery, master: Optional[Process]
     ) -> tuple[dict[Any, Row], Sessions, list[Probe]]:
         """How the live release answers before the switch, and sessions of its good client."""
-        given = self._revoked(wanted)
+        given = self._learn_revoked(wanted)
         # What a release that nobody has proven fails is its own doing, not something that failed before.
         live = recovery.live
         if master is None or live == release.EMPTY or recovery.unproven:

@@ -14,7 +14,7 @@ from .._core.errors import MtlsError
 
 
 @contextlib.contextmanager
-def deaf() -> Iterator[Callable[[], None]]:
+def signals_ignored() -> Iterator[Callable[[], None]]:
     """A lost connection (SIGHUP, SIGPIPE) must not cut a transaction between switch and commit.
 
     Who is told to end (SIGTERM, SIGINT) fails, and so goes back; after what this yields was called, nothing
@@ -22,18 +22,18 @@ def deaf() -> Iterator[Callable[[], None]]:
     """
     endings = (signal.SIGTERM, signal.SIGINT)
 
-    def deafer() -> None:
+    def end_no_more() -> None:
         for number in endings:
             signal.signal(number, signal.SIG_IGN)
 
     def end(number: int, _frame: object) -> None:
-        deafer()
+        end_no_more()
         raise MtlsError(f"The run was told to end by {signal.Signals(number).name}.")
 
     before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGHUP, signal.SIGPIPE)]
     before += [(number, signal.signal(number, end)) for number in endings]
     try:
-        yield deafer
+        yield end_no_more
     finally:
         for number, handler in before:
             signal.signal(number, handler)

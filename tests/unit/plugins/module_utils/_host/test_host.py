@@ -18,7 +18,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.service imp
 NO_PROCESSES: Any = SimpleNamespace(
     all=list,
     master=lambda pid_file, _ours: SimpleNamespace(pid=pid_file),
-    files=lambda _pid: (0, 0),
+    open_files=lambda _pid: (0, 0),
 )
 
 
@@ -232,7 +232,7 @@ def test_a_master_that_may_open_too_few_files(
     etc: Etc, used: int, limit: int, line: str, refused: bool
 ) -> None:
     processes = with_processes(
-        etc, files=lambda _pid: (used, limit), workers=lambda _pid: (frozenset({1, 2}), frozenset({3}))
+        etc, open_files=lambda _pid: (used, limit), workers=lambda _pid: (frozenset({1, 2}), frozenset({3}))
     )
     host = started(etc, processes)
     etc.files["nginx.conf"] = line

@@ -120,14 +120,14 @@ def test_a_stopped_master_is_a_finding(world: World) -> None:
 
 
 def test_open_files_and_their_limit(world: World) -> None:
-    assert world.processes().files(10) == (0, 0)
+    assert world.processes().open_files(10) == (0, 0)
     (world.root / "10" / "limits").write_text(
         "Limit   Soft Limit   Hard Limit   Units\nMax open files            1024   4096   files\n"
     )
-    assert world.processes().files(10) == (0, 0)
+    assert world.processes().open_files(10) == (0, 0)
     (world.root / "10" / "fd").mkdir()
     (world.root / "10" / "fd" / "3").touch()
-    assert world.processes().files(10) == (1, 1024)
+    assert world.processes().open_files(10) == (1, 1024)
 
 
 def test_a_lone_master_without_pid_file_is_ours(world: World) -> None:

@@ -124,7 +124,7 @@ def open_files():
     for limit in (12, 1024):
         with tempfile.TemporaryDirectory() as folder:
             etc = hosts.Etc(Path(folder))
-            more = {"files": lambda _pid, limit=limit: (12, limit), "workers": lambda _pid: ((), ())}
+            more = {"open_files": lambda _pid, limit=limit: (12, limit), "workers": lambda _pid: ((), ())}
             host = hosts.started(etc, hosts.with_processes(etc, **more))
             told.append(caught(partial(host.refuse_few_files, host.master())))
     return told[0], told[1]

@@ -147,7 +147,7 @@ def alone() -> Iterator[None]:
 
     with (
         mock.patch.object(engine, "locked", nothing),
-        mock.patch.object(engine, "deaf", nothing),
+        mock.patch.object(engine, "signals_ignored", nothing),
         mock.patch.object(blocks, "parse", lru_cache(None)(blocks.parse)),
         mock.patch.object(proof_plan, "plan", _once(proof_plan.plan)),
     ):
