@@ -50,21 +50,22 @@ class Authority:
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), private)
 
     @classmethod
-    def make(cls, subject: str) -> Authority:
-        """A self-signed root; *subject* as in RFC 4514, for example "CN=Clients,O=Shop"."""
-        return cls._issued(subject, None)
+    def make(cls, subject: str, days: tuple[int, int] = (-1, 365)) -> Authority:
+        """A self-signed root; *subject* as in RFC 4514, for example "CN=Clients,O=Shop"; *days* from now."""
+        return cls._issued(subject, None, days)
 
     def intermediate(self, subject: str) -> Authority:
         """A CA below this one."""
-        return self._issued(subject, self)
+        return self._issued(subject, self, (-1, 365))
 
     @classmethod
-    def _issued(cls, subject: str, issuer: Authority | None) -> Authority:
+    def _issued(cls, subject: str, issuer: Authority | None, days: tuple[int, int]) -> Authority:
         key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string(subject)
         builder = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
         builder = builder.issuer_name(issuer.certificate.subject if issuer else name)
         builder = builder.serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now() - DAY).not_valid_after(now() + 365 * DAY)
+        start, end = days
+        builder = builder.not_valid_before(now() + start * DAY).not_valid_after(now() + end * DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         builder = builder.add_extension(identifier, critical=False)
