@@ -78,6 +78,22 @@ server {
     "LEADS",
     "include @MTLS_RELEASE@/proxy/credentials/client/tls.conf; proxy_ssl_protocols TLSv1.2 TLSv1.3;",
 )
+#: The identity at the level of the server, a location in a location, and one that no known path comes to.
+INHERITING = """
+server {
+    listen 127.0.0.1:8080;
+    include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
+    proxy_ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_ssl_name stranger.example.com;
+    location = /.mtls/proxy { return 200 "@MTLS_ID@\\n"; }
+    location /out { location /out/in { proxy_pass https://strange; MORE } }
+    location ~ ^/by {
+        proxy_ssl_name ipv4.example.com;
+        proxy_set_header Host ipv4.example.com;
+        proxy_pass https://ours;
+    }
+}
+"""
 STRANGER = """
 server {
     listen 9443 ssl;
@@ -294,6 +310,21 @@ def test_a_broken_a_half_never_blocks_the_b_half(fleet: Fleet) -> None:
     assert {row["verdict"] for row in rows(done, probe="client accepted")} == {"was_failing"}
     assert {row["verdict"] for row in rows(done, target="proxy")} == {"ok"}
     assert done["positive"] == "unproven"
+
+
+@pytest.mark.parametrize(("more", "state"), [("", "stable"), ("return 502;", "rolled_back")])
+def test_what_a_location_inherits_is_asked_as_well(fleet: Fleet, more: str, state: str) -> None:
+    first = stable(fleet.both({"ipv4": KINDS["ipv4"]}))
+    listener = {"name": "1", "content": INHERITING.replace("MORE", more)}
+    done = fleet.call(parts={"proxy": {**fleet.b(), "listeners": [listener]}})
+    assert (done["state"], done["release"] == first["release"]) == (state, bool(more)), done
+    found = {(row["probe"], row["target"].split()[1]): row for row in rows(done, target="proxy ")}
+    assert found["route", "strange"]["verdict"] == ("failed" if more else "ok")
+    assert found["server of the route", "strange"]["verdict"] == "ok"
+    assert "no path is known" in found["route", "ours"]["got"]
+    # Its A takes the certificate; the backend behind it is dead.
+    assert "502" in found["server of the route", "ours"]["got"]
+    assert {found[kind, "ours"]["verdict"] for kind in ("route", "server of the route")} == {"inconclusive"}
 
 
 def test_a_server_that_is_not_ours(fleet: Fleet) -> None:

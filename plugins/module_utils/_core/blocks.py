@@ -11,8 +11,8 @@ passed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Optional
 
 from .listen import Listen, first_name, parse_listen
@@ -21,6 +21,10 @@ from .nginx_conf import Directive, parse
 _TLS_CONF = re.compile(r"@MTLS_RELEASE@/(server|proxy)/credentials/([^/]+)/tls\.conf")
 PROXY_PROBE = "/.mtls/proxy"
 ROUTE_PROBE = "/.mtls/probe/"
+#: What may stand around a proxy_pass.
+_LOCATIONS = ("location", "if", "limit_except")
+#: A location, then all around it, the inmost first.
+Levels = tuple[Directive, ...]
 PROTOCOLS = {"TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 
 
@@ -47,10 +51,11 @@ class Site:
 
 @dataclass(frozen=True)
 class Route:
-    """One location in a listener of part proxy, with where it leads.
+    """One location in a listener of part proxy that leads to an upstream over TLS, with what it inherits.
 
-    *asked*: the path that B is asked for; *path*: the one that A then is. *name* is that of its probe
-    location, "" for a location that is none. *limited*: it lets in some callers only.
+    *asked*: the path that B is asked for, "" where none is known that comes to it; *path*: the one that A
+    then is. *name* is that of its probe location, "" for a location that is none; *ours*: which leads to A's
+    probe path. *server_name* and *path* may hold variables. *limited*: it lets in some callers only.
     """
 
     name: str
@@ -59,15 +64,23 @@ class Route:
     server_name: str
     upstream: str
     path: str
-    asked: str = ""
-    limited: bool = False
+    asked: str
+    host: str
+    ours: bool
+    limited: bool
+    levels: Levels = field(repr=False)
+
+    @property
+    def towards(self) -> tuple[Optional[str], str, str]:
+        """Who is asked, and as whom: two locations of which this is the same prove the same."""
+        return self.credential, self.upstream, self.server_name
 
 
 @dataclass(frozen=True)
 class Listener:
     """One ``server`` block of part proxy.
 
-    *routes*: by its probe locations; *ways*: by all others that lead to an upstream over TLS.
+    *routes*: its probe locations; *ways*: all others that lead to an upstream over TLS, at any depth.
     """
 
     name: str
@@ -76,7 +89,7 @@ class Listener:
     has_probe: bool
     routes: tuple[Route, ...]
     credentials: tuple[str, ...]
-    ways: tuple[Route, ...] = ()
+    ways: tuple[Route, ...]
 
 
 def credentials_in(text: str) -> list[tuple[str, str]]:
@@ -98,10 +111,10 @@ def _names(block: Directive) -> tuple[str, ...]:
     return tuple(name for item in block.children("server_name") for name in item.args)
 
 
-def _included_credential(block: Directive) -> Optional[str]:
+def _included_credential(block: Directive, part: str) -> Optional[str]:
     for item in block.children("include"):
         match = _TLS_CONF.fullmatch(item.args[0] if item.args else "")
-        if match:
+        if match and match.group(1) == part:
             return match.group(2)
     return None
 
@@ -134,7 +147,7 @@ def sites(texts: Mapping[str, str]) -> list[Site]:
                     name=name,
                     listens=_listens(block),
                     server_names=_names(block),
-                    credential=_included_credential(block),
+                    credential=_included_credential(block, "server"),
                     verify=block.value("ssl_verify_client") or "off",
                     protocols=tuple((block.value("ssl_protocols") or "").split()),
                     probe_path=next((path for path, item in exact.items() if _answers_with_id(item)), None),
@@ -159,55 +172,84 @@ def listeners(texts: Mapping[str, str]) -> list[Listener]:
     for name, text in sorted(texts.items()):
         for block in _server_blocks(text, f"listener {name}"):
             exact = _exact_locations(block)
-            routes = tuple(
-                route
-                for path, item in exact.items()
-                if path.startswith(ROUTE_PROBE)
-                for route in [_route(path[len(ROUTE_PROBE) :], name, item, path)]
-                if route is not None
-            )
+            leading = list(_leading(name, block, (), True))
             found.append(
                 Listener(
                     name=name,
                     listens=_listens(block),
                     server_names=_names(block),
                     has_probe=PROXY_PROBE in exact and _answers_with_id(exact[PROXY_PROBE]),
-                    routes=routes,
+                    routes=tuple(route for route in leading if route.name),
                     credentials=tuple(
                         credential for part, credential in credentials_in(text) if part == "proxy"
                     ),
-                    ways=_ways(block, name),
+                    ways=tuple(route for route in leading if not route.name),
                 )
             )
     return found
 
 
-def _ways(block: Directive, name: str) -> tuple[Route, ...]:
-    """A location by a regular expression is left out: no path is known that reaches it."""
-    found = []
-    for item in block.children("location"):
-        plain = len(item.args) == 1 or (len(item.args) == 2 and item.args[0] in ("=", "^~"))
-        path = item.args[-1] if item.args else ""
-        if plain and path.startswith("/") and not path.startswith(ROUTE_PROBE):
-            found.append(_route("", name, item, path))
-    return tuple(way for way in found if way is not None)
+def _leading(listener: str, block: Directive, above: Levels, reached: bool) -> Iterator[Route]:
+    """Each location below *block* that leads to an upstream. *reached*: a path that comes to it is known."""
+    inside = (block, *above)
+    for item in block.block or ():
+        if item.name in _LOCATIONS and item.block is not None:
+            path = _path(item) if reached else ""
+            route = _route(listener, (item, *inside), path)
+            if route is not None:
+                yield route
+            yield from _leading(listener, item, inside, bool(path))
 
 
-def _route(name: str, listener: str, location: Directive, asked: str) -> Optional[Route]:
-    match = re.fullmatch(r"https://([^/$]+)(/[^$]*)?", location.value("proxy_pass") or "")
+def _path(location: Directive) -> str:
+    """A path that the location takes; "" where none is known: a regular expression, a name, a condition."""
+    plain = len(location.args) == 1 or (len(location.args) == 2 and location.args[0] in ("=", "^~"))
+    path = location.args[-1] if plain and location.name == "location" else ""
+    return path if path.startswith("/") else ""
+
+
+def inmost(levels: Levels, name: str) -> list[Directive]:
+    """The directives of that name that hold: those of the inmost level that has any."""
+    return next((found for found in (level.children(name) for level in levels) if found), [])
+
+
+def _route(listener: str, levels: Levels, asked: str) -> Optional[Route]:
+    location = levels[0]
+    match = re.fullmatch(r"https://([^/$]+|\$[^/]*)(.*)", location.value("proxy_pass") or "")
     if not match:
         return None
+    upstream, uri = match.groups()
+    exact = len(location.args) == 2 and location.args[0] == "="
+    name = asked[len(ROUTE_PROBE) :] if exact and asked.startswith(ROUTE_PROBE) else ""
+    credentials = (_included_credential(level, "proxy") for level in levels)
+    server_name = next((" ".join(item.args) for item in inmost(levels, "proxy_ssl_name")), upstream)
     return Route(
         name=name,
         listener=listener,
-        credential=_included_credential(location),
-        server_name=location.value("proxy_ssl_name") or "",
-        upstream=match.group(1),
+        credential=next((one for one in credentials if one), None),
+        server_name=server_name,
+        upstream=upstream,
         # Without a path of its own proxy_pass hands on the one that was asked for.
-        path=match.group(2) or ("/" if name else asked),
+        path=uri or asked or "/",
         asked=asked,
-        limited=bool(location.children("allow") or location.children("deny")),
+        host=_host(levels, server_name, upstream),
+        ours=bool(name) and uri not in ("", "/") and "$" not in uri,
+        limited=bool(inmost(levels, "allow") or inmost(levels, "deny")),
+        levels=levels,
     )
+
+
+def _host(levels: Levels, server_name: str, upstream: str) -> str:
+    told = inmost(levels, "proxy_set_header")
+    hosts = [item.args[1] for item in told if len(item.args) == 2 and item.args[0].lower() == "host"]
+    # nginx's own is $proxy_host; what a caller would send stands for the name that A is asked by.
+    host = hosts[-1] if hosts else upstream
+    return server_name if "$" in host else host
+
+
+def called(route: Route, owners: Mapping[str, str]) -> str:
+    """The route's name: of its probe location, else by its upstream. *owners*: see ``upstream_owners``."""
+    return route.name or owners.get(route.upstream, route.upstream)
 
 
 def upstream_owners(texts: Mapping[str, str]) -> dict[str, str]:

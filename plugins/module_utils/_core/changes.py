@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import release
-from .blocks import ROUTE_PROBE, upstream_owners
+from .blocks import called, listeners, upstream_owners
 from .errors import MtlsError
-from .nginx_conf import Directive, parse
+from .nginx_conf import Directive
 
-_UPSTREAM = re.compile(r"https://([^/$]+)")
 _NUMBERED = re.compile(r"\$mtls_proxy_\d+_")
 _SHOWN = ("subject", "issuer", "serial", "not_after", "sha256")
 
@@ -83,28 +82,26 @@ def _led_otherwise(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> s
 
 
 def _ways(source: Mapping[str, bytes]) -> dict[str, set[Any]]:
-    """route → its locations as values, with what they inherit. Nothing of text that cannot be read."""
-    found: dict[str, set[Any]] = {}
+    """route → its locations as values, with what they inherit, and its upstream's text. Nothing of text that
+    cannot be read."""
     try:
-        owners = upstream_owners(release.texts(source, "routes"))
-        servers = [
-            block
-            for name, text in release.texts(source, "listeners").items()
-            for block in parse(text, f"listener {name}")
-            if block.name == "server"
-        ]
+        routes = release.texts(source, "routes")
+        owners = upstream_owners(routes)
+        found = listeners(release.texts(source, "listeners"))
     except MtlsError:
         return {}
-    for server in servers:
-        inherited = tuple(_value(item) for item in server.block or () if item.name.startswith("proxy_"))
-        for location in server.children("location"):
-            match = _UPSTREAM.match(location.value("proxy_pass") or "")
-            if match:
-                path = location.args[-1] if location.args else ""
-                probed = path[len(ROUTE_PROBE) :] if path.startswith(ROUTE_PROBE) else ""
-                route = probed or owners.get(match.group(1), match.group(1))
-                found.setdefault(route, set()).add((_value(location), inherited))
-    return found
+    ways: dict[str, set[Any]] = {}
+    for way in (way for listener in found for way in (*listener.routes, *listener.ways)):
+        inherited = tuple(
+            _value(item) for level in way.levels[1:] for item in level.block or () if _lent(item)
+        )
+        upstream = routes.get(owners.get(way.upstream, ""))
+        ways.setdefault(called(way, owners), set()).add((_value(way.levels[0]), inherited, upstream))
+    return ways
+
+
+def _lent(item: Directive) -> bool:
+    return item.name == "include" or (item.name.startswith("proxy_") and item.name != "proxy_pass")
 
 
 def _value(item: Directive) -> Any:

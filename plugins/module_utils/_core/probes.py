@@ -85,6 +85,9 @@ class Probe:
         """The same question asked of another release has the same key."""
         # The default server is the same whichever site lends its name.
         name = "" if self.subject == DEFAULT else self.server_name
+        if self.kind in (ROUTE, SERVER):
+            # Two locations may lead to one upstream, each with an identity of its own.
+            name = f"{name}{self.path}"
         return self.kind, self.part, self.subject, self.address, self.port, self.tls_version, name
 
     @property

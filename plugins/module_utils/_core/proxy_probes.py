@@ -14,9 +14,9 @@ from dataclasses import replace
 from . import release
 from .blocks import (
     PROXY_PROBE,
-    ROUTE_PROBE,
     Listener,
     Route,
+    called,
     listeners,
     upstream_owners,
     upstream_servers,
@@ -27,8 +27,7 @@ from .probes import ANY, ROUTE, SERVER, Probe, leaf_of
 
 def proxy_probes(source: Mapping[str, bytes], identity: str, rounds: int) -> list[Probe]:
     probes: list[Probe] = []
-    strangers = _strangers(source)
-    for listener in listeners(release.texts(source, "listeners")):
+    for listener, routes in _asked(source):
         for listen, address in [
             (one, address) for one in listener.listens for address in one.local_addresses
         ]:
@@ -45,24 +44,25 @@ def proxy_probes(source: Mapping[str, bytes], identity: str, rounds: int) -> lis
                         expected=f"200, release {identity}",
                     )
                 )
-            routes = [*listener.routes, *strangers.get(listener, ())]
             probes += [_route_probe(base, route, source) for route in routes]
     return probes + direct_probes(source)
 
 
-def _strangers(source: Mapping[str, bytes]) -> dict[Listener, list[Route]]:
-    """The routes to servers that are not ours, which no probe location leads to: each once in a listener."""
+def _asked(source: Mapping[str, bytes]) -> list[tuple[Listener, list[Route]]]:
+    """Each listener with the routes that it is asked by: its probe locations, and one location for each
+    identity and upstream that no probe location leads to."""
     owners = upstream_owners(release.texts(source, "routes"))
     found = listeners(release.texts(source, "listeners"))
-    known = {route.upstream for listener in found for route in listener.routes}
-    strangers: dict[Listener, list[Route]] = {}
+    known = {route.towards for listener in found for route in listener.routes}
+    asked = []
     for listener in found:
-        ways: dict[str, Route] = {}
-        for way in listener.ways:
-            if way.credential and way.upstream not in known:
-                ways.setdefault(way.upstream, replace(way, name=owners.get(way.upstream, way.upstream)))
-        strangers[listener] = list(ways.values())
-    return strangers
+        ways: dict[object, Route] = {}
+        # First those that can be asked.
+        for way in sorted(listener.ways, key=lambda one: (not one.asked, one.limited)):
+            if way.credential and way.towards not in known:
+                ways.setdefault(way.towards, replace(way, name=called(way, owners)))
+        asked.append((listener, [*listener.routes, *ways.values()]))
+    return asked
 
 
 def _listener_probe(listener: Listener, listen: Listen) -> Probe:
@@ -87,6 +87,8 @@ def _client_words(source: Mapping[str, bytes], route: Route) -> tuple[str, ...]:
 
 def _route_probe(base: Probe, route: Route, source: Mapping[str, bytes]) -> Probe:
     # This host may not be among the callers of such a location, and its 403 would be taken for A's answer.
+    without = "it lets in listed callers only" if route.limited else ""
+    without = without if route.asked else "no path is known that comes to its location"
     return replace(
         base,
         kind=ROUTE,
@@ -94,41 +96,51 @@ def _route_probe(base: Probe, route: Route, source: Mapping[str, bytes]) -> Prob
         credential=route.credential or "",
         path=route.asked,
         want_status=(200,),
-        want_words=_client_words(source, route) if _is_ours(route) else (),
-        expected="200, SUCCESS, seen by A with the certificate of this release" if _is_ours(route) else ANY,
-        rounds=0 if route.limited else 1,
-        without="it lets in listed callers only" if route.limited else "",
+        want_words=_client_words(source, route) if route.ours else (),
+        expected="200, SUCCESS, seen by A with the certificate of this release" if route.ours else ANY,
+        rounds=0 if without else 1,
+        without=without,
     )
 
 
-def _is_ours(route: Route) -> bool:
-    """Whether its A answers with what it saw: B's probe location leads to A's probe path."""
-    return route.asked == ROUTE_PROBE + route.name and route.path != "/"
+def identities(source: Mapping[str, bytes]) -> list[Route]:
+    """Each identity towards each upstream once: by A's probe path where one is known, else by its own."""
+    owners = upstream_owners(release.texts(source, "routes"))
+    found: dict[object, Route] = {}
+    ways = [way for one in listeners(release.texts(source, "listeners")) for way in (*one.routes, *one.ways)]
+    for way in sorted(ways, key=lambda one: (not one.ours, not one.asked)):
+        if way.credential:
+            found.setdefault(way.towards, replace(way, name=called(way, owners)))
+    return list(found.values())
 
 
 def direct_probes(source: Mapping[str, bytes]) -> list[Probe]:
     """One request to each server of each route with the route's own identity, past nginx."""
     upstreams = upstream_servers(release.texts(source, "routes"))
-    found: dict[tuple[str, str, int], Probe] = {}
-    strangers = _strangers(source)
-    for listener in listeners(release.texts(source, "listeners")):
-        for route in [*listener.routes, *strangers.get(listener, ())]:
-            ours = _is_ours(route)
-            for host, port in upstreams.get(route.upstream, []) if route.credential else []:
-                found[(route.name, host, port)] = Probe(
-                    kind=SERVER,
-                    part="proxy",
-                    subject=route.name,
-                    credential=route.credential or "",
-                    address=host,
-                    port=port,
-                    server_name=route.server_name,
-                    http_host=route.server_name,
-                    path=route.path,
-                    identity=route.credential or "",
-                    trust=route.credential or "",
-                    want_status=(200,),
-                    want_words=_client_words(source, route) if ours else (),
-                    expected="200, SUCCESS, the certificate of this release" if ours else ANY,
-                )
-    return list(found.values())
+    return [
+        _direct_probe(source, route, host, port)
+        for route in identities(source)
+        for host, port in dict.fromkeys(upstreams.get(route.upstream, []))
+    ]
+
+
+def _direct_probe(source: Mapping[str, bytes], route: Route, host: str, port: int) -> Probe:
+    variable = "$" in route.server_name or "$" in route.path
+    return Probe(
+        kind=SERVER,
+        part="proxy",
+        subject=route.name,
+        credential=route.credential or "",
+        address=host,
+        port=port,
+        server_name=route.server_name,
+        http_host=route.host,
+        path=route.path,
+        identity=route.credential or "",
+        trust=route.credential or "",
+        want_status=(200,),
+        want_words=_client_words(source, route) if route.ours else (),
+        expected="200, SUCCESS, the certificate of this release" if route.ours else ANY,
+        rounds=0 if variable else 1,
+        without="its name or path is a variable" if variable else "",
+    )

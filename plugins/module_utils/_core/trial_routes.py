@@ -5,34 +5,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from . import release
 from .answers import INCONCLUSIVE, Row
-from .blocks import ROUTE_PROBE, credentials_in, upstream_servers
-from .nginx_conf import Directive, parse
+from .blocks import Route, inmost, upstream_servers
 from .probes import SERVER, Probe, leaf_of
+from .proxy_probes import identities
 from .trial_questions import PATH, SOME_PORT, Question, line, word
 
 ROUTE_LINES = ("proxy_ssl_protocols", "proxy_ssl_ciphers", "proxy_ssl_conf_command")
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where one location leads: what nginx is told there, and whether its path is A's probe path."""
-
-    route: str
-    listener: str
-    credential: str
-    upstream: str
-    path: str
-    name: str
-    host: str
-    lines: str
-    ours: bool
 
 
 def route_questions(
@@ -43,10 +26,10 @@ def route_questions(
     unasked: list[Row] = []
     blocks: list[str] = []
     locations: list[str] = []
-    for target in _targets(source):
+    for target in identities(source):
         mine = {
-            ("proxy", target.credential),
-            ("proxy block", target.route),
+            ("proxy", target.credential or ""),
+            ("proxy block", target.name),
             ("proxy block", target.listener),
         }
         if not mine & touched:
@@ -81,35 +64,37 @@ def route_questions(
     return questions, unasked, blocks
 
 
-def _cannot_ask(target: _Target, servers: Mapping[str, Sequence[object]]) -> str:
-    if "$" in target.name or "$" in target.path:
+def _cannot_ask(target: Route, servers: Mapping[str, Sequence[object]]) -> str:
+    if "$" in target.server_name or "$" in target.path:
         return "not asked: its name or path is a variable"
     if target.upstream not in servers:
         return f"not asked: the release has no upstream {target.upstream}"
     return "" if servers[target.upstream] else "not asked: its servers are no network addresses"
 
 
-def _location(number: int, target: _Target) -> str:
-    tls_conf = release.credential_path("proxy", target.credential, "tls.conf")
-    name = f"proxy_ssl_name {word(target.name)};\n" if target.name else ""
+def _location(number: int, target: Route) -> str:
+    tls_conf = release.credential_path("proxy", target.credential or "", "tls.conf")
     return (
-        f"location = {PATH}{number} {{\ninclude @MTLS_RELEASE@/{tls_conf};\n{name}{target.lines}"
+        f"location = {PATH}{number} {{\ninclude @MTLS_RELEASE@/{tls_conf};\n"
+        f"proxy_ssl_name {word(target.server_name)};\n{_lines(target)}"
         'proxy_http_version 1.1;\nproxy_set_header Connection "close";\n'
         f"proxy_set_header Host {word(target.host)};\n"
         f"proxy_pass {word(f'https://mtls_trial_{number}{target.path}')};\n}}\n"
     )
 
 
-def _route_probe(source: Mapping[str, bytes], target: _Target, address: str, port: int) -> Probe:
-    leaf = leaf_of(release.credential_files(source, "proxy", target.credential).get("fullchain.pem", b""))
+def _route_probe(source: Mapping[str, bytes], target: Route, address: str, port: int) -> Probe:
+    leaf = leaf_of(
+        release.credential_files(source, "proxy", target.credential or "").get("fullchain.pem", b"")
+    )
     return Probe(
         kind=SERVER,
         part="proxy",
-        subject=target.route,
-        credential=target.credential,
+        subject=target.name,
+        credential=target.credential or "",
         address=address,
         port=port,
-        server_name=target.name,
+        server_name=target.server_name,
         http_host=target.host,
         path=target.path,
         want_status=(200,),
@@ -120,87 +105,6 @@ def _route_probe(source: Mapping[str, bytes], target: _Target, address: str, por
     )
 
 
-def _targets(source: Mapping[str, bytes]) -> list[_Target]:
-    """Each identity towards each upstream once: by A's probe path where there is one, else by the route's."""
-    owners = {
-        block.args[0]: name
-        for name, text in sorted(release.texts(source, "routes").items())
-        for block in parse(text, f"route {name}")
-        if block.name == "upstream" and block.args
-    }
-    found: dict[tuple[str, str, str], _Target] = {}
-    for listener, text in sorted(release.texts(source, "listeners").items()):
-        for block in parse(text, f"listener {listener}"):
-            if block.name != "server":
-                continue
-            for location, above in _locations(block, ()):
-                target = _target(listener, location, (location, *above), owners)
-                if target is None:
-                    continue
-                key = (target.credential, target.upstream, target.name)
-                if key not in found or (target.ours and not found[key].ours):
-                    found[key] = target
-    return list(found.values())
-
-
-def _locations(
-    block: Directive, above: tuple[Directive, ...]
-) -> Iterator[tuple[Directive, tuple[Directive, ...]]]:
-    inside = (block, *above)
-    for item in block.children("location"):
-        yield item, inside
-        yield from _locations(item, inside)
-
-
-def _target(
-    listener: str, location: Directive, levels: Sequence[Directive], owners: Mapping[str, str]
-) -> Optional[_Target]:
-    match = re.fullmatch(r"https://([^/]+)(/.*)?", location.value("proxy_pass") or "")
-    credential = next(
-        (
-            name
-            for level in levels
-            for item in level.children("include")
-            for part, name in credentials_in(" ".join(item.args))
-            if part == "proxy"
-        ),
-        None,
-    )
-    if not match or credential is None:
-        return None
-    upstream, uri = match.group(1), match.group(2) or ""
-    exact = location.args[1] if len(location.args) == 2 and location.args[0] == "=" else ""
-    ours = exact.startswith(ROUTE_PROBE) and bool(uri)
-    name = _inherited("proxy_ssl_name", levels) or upstream
-    told = next((level for level in levels if level.children("proxy_set_header")), None)
-    hosts = [
-        item.args[1]
-        for item in (told.children("proxy_set_header") if told else ())
-        if len(item.args) == 2 and item.args[0].lower() == "host"
-    ]
-    lines = ""
-    for directive in ROUTE_LINES:
-        level = next((one for one in levels if one.children(directive)), None)
-        lines += "".join(line(item) for item in (level.children(directive) if level else ()))
-    return _Target(
-        route=owners.get(upstream, exact[len(ROUTE_PROBE) :] if ours else upstream),
-        listener=listener,
-        credential=credential,
-        upstream=upstream,
-        path=uri or _path_of(location),
-        name=name,
-        # nginx's own default is $proxy_host; what a caller would send stands for the name that A is asked by.
-        host=name if hosts and "$" in hosts[-1] else (hosts[-1] if hosts else upstream),
-        lines=lines,
-        ours=ours,
-    )
-
-
-def _inherited(name: str, levels: Sequence[Directive]) -> str:
-    return next((value for level in levels for value in [level.value(name)] if value), "")
-
-
-def _path_of(location: Directive) -> str:
-    prefixed = len(location.args) == 1 or location.args[0] in ("=", "^~")
-    path = location.args[-1] if location.args and prefixed else "/"
-    return path if path.startswith("/") else "/"
+def _lines(target: Route) -> str:
+    """What else is said of TLS where the route leads on, each at the inmost level that says it."""
+    return "".join(line(item) for name in ROUTE_LINES for item in inmost(target.levels, name))

@@ -113,6 +113,48 @@ def test_a_route_changes_with_the_location_that_leads_to_it(old: str, new: str, 
     assert changed_things(before, moved) == {("proxy block", name) for name in ["1", "2", *routes.split()]}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "routes"),
+    [
+        ("credentials/client/", "credentials/other/", {"orders", "bills"}),
+        ("proxy_ssl_name a.test", "proxy_ssl_name c.test", {"orders", "bills"}),
+        # A location is one value with those inside it.
+        ("proxy_read_timeout 5s", "proxy_read_timeout 6s", {"orders", "bills"}),
+        ("https://up_b", "https://up_b/v2", {"orders", "bills"}),
+        # Where the outer location leads is not inherited.
+        ("https://up_o", "https://up_o/v2", {"orders"}),
+        ("server_name b.test", "server_name c.test", set()),
+    ],
+)
+def test_a_route_changes_with_what_its_location_inherits(old: str, new: str, routes: set[str]) -> None:
+    text = """server {
+        listen 8080; server_name b.test; proxy_ssl_name a.test;
+        include @MTLS_RELEASE@/proxy/credentials/client/tls.conf;
+        location /o/ { proxy_pass https://up_o; }
+        location /out/ {
+            proxy_read_timeout 5s; proxy_pass https://up_o;
+            location /out/b/ { proxy_pass https://up_b; }
+        }
+    }"""
+    before = {
+        "proxy/listeners/1.conf": text.encode(),
+        "proxy/routes/orders.conf": b"upstream up_o { server a:443; }",
+        "proxy/routes/bills.conf": b"upstream up_b { server b:443; }",
+    }
+    assert old in text
+    after = {**before, "proxy/listeners/1.conf": text.replace(old, new).encode()}
+    assert changed_things(before, after) == {("proxy block", name) for name in {"1", *routes}}
+
+
+def test_a_route_of_another_name_changes_with_its_upstream() -> None:
+    before = {
+        "proxy/listeners/1.conf": b"server { location = /.mtls/probe/foo { proxy_pass https://up/p; } }",
+        "proxy/routes/orders.conf": b"upstream up { server a:443; }",
+    }
+    after = {**before, "proxy/routes/orders.conf": b"upstream up { server b:443; }"}
+    assert changed_things(before, after) == {("proxy block", "orders"), ("proxy block", "foo")}
+
+
 def test_of_a_listener_that_cannot_be_read_each_route_has_changed() -> None:
     routes = {"proxy/routes/orders.conf": b"upstream up_o { server a:443; }"}
     for broken in (b"server {", b"\xff"):

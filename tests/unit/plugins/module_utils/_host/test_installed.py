@@ -148,7 +148,8 @@ def test_sites_and_routes_are_told_by_their_texts(base: str) -> None:
     assert facts["routes"] == [
         {
             "name": "orders",
-            "server_name": "",
+            # Without a proxy_ssl_name nginx asks for the upstream's.
+            "server_name": "orders",
             "credential": "client",
             "servers": ["a1:443", "[2001:db8::1]:8443"],
         }
