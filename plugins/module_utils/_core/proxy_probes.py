@@ -118,13 +118,14 @@ def direct_probes(source: Mapping[str, bytes]) -> list[Probe]:
     """One request to each server of each route with the route's own identity, past nginx."""
     upstreams = upstream_servers(release.texts(source, "routes"))
     return [
-        _direct_probe(source, route, host, port)
+        server_probe(source, route, host, port)
         for route in identities(source)
         for host, port in dict.fromkeys(upstreams.get(route.upstream, []))
     ]
 
 
-def _direct_probe(source: Mapping[str, bytes], route: Route, host: str, port: int) -> Probe:
+def server_probe(source: Mapping[str, bytes], route: Route, host: str, port: int) -> Probe:
+    """What one server of the route must answer its identity."""
     variable = "$" in route.server_name or "$" in route.path
     return Probe(
         kind=SERVER,

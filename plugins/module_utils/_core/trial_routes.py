@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import release
-from .answers import INCONCLUSIVE, Row
+from .answers import Row, judge
 from .blocks import Route, inmost, upstream_servers
-from .probes import SERVER, Probe, leaf_of
-from .proxy_probes import identities
+from .probes import Probe
+from .proxy_probes import identities, server_probe
 from .trial_questions import PATH, SOME_PORT, Question, line, word
 
 ROUTE_LINES = ("proxy_ssl_protocols", "proxy_ssl_ciphers", "proxy_ssl_conf_command")
@@ -34,15 +34,16 @@ def route_questions(
         }
         if not mine & touched:
             continue
-        reason = _cannot_ask(target, servers)
-        if reason:
-            unasked.append(Row(_route_probe(source, target, "", 0), reason, INCONCLUSIVE))
+        nowhere = _shown(source, target, "", 0)
+        without = nowhere.without or _no_servers(target, servers)
+        if without:
+            unasked.append(judge(replace(nowhere, rounds=0, without=without), []))
             continue
         for host, port in dict.fromkeys(servers[target.upstream]):
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             blocks.append(f"upstream mtls_trial_{number} {{ server {address} max_fails=0; }}\n")
             locations.append(_location(number, target))
-            shown = _route_probe(source, target, host, port)
+            shown = _shown(source, target, host, port)
             asked = replace(
                 shown,
                 address="unix:@TRIAL@/proxy.sock",
@@ -51,6 +52,8 @@ def route_questions(
                 tls=False,
                 server_name="",
                 http_host="localhost",
+                identity="",
+                trust="",
             )
             questions.append(Question(asked, shown, number))
             number += 1
@@ -64,12 +67,10 @@ def route_questions(
     return questions, unasked, blocks
 
 
-def _cannot_ask(target: Route, servers: Mapping[str, Sequence[object]]) -> str:
-    if "$" in target.server_name or "$" in target.path:
-        return "not asked: its name or path is a variable"
+def _no_servers(target: Route, servers: Mapping[str, Sequence[object]]) -> str:
     if target.upstream not in servers:
-        return f"not asked: the release has no upstream {target.upstream}"
-    return "" if servers[target.upstream] else "not asked: its servers are no network addresses"
+        return f"the release has no upstream {target.upstream}"
+    return "" if servers[target.upstream] else "its servers are no network addresses"
 
 
 def _location(number: int, target: Route) -> str:
@@ -83,26 +84,9 @@ def _location(number: int, target: Route) -> str:
     )
 
 
-def _route_probe(source: Mapping[str, bytes], target: Route, address: str, port: int) -> Probe:
-    leaf = leaf_of(
-        release.credential_files(source, "proxy", target.credential or "").get("fullchain.pem", b"")
-    )
-    return Probe(
-        kind=SERVER,
-        part="proxy",
-        subject=target.name,
-        credential=target.credential or "",
-        address=address,
-        port=port,
-        server_name=target.server_name,
-        http_host=target.host,
-        path=target.path,
-        want_status=(200,),
-        want_words=("*", "SUCCESS", leaf.sha1 if leaf else "") if target.ours else (),
-        expected="200, SUCCESS, the certificate of this release"
-        if target.ours
-        else "the client accepted, the server verified",
-    )
+def _shown(source: Mapping[str, bytes], target: Route, address: str, port: int) -> Probe:
+    probe = server_probe(source, target, address, port)
+    return probe if target.ours else replace(probe, expected="the client accepted, the server verified")
 
 
 def _lines(target: Route) -> str:
