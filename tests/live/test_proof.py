@@ -354,7 +354,7 @@ def test_a_site_that_moves_to_another_port_in_vain(fleet: Fleet, theirs: bool) -
         fleet.machine.sh("cat >> /etc/nginx/conf.d/stranger.conf; systemctl reload nginx", stdin=USERS)
     first = stable(fleet.call(parts={"server": fleet.a({"ipv4": KINDS["ipv4"]})}))
     assert failures(first) == []
-    moved = {"ipv4": KINDS["ipv4"].replace("1443", "8443") + " deny all;"}
+    moved = {"ipv4": KINDS["ipv4"].replace("1443", "8443") + " return 403;"}
     done = fleet.call(parts={"server": fleet.a(moved)})
     assert (done["state"], done["release"]) == ("rolled_back", first["release"]), done
     assert "403" in done["msg"]
