@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from . import release
 from .errors import MtlsError
+from .forms.pem import ders
 from .transaction import State
 
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 PREPARED = "prepared"
 _NOTHING: dict[str, dict[str, list[Any]]] = {
     "server": {"credentials": [], "sites": []},
@@ -134,5 +132,5 @@ def refuse_older_trust(live: Mapping[str, bytes], target: Mapping[str, bytes]) -
 
 
 def _trusted(source: Mapping[str, bytes], part: str, name: str) -> set[str]:
-    blocks = _CERTIFICATE.findall(release.credential_files(source, part, name).get("trust.pem", b""))
-    return {hashlib.sha256(base64.b64decode(block)).hexdigest() for block in blocks}
+    found = ders(release.credential_files(source, part, name).get("trust.pem", b""))
+    return {hashlib.sha256(der).hexdigest() for der in found}

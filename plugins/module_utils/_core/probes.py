@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Optional
+
+from .forms.pem import ders
 
 UNKNOWN_NAME = "mtls-unknown.invalid"
 #: No credential can have this name.
@@ -24,7 +24,6 @@ ROUTE, SERVER = "route", "server of the route"
 REVOKED = "revoked"
 DEFAULT = "default"
 NO_SNI, UNKNOWN_SNI, NOBODYS_HOST = "no SNI", "unknown SNI", "Host of nobody"
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,8 @@ class Leaf:
 
 def leaf_of(fullchain: bytes) -> Optional[Leaf]:
     """The fingerprints of the first certificate of a PEM file; None where it has none."""
-    block = _PEM.search(fullchain)
-    if not block:
-        return None
-    der = base64.b64decode(block.group(1))
-    return Leaf(hashlib.sha1(der).hexdigest(), hashlib.sha256(der).hexdigest())
+    der = next(ders(fullchain), None)
+    return Leaf(hashlib.sha1(der).hexdigest(), hashlib.sha256(der).hexdigest()) if der is not None else None
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,19 @@ back off the host, and a revocation with it."""
 
 from __future__ import annotations
 
-import base64
-import re
-
 from .asn1 import certificate_reader, crl_reader
 from .asn1.der import DerError
 from .asn1.revoked import REMOVE_FROM_CRL
 from .errors import MtlsError
-
-_BLOCK = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----(.+?)-----END ", re.DOTALL)
+from .forms.pem import CRL_LABEL, ders
 
 
 def check(certificate: bytes, crl: bytes) -> None:
     """Raises MtlsError where no CRL of *crl* (PEM) revokes the first certificate of *certificate* (PEM)."""
     try:
-        facts = certificate_reader.read(_blocks(certificate)[0])[0]
-        entries = [crl_reader.read(der).entry(facts) for der in _blocks(crl)]
-    except (DerError, ValueError, IndexError):
+        facts = certificate_reader.read(next(ders(certificate)))[0]
+        entries = [crl_reader.read(der).entry(facts) for der in ders(crl, CRL_LABEL)]
+    except (DerError, ValueError, StopIteration):
         raise MtlsError("The certificate or the CRL cannot be read.", "", "Give both as PEM.") from None
     if not any(entry is not None and entry.reason != REMOVE_FROM_CRL for entry in entries):
         raise MtlsError(
@@ -30,7 +26,3 @@ def check(certificate: bytes, crl: bytes) -> None:
             "",
             "Give a client that is in the CRL, or the CRL that has it.",
         )
-
-
-def _blocks(data: bytes) -> list[bytes]:
-    return [base64.b64decode(body) for dummy, body in _BLOCK.findall(data)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Callable
 
@@ -166,6 +166,13 @@ def problem_findings(
 def encode(label: str, der: bytes) -> bytes:
     """One block with lines of 64 characters and a last line break."""
     return _armoured(label, der, "")
+
+
+def ders(data: bytes, label: str = "CERTIFICATE") -> Iterator[bytes]:
+    """The DER of each block of that label in sound PEM, as files of a release are; ``parse`` is for any."""
+    text = label.encode("latin-1")
+    for match in re.finditer(rb"-----BEGIN %b-----(.+?)-----END %b-----" % (text, text), data, re.DOTALL):
+        yield base64.b64decode(match.group(1))
 
 
 def _armoured(label: str, content: bytes, header: str) -> bytes:

@@ -193,6 +193,17 @@ def test_encode_is_read_back() -> None:
         assert pem.parse(text).blocks[0].der == b"x" * size
 
 
+def test_the_der_of_each_block_of_a_label() -> None:
+    data = (
+        pem.encode("CERTIFICATE", b"one")
+        + pem.encode("X509 CRL", b"list")
+        + pem.encode("CERTIFICATE", b"two")
+    )
+    assert list(pem.ders(b"text\n" + data)) == [b"one", b"two"]
+    assert list(pem.ders(data, pem.CRL_LABEL)) == [b"list"]
+    assert list(pem.ders(b"no PEM")) == list(pem.ders(data, "PRIVATE KEY")) == []
+
+
 def test_old_encryption_is_seen() -> None:
     body = base64.b64encode(b"cipher text")
     text = (
