@@ -42,7 +42,8 @@ class Site:
     verify: str
     protocols: tuple[str, ...]
     probe_path: Optional[str]
-    curves: str = ""
+    curves: str
+    block: Directive = field(repr=False)
 
     @property
     def host_name(self) -> Optional[str]:
@@ -152,6 +153,7 @@ def sites(texts: Mapping[str, str]) -> list[Site]:
                     protocols=tuple((block.value("ssl_protocols") or "").split()),
                     probe_path=next((path for path, item in exact.items() if _answers_with_id(item)), None),
                     curves=block.value("ssl_ecdh_curve") or "",
+                    block=block,
                 )
             )
     return [site for site in found if any(listen.tls for listen in site.listens)]

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from . import proof_plan, release
 from .blocks import sites
 from .desired import PROBE
-from .listen import first_name
-from .nginx_conf import Directive, parse
 from .trial_questions import PATH, SOME_PORT, Question, line, word
 
 #: Of a site's block, beside its tls.conf: what decides who is let in, and how.
@@ -33,48 +31,32 @@ def site_questions(
 ) -> tuple[list[Question], list[str]]:
     """One server block for each credential and each way in which sites use it."""
     blocks: dict[tuple[str, ...], tuple[str, str]] = {}
-    for name, block, credential in _site_blocks(source):
-        lines = "".join(line(item) for item in block.block or () if item.name in SITE_LINES)
+    for site in sites(release.texts(source, "sites")):
+        if not site.credential:
+            continue
+        name, credential = site.name, site.credential
+        lines = "".join(line(item) for item in site.block.block or () if item.name in SITE_LINES)
         mine = {("server", credential), ("server", PROBE), ("server block", name)}
         if mine & touched:
             # A block that changes itself gives its name to the row: then the row is known to be its doing.
             first = ("server block", name) in touched
             known = blocks.get((credential, lines))
             if known is None or (first and ("server block", known[0]) not in touched):
-                blocks[credential, lines] = (name, first_name(_args(block, "server_name")) or _NAMELESS)
+                blocks[credential, lines] = (name, site.host_name or _NAMELESS)
     texts = [
         _site_text(number, credential, lines, host)
         for number, ((credential, lines), (dummy, host)) in enumerate(blocks.items())
     ]
     questions: list[Question] = []
+    credentials = {path: data for path, data in source.items() if path.startswith("server/credentials/")}
     for number, (text, (name, dummy)) in enumerate(zip(texts, blocks.values())):
-        alone = {path: data for path, data in source.items() if path.startswith("server/credentials/")}
-        alone[f"server/sites/{number}.conf"] = text.encode()
+        alone = {**credentials, f"server/sites/{number}.conf": text.encode()}
         for probe in proof_plan.plan(alone, identity, rounds=1):
             # What the default server of a socket answers is the proof's to ask.
             if probe.subject == str(number):
                 shown = replace(probe, subject=name, address="unix:trial", port=SOME_PORT)
                 questions.append(Question(replace(probe, port=SOME_PORT), shown, number))
     return questions, texts
-
-
-def _site_blocks(source: Mapping[str, bytes]) -> Iterator[tuple[str, Directive, str]]:
-    for name, text in sorted(release.texts(source, "sites").items()):
-        facts = iter(sites({name: text}))
-        for block in parse(text, f"site {name}"):
-            if block.name != "server" or not _takes_tls(block):
-                continue
-            site = next(facts, None)
-            if site is not None and site.credential:
-                yield name, block, site.credential
-
-
-def _takes_tls(block: Directive) -> bool:
-    return any({"ssl", "quic"} & set(item.args) for item in block.children("listen"))
-
-
-def _args(block: Directive, name: str) -> list[str]:
-    return [word for item in block.children(name) for word in item.args]
 
 
 def _site_text(number: int, credential: str, lines: str, host: str) -> str:

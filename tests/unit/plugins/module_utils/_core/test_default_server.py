@@ -13,7 +13,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.default_ser
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.listen import parse_listen
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import parse, read_dump
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import (
+    Directive,
+    parse,
+    read_dump,
+)
 
 ENTRY = "mtls/current/mtls.conf"
 BOTH = ("TLSv1.2", "TLSv1.3")
@@ -24,7 +28,17 @@ def site(
     name: str = "orders", listen: str = "443 ssl", protocols: tuple[str, ...] = BOTH, curves: str = ""
 ) -> Site:
     listens = (parse_listen(tuple(listen.split())),)
-    return Site(name, listens, (f"{name}.test",), "server", "on", protocols, "/p", curves)
+    return Site(
+        name,
+        listens,
+        (f"{name}.test",),
+        "server",
+        "on",
+        protocols,
+        "/p",
+        curves,
+        Directive("server", (), "", 0),
+    )
 
 
 def plan(

@@ -89,6 +89,18 @@ def test_one_way_of_using_a_credential_is_asked_once() -> None:
     assert {one.shown.subject for one in tried(source).server} == {"a", "b"}
 
 
+def test_each_block_of_a_text_has_its_own_credential() -> None:
+    plain = b"server { listen 80; } map $a $b { c d; } server { listen 443 ssl; server_name none.test; }"
+    source = {"server/sites/a.conf": plain + site("a.test") + plain + site("b.test", "other", "optional")}
+    found = [block(source, number) for number in (1, 2)]
+    assert [(one.value("server_name"), one.value("ssl_verify_client")) for one in found] == [
+        ("a.test", "on"),
+        ("b.test", "optional"),
+    ]
+    assert [str(one.value("include")).split("/")[-2] for one in found] == ["orders", "other"]
+    assert block(source, 0).value("listen") == "unix:/run/t/alive.sock"
+
+
 @pytest.mark.parametrize(
     ("touched", "subjects"),
     [
