@@ -23,6 +23,9 @@ _BODY_LIMIT = 4096
 _CLIENT_ALERTS = frozenset((41, 42, 43, 44, 45, 46, 48, 116))
 #: What nginx answers to a client that it does not verify; 495 and 496 are its own inner numbers.
 REFUSALS = (400, 495, 496)
+#: Of nginx's page for a refused client, in any of its wordings (ngx_http_special_response.c); an
+#: application's own 400 has not got it.
+REFUSED_PAGE = "SSL certificate"
 OK, FAILED, INCONCLUSIVE, WAS_FAILING = "ok", "failed", "inconclusive", "was_failing"
 #: Phases of an answer that nobody gave: there was no time to ask, the identity cannot be loaded, or this host
 #: has no such address. The first two are causes, too.

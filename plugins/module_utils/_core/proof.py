@@ -24,6 +24,7 @@ from .answers import (
     OK,
     REFUSALS,
     REFUSED,
+    REFUSED_PAGE,
     UNREACHABLE,
     UPSTREAM,
     WAS_FAILING,
@@ -33,8 +34,6 @@ from .desired import PROBE
 from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
 from .release import credential_names
 
-#: Of nginx's page for a refused client, in any of its wordings: 400 may be an application's, too.
-_NGINX_SAYS = "SSL certificate"
 #: This host's own faults: that something failed in another way before excuses none of them.
 _OWN = (ID, ADMITTED, IDENTITY, LEAF)
 
@@ -107,7 +106,7 @@ def compare(rows: Sequence[Row], baseline: Mapping[Any, Row]) -> None:
             row.got += f" ({said})"
         elif row.cause == REFUSED and row.statuses[0] and before is not None:
             same = bool(before.statuses) and before.statuses[0] in REFUSALS
-            if same and not any(_NGINX_SAYS in body for body in row.bodies):
+            if same and not any(REFUSED_PAGE in body for body in row.bodies):
                 row.verdict, row.cause = INCONCLUSIVE, ""
                 row.got = f"{row.statuses[0]}, as before the switch: it may be the application's"
             elif not same:

@@ -14,6 +14,7 @@ from .answers import (
     INCONCLUSIVE,
     OTHER,
     REFUSED,
+    REFUSED_PAGE,
     UNREACHABLE,
     UPSTREAM,
     Answer,
@@ -23,8 +24,6 @@ from .answers import (
 from .probes import Probe
 from .trial_questions import PATH
 
-#: nginx's page for a refused client; a backend's own 400 has not got it (ngx_http_special_response.c).
-_REFUSED_PAGE = "SSL certificate"
 _WORDS_LIMIT = 200
 _LINE = re.compile(
     r'\[(?:info|error|crit|warn)\] \d+#\d+: (?:\*\d+ )?(.*?), client: .*request: "GET ' + PATH + r"(\d+) "
@@ -67,7 +66,7 @@ def judge_route(probe: Probe, answer: Answer, line: str) -> Row:
         return with_cause(Row(probe, f"{answer.status}", FAILED, UPSTREAM, statuses), line)
     if line:
         return Row(probe, "TLS is accepted, no answer in time", INCONCLUSIVE, "", statuses)
-    if answer.status == 400 and _REFUSED_PAGE in answer.body:
+    if answer.status == 400 and REFUSED_PAGE in answer.body:
         got = "400: the client certificate is not accepted"
         return Row(probe, got, FAILED, REFUSED, statuses)
     got = f"{answer.status}, an answer that is not ours to read"
