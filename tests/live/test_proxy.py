@@ -81,6 +81,7 @@ ROUTES = [
 # By an A of this kind a backend sees all that B sends, headers with an underscore too.
 A_CONF = """
 underscores_in_headers on;
+ignore_invalid_headers off;
 map $http_upgrade $far_connection { default close; websocket upgrade; }
 """
 A_SERVER = """
@@ -154,6 +155,7 @@ class World:
         self.fleet = fleet(folder, A_HOSTS, {B: variables})
         version = machine.sh("nginx -v 2>&1").split("/")[1].split()[0]
         self.blocks = rendered.proxy_blocks(folder, self.fleet, B, version)
+        self.installed = self.install()
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text()
@@ -197,7 +199,6 @@ class World:
 def _world(machine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     machine.reset()
     found = World(machine, tmp_path_factory.mktemp("proxy"))
-    found.installed = found.install()
     assert found.installed.get("state") == "stable", found.installed["msg"]
     print(machine.image, found.installed["seconds"])
     yield found

@@ -579,8 +579,9 @@ def test_the_original_client_is_taken_from_listed_callers_alone(blocks):
         for where in (location, *others):
             assert proxied_headers(where)[original.replace("-", "_")] == ""
             assert proxied_headers(where)[name] == proxied_headers(where)[name.replace("-", "_")] == ""
-    assert find(blocks["listener 3"], "underscores_in_headers")[0]["args"] == ["off"]
-    assert not find(blocks["listener 1"], "underscores_in_headers")
+    for name, value in (("underscores_in_headers", "off"), ("ignore_invalid_headers", "on")):
+        assert find(blocks["listener 3"], name)[0]["args"] == [value]
+        assert not find(blocks["listener 1"], name)
 
 
 def test_a_fleet_that_takes_no_original_client_has_none_of_its_text(rendered):
