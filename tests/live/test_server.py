@@ -411,6 +411,7 @@ class Scene:
                 "mtls_server_credentials": [self.pki.credential("server", probe="probe-file")],
                 "mtls_server_sites": [site("orders", 443)],
             },
+            "three": {**given, "mtls_server_sites": given["mtls_server_sites"][:3]},
             **{
                 name: {**given, "mtls_server_sites": [site("orders", 443, **more)]}
                 for name, more in (
@@ -650,3 +651,63 @@ def test_what_would_undo_a_site_is_refused(scene: Scene, name: str) -> None:
 def test_extra_lines_that_undo_nothing_are_taken(scene: Scene) -> None:
     done = scene.machine.call(parts=scene.parts["harmless"], _ansible_check_mode=True)
     assert (done.get("failed", False), done["changed"]) == (False, True), done
+
+
+# -- beside a default server of the user's on the same address and port
+
+USERS_DEFAULT = f"""
+server {{
+    listen 443 ssl DEFAULT;
+    server_name own.test;
+    ssl_certificate {KEYS}/server.pem;
+    ssl_certificate_key {KEYS}/server.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    SESSIONS
+    return 200 "own $ssl_client_verify";
+}}
+"""
+#: Of orders, stock and billing on 443: what is asked, the status, and whether the user's block answers.
+BESIDE: dict[str, tuple[dict[str, Any], int, bool]] = {
+    "the user's name": ({"to": "orders", "sni": "own.test"}, 200, True),
+    "no name": ({"to": "orders", "host": "own.test"}, 200, True),
+    **{
+        f"{sni or 'no name'} and the Host of {host}, {who}": (
+            {"to": "orders", "host": f"{host}.test", "who": who, **({"sni": sni} if sni else {})},
+            status,
+            False,
+        )
+        # Without a name the site itself answers: the default asked for no certificate.
+        for sni, status in (("own.test", 421), ("", 400))
+        for host, who in (("orders", "b1"), ("orders", "x1"), ("billing", "b1"))
+    },
+    "good": (question("orders", "b1"), 200, False),
+    "forged": (question("orders", "forged"), 400, False),
+    "other trust: good": (question("billing", "x1"), 200, False),
+    "other trust: a client of orders": (question("billing", "b1"), 400, False),
+}
+
+
+@pytest.mark.parametrize("default", ["default_server", ""])
+def test_beside_a_default_server_of_the_user(scene: Scene, default: str) -> None:
+    """Marked, or first in the configuration without the word: it stays the default, and lets nobody in."""
+    machine = scene.machine
+    assert machine.call(state="absent")["state"] == "absent"
+    block = USERS_DEFAULT.replace("DEFAULT", default).replace("SESSIONS", "ssl_session_cache CACHE;")
+    path = "/etc/nginx/conf.d/a.conf"
+    machine.write(path, block.replace("CACHE", "off"))
+    machine.sh("nginx -t -q && systemctl reload nginx")
+    done = machine.call(parts=scene.parts["three"])
+    assert done.get("state") == "stable", done
+    assert not [row for row in done["proof"] if row["verdict"] not in ("ok", "inconclusive")]
+    answers = scene.ask(
+        {name: one for name, (one, _status, _own) in BESIDE.items()}, {"orders": 443, "billing": 443}
+    )
+    for name, (_one, status, own) in BESIDE.items():
+        assert (answers[name].get("status"), answers[name]["body"].startswith("own")) == (status, own), name
+    # Its sessions would be those of every site there.
+    before = machine.current()
+    machine.write(path, block.replace("CACHE", "shared:own:1m"))
+    done = machine.call(parts=scene.parts["three"], _ansible_check_mode=True)
+    assert (done["code"], path in done["msg"]) == ("server.default_governs", True), done
+    assert machine.current() == before
+    machine.sh(f"rm {path}; nginx -t -q && systemctl reload nginx")
