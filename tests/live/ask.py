@@ -8,8 +8,8 @@
     -> {"status": 200, "headers": [[lower-case name, value], …], "body": "…", "version": "TLSv1.3",
         "cipher": "…", "resumed": false} or {"error": "…"}
 
-*who*: certificate and key below the folder that is the first argument; without *sni* none is sent. With
-"how" it is another kind of question:
+*who*: certificate and key below the folder that is the first argument; without *sni* none is sent. *before*:
+what a load balancer says before TLS begins. With "how" it is another kind of question:
 
     resume     asks *first*, then with the session of that
     h2         HTTP/2, one connection for all of *hosts* -> {"alpn": "h2", "answers": [{status, body}, …]}
@@ -40,6 +40,7 @@ WAIT_S = 1.0
 def connect(given: dict, session: ssl.SSLSession | None = None, context: ssl.SSLContext | None = None):
     context = context or tls(given)
     raw = socket.create_connection((given.get("address", "127.0.0.1"), given["port"]), timeout=15)
+    raw.sendall(given.get("before", "").encode())
     return context.wrap_socket(raw, server_hostname=given.get("sni"), session=session)
 
 
