@@ -187,26 +187,25 @@ class _World:
                 pairs[1] = pairs[0]  # nobody asks yet, so nothing can break on the way
             yield self._with_remedy(
                 edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
-                [door.material if isinstance(door, Door) else door for door, _identity in pairs],
+                [_trust(each.material if isinstance(each, Door) else each) for each, _identity in pairs],
             )
             name = edge["server_name"]
             yield self._with_remedy(
                 edges.judge(edge, SERVER, *(self._server(*pair, name) for pair in pairs)),
-                [identity for _door, identity in pairs],
+                [_trust(each) for _door, each in pairs],
             )
 
-    def _with_remedy(self, verdict: Verdict, accepting: list[Union[Material, Answer]]) -> Verdict:
-        """Names the authorities that the accepting side would drop, where that breaks the edge."""
+    def _with_remedy(self, verdict: Verdict, accepting: list[bytes]) -> Verdict:
+        """Names the authorities that the accepting side would drop, where that breaks the edge.
+
+        *accepting*: its trust bundle at each time.
+        """
         working = verdict.answers[edges.NOW].state == ACCEPTED
         if verdict.outcome != edges.BREAKS or not working or not verdict.answer.code.startswith("chain."):
             return verdict
-        before, then = accepting[0], accepting[1 if verdict.time == edges.DURING else 2]
-        if not isinstance(before, Material) or not isinstance(then, Material):
-            return verdict
-        kept = self._rules.authorities(then.trust)
-        dropped = [
-            name for sha256, name in self._rules.authorities(before.trust).items() if sha256 not in kept
-        ]
+        then = self._rules.authorities(accepting[1 if verdict.time == edges.DURING else 2])
+        before = self._rules.authorities(accepting[0])
+        dropped = [name for sha256, name in before.items() if sha256 not in then]
         return verdict.with_remedy(edges.authority_remedy(verdict.side, dropped))
 
     # -- the answers
@@ -431,6 +430,10 @@ def _state(door: Union[Door, Answer], identity: Union[Material, Answer]) -> Opti
     return next((one for one in answers if one.state != NEW), answers[0] if answers else None)
 
 
+def _trust(side: Union[Material, Answer]) -> bytes:
+    return side.trust if isinstance(side, Material) else b""
+
+
 def _without_key(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if not name.startswith("private_key")}
 
@@ -474,15 +477,15 @@ class _Rules:
             "hostnames": [name] if name else [],
         }
         seen = credential.examine(spec, self.at, self._shelf)
-        if seen["verifies"] is not False and all(seen["hostnames"].values()) and seen["certificate"]:
-            undecided = [one for one in seen["findings"] if one["code"] == "chain.undecided"]
-            if seen["verifies"] is None:
-                return Answer(UNKNOWN, message=undecided[0]["message"], subject=name or "a client")
+        accepted, named = seen["verifies"], all(seen["hostnames"].values())
+        if accepted and named:
             return YES
-        errors = [one for one in seen["findings"] if one["severity"] == ERROR]
+        if accepted is None and named:
+            said = next(one for one in seen["findings"] if one["code"] == "chain.undecided")
+            return Answer(UNKNOWN, message=said["message"], subject=seen["certificate"]["subject"])
         # A wrong name beside a refused chain is the lesser fault.
-        errors.sort(key=_is_about_names)
-        found = errors[0]
+        errors = [one for one in seen["findings"] if one["severity"] == ERROR]
+        found = next(one for one in errors if _is_about_names(one) != (accepted is False))
         return Answer(REFUSED, found["code"], found["message"], found["remedy"])
 
     def client(self, data: bytes) -> Client:

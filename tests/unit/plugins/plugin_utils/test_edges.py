@@ -401,6 +401,42 @@ def test_a_site_of_somebody_elses_text_has_a_list_that_is_not_known(world):
     assert outcome(world.judged(world.wanted(), hosts=[]))[0] == "broken"
 
 
+def test_a_site_that_asks_nobody_for_a_certificate_accepts_any(world):
+    for verify, expected in (("off", "accepted"), ("on", "refused")):
+        world.installed(A, allow=None, verify=verify, server_trust=OTHER.pem)
+        world.installed(B)
+        assert times(world.judged(world.wanted(), hosts=[]))[0] == expected
+
+
+def test_what_cannot_be_read_is_refused_or_unknown(world):
+    """No certificate in what is installed; a file that is none; a live release that has lost its file."""
+    world.installed(A)
+    world.installed(B, client=b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert times(world.judged(world.wanted(), hosts=[]))[0] == "refused"
+    world.installed(B)
+    found = world.judged(world.wanted(allow=[{"file": b"no certificate"}]))
+    assert outcome(found)[0] == "unknown"
+    assert "holds no certificate" in found["told"]["unknown"][0]
+    world.installed(B, client=b"")
+    found = world.judged(world.wanted(), hosts=[])
+    assert f"{B} proxy/client: its certificate is lost." in found["told"]["unknown"][0]
+
+
+def test_a_wrong_name_beside_a_refused_chain_is_the_lesser_fault(world):
+    both = {"server": builders.server(OTHER, names=("stock.example.com",)).pem}
+    assert outcome(world.run(both), "server") == ("breaks", "chain.missing_intermediate")
+
+
+def test_what_only_openssl_can_tell_is_unknown(world, monkeypatch):
+    """The controller's library is there for the others; nobody asks OpenSSL."""
+    monkeypatch.setattr(edges.Shelf, "signed_by", lambda *given: None)
+    found = world.run({})
+    assert (outcome(found)[0], outcome(found, "server")[0]) == ("unknown", "unknown")
+    assert any("Only OpenSSL can tell" in told for told in found["told"]["unknown"])
+    wrong = {"server": builders.server(ROOT, names=("stock.example.com",)).pem}
+    assert times(world.run(wrong, before=wrong), "server") == ["refused"] * 3
+
+
 def test_a_file_that_is_not_there_is_unknown(world):
     for host in (A, B):
         world.installed(host)
