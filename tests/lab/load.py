@@ -25,7 +25,7 @@ import time
 from collections import Counter
 
 PROCESSES, THREADS = 2, 12
-RELOAD_EVERY_S = 0.4
+RELOAD_EVERY_S = 1.0
 
 
 class Caller:
@@ -70,8 +70,8 @@ class Caller:
             if not got:
                 raise ConnectionResetError
             data += got
-            head, _blank, body = data.partition(b"\r\n\r\n")
-            if _blank and len(body) >= length(head):
+            head, blank, body = data.partition(b"\r\n\r\n")
+            if blank and len(body) >= length(head):
                 if b"\r\nConnection: close" in head:
                     self.connections.pop(port).close()
                 return head, body

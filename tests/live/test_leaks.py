@@ -185,7 +185,7 @@ def test_no_identity_is_taken_for_another(world: World, capsys: Any) -> None:
     told(capsys, world, "an upstream for each identity", found)
     assert wrong == 0
     assert requests > 50 * SECONDS
-    assert found["reloads"] > SECONDS
+    assert found["reloads"] > SECONDS / 2
     # All the ways on which an identity might go astray were taken.
     for protocol in PROTOCOLS.values():
         for how in ("new", "resumed", "pooled"):
@@ -206,16 +206,17 @@ def test_identities_that_share_an_upstream_are_taken_for_another(
 
 def test_a_pool_that_is_smaller_than_the_load_keeps_few_connections(world: World, capsys: Any) -> None:
     """Why a keepalive below auto is a warning. B closes what is beyond, so its host has the remains."""
-    shares, remains = {}, {}
+    made, remains = {}, {}
     for name in ("one", "four"):
         before = time_wait(world)
         found = world.load(3, names=(name,), reloads=False)
         requests, kinds = found["requests"], found["kinds"]
         told(capsys, world, f"keepalive {IDENTITIES[name][2]}", found)
-        shares[name] = sum(count for kind, count in kinds.items() if kind.endswith("pooled")) / requests
+        made[name] = 1 - sum(count for kind, count in kinds.items() if kind.endswith("pooled")) / requests
         remains[name] = time_wait(world) - before
-    assert shares["one"] > 0.95
-    assert shares["four"] < 0.9
+    assert made["one"] < 0.02
+    # How many more depends on how many of the callers a busy machine lets ask at once.
+    assert made["four"] > 10 * made["one"]
     assert remains["four"] > 10 * max(1, remains["one"])
 
 
