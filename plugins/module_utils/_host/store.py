@@ -157,12 +157,12 @@ class Store:
     def remove_all(self) -> None:
         """Remove the base itself, the lock last, which the caller holds until it lets go of its file.
 
-        The link and the state go first, one after the other: whatever is left then is a host without a
-        release, never a link to half of one.
+        The link and the state go first, one after the other: whatever a kill leaves then is a host without a
+        release, never a link to half of one. After a power cut such a link leads back to ``empty``.
         """
         for path in (self.link, self._state_file):
             if os.path.lexists(path):
-                files.remove_file(path)
+                os.unlink(path)
         for entry in os.scandir(self.base):
             if entry.path == self.lock_file:
                 continue
