@@ -152,7 +152,9 @@ def test_what_no_path_is_known_to_is_inconclusive_and_its_servers_are_asked() ->
     "odd", ["proxy_ssl_name $host; proxy_pass https://up;", "proxy_pass https://up$request_uri;"]
 )
 def test_a_variable_is_asked_through_the_listener_only(odd: str) -> None:
-    given = laid(f"location /x {{ {LEADS if 'ssl_name' not in odd else LEADS.split(' proxy', maxsplit=1)[0]} {odd} }}")
+    given = laid(
+        f"location /x {{ {LEADS if 'ssl_name' not in odd else LEADS.split(' proxy', maxsplit=1)[0]} {odd} }}"
+    )
     (through,) = asked(given, "route")
     assert (through.path, through.rounds) == ("/x", 1)
     rows = [judge(one, []) for one in asked(given, "server of the route")]
