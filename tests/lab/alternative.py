@@ -47,8 +47,9 @@ class Project:
         """What `openssl s_client` tells of that site, asked from the caller's host."""
         where = f"-connect {site['host']}:{site.get('port', 443)} -servername {site['sni']}"
         command = f"openssl s_client {where} -nameopt rfc2253 {' '.join(more)} </dev/null"
-        told: str = self.host("caller").run(command).stdout
-        return told
+        # After the handshake h2 begins with bytes that are no text.
+        told: bytes = self.host("caller").run(command).stdout_bytes
+        return told.decode(errors="replace")
 
     def plain(self, host: str, *questions: dict[str, Any]) -> list[dict[str, Any]]:
         """What B on b1 answers to a caller on that host; see caller.py."""
