@@ -12,6 +12,7 @@ from .asn1 import certificate_reader
 from .asn1.der import DerError
 from .certificate import CertificateFacts
 from .desired import PROBE
+from .findings import Finding
 from .forms.contents import recognise
 
 
@@ -20,6 +21,28 @@ def not_for_the_probe(source: Mapping[str, bytes]) -> frozenset[str]:
 
     By names alone. Where no trust has one that is a fault, and is asked to be seen.
     """
+    accepts = _accepts(source)
+    others = frozenset(credential for credential, accepted in accepts.items() if not accepted)
+    return others if len(others) < len(accepts) else frozenset()
+
+
+def left_out(live: Mapping[str, bytes], source: Mapping[str, bytes]) -> Iterator[tuple[str, Finding]]:
+    """(credential, finding) for each whose sites can be proven today and could not be with *source*: by a
+    slip in its trust all its clients would be refused, and nobody would see it."""
+    accepted = _accepts(live)
+    for credential in sorted(not_for_the_probe(source)):
+        if accepted.get(credential):
+            yield (
+                credential,
+                Finding(
+                    "bundle.probe_left_out",
+                    "Its live trust accepts the probe identity, and this one has none of its issuers.",
+                    "trust.pem",
+                ),
+            )
+
+
+def _accepts(source: Mapping[str, bytes]) -> dict[str, bool]:
     chain = release.credential_files(source, "server", PROBE).get("fullchain.pem", b"")
     issuers = {names.canonical(one.issuer) for one in _certificates(chain)}
     accepts = {}
@@ -28,8 +51,7 @@ def not_for_the_probe(source: Mapping[str, bytes]) -> frozenset[str]:
         if credential != PROBE:
             subjects = {names.canonical(one.subject) for one in _certificates(trust)}
             accepts[credential] = bool(issuers & subjects)
-    others = frozenset(credential for credential, accepted in accepts.items() if not accepted)
-    return others if len(others) < len(accepts) else frozenset()
+    return accepts
 
 
 def _certificates(data: bytes) -> Iterator[CertificateFacts]:

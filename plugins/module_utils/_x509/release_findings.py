@@ -14,6 +14,7 @@ from typing import Any, Callable
 from .._core.changes import Decoder
 from .._core.desired import Credential, Desired, Tools
 from .._core.inputs import bytes_of
+from .._core.probe_trust import left_out
 from .._core.release import credential_path
 from . import bundle, certificate, credential, key, peers, succession
 from .shelf import Shelf
@@ -53,7 +54,9 @@ def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict
 
     def examine(desired: Desired, live: Mapping[str, bytes]) -> list[dict[str, Any]]:
         found = []
+        unseen = {("server", name): one.to_dict() for name, one in left_out(live, desired.source)}
         for one in desired.credentials:
+            lost = [unseen[one.part, one.name]] if (one.part, one.name) in unseen else []
             spec = {
                 "name": one.name,
                 "certificate": one.files["fullchain.pem"],
@@ -72,7 +75,13 @@ def examiner(at: datetime) -> Callable[[Desired, Mapping[str, bytes]], list[dict
                         for name in ("subject", "issuer", "serial", "not_after", "sha256")
                     },
                     "trust": [certificate.sha256_hex(ca) for ca in _cas(one.files)],
-                    "findings": seen["findings"] + one.findings + beside_live(one, live) + revocation(one),
+                    "findings": [
+                        *seen["findings"],
+                        *one.findings,
+                        *beside_live(one, live),
+                        *lost,
+                        *revocation(one),
+                    ],
                 }
             )
         return found

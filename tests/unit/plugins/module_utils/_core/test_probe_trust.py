@@ -8,7 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import INCONCLUSIVE, judge
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probe_trust import not_for_the_probe
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probe_trust import (
+    left_out,
+    not_for_the_probe,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import GOOD, NO_CERTIFICATE
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof_plan import plan
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.server_probes import session_probes
@@ -50,6 +53,22 @@ def source(probe: bytes = PROBE.pem + BELOW.pem, **trusts: bytes) -> dict[str, b
 )
 def test_credentials_that_the_probe_identity_is_none_of(given: dict[str, bytes], left_out: set[str]) -> None:
     assert not_for_the_probe(source(**given)) == left_out
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        ({"a": OURS.pem, "b": OURS.pem}, ["b"]),
+        ({"a": OURS.pem, "b": OTHERS.pem}, []),
+        # A new credential is judged by itself.
+        ({"a": OURS.pem}, []),
+        ({}, []),
+    ],
+)
+def test_a_site_that_could_be_proven_stays_one(live: dict[str, bytes], told: list[str]) -> None:
+    found = list(left_out(source(**live), source(a=OURS.pem, b=OTHERS.pem)))
+    assert [name for name, finding in found if finding.code == "bundle.probe_left_out"] == told
+    assert not list(left_out(source(**live), source(a=OURS.pem, b=OTHERS.pem + OURS.pem)))
 
 
 def test_there_it_is_not_asked_and_the_bad_clients_are() -> None:

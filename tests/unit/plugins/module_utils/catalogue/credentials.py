@@ -8,6 +8,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probe_trust import left_out
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import succession
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import (
     builders,
@@ -135,6 +136,21 @@ def authority_changed():
     live = builders.server(ROOT).pem
     return tuple(
         succession.examine(live, builders.server(root).pem) for root in (builders.root("CN=Other"), ROOT)
+    )
+
+
+@row("bundle.probe_left_out")
+def probe_left_out():
+    """one of two sites would trust the probe identity's root no more | never did"""
+    other, probe = builders.root("CN=Other"), builders.client(ROOT).pem
+
+    def source(second: bytes) -> dict[str, bytes]:
+        found = {"server/credentials/probe/fullchain.pem": probe, "server/credentials/a/trust.pem": ROOT.pem}
+        return {**found, "server/credentials/b/trust.pem": second}
+
+    return tuple(
+        [finding for dummy, finding in left_out(source(live), source(other.pem))]
+        for live in (ROOT.pem + other.pem, other.pem)
     )
 
 
