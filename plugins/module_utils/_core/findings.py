@@ -138,8 +138,8 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("signature.weak", ERROR, "A certificate is signed with a broken digest",
      "Have it issued again with SHA-256 or better."),
     ("bundle.probe_left_out", ERROR, "A site would refuse the probe identity that proves it today",
-     ("Keep that authority in trust.sources. Where it shall go, and other sites keep it, give the credential a"
-      " new name: its sites are then a Server B's to prove.")),
+     ("Keep that authority in trust.sources. Where it shall go, and other sites keep it, give the credential"
+      " a new name: its sites are then a Server B's to prove.")),
     ("bundle.private_key", WARNING, "The trust bundle holds a private key",
      "Take the key out of the bundle, and replace it: whoever could read the bundle may have it."),
     ("bundle.leaf", WARNING, "The trust bundle holds a certificate that is no CA's but a peer's",
