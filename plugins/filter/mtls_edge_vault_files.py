@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter: see plugin_utils/edges.py."""
+"""Filter: see plugin_utils/edge_files.py."""
 
 from __future__ import annotations
 
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edges import vault_files
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import vault_files
 
 
 class FilterModule:

@@ -10,14 +10,12 @@ by the functions by which that makes it. Nobody is asked: a verdict is that of t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Optional, Union
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, desired, edges, names
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, desired, edges
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
     ACCEPTED,
     CLIENT,
@@ -31,7 +29,6 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges impor
     Verdict,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.inputs import bytes_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.release import credential_path
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf import (
@@ -39,30 +36,18 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf imp
     settings_of,
     tls_conf,
 )
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, certificate, credential
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, credential
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import sources
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material, Rules
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
 
-_VAULT = b"$ANSIBLE_VAULT;"
 _NOT_READ = "not read in this run (outside its limit, not reached, or failed before)."
 _NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
 #: What `ssl_verify_client optional_no_ca` lets in all the same (ngx_ssl_verify_error_optional), by our codes.
 _NO_CA = frozenset(
     ["chain.missing_intermediate", "chain.root_missing", "chain.root_not_trusted", "chain.self_signed"]
 )
-
-
-@dataclass(frozen=True)
-class Material:
-    """The public files of one credential at one time. *certificate* is empty where it is not known, and *why*
-    says why."""
-
-    certificate: bytes
-    trust: bytes
-    crl: Optional[bytes]
-    depth: int
-    why: Optional[Answer] = None
 
 
 @dataclass(frozen=True)
@@ -87,65 +72,12 @@ def judge(
 
     *fleet* is the model of all hosts. *opened*: content of vault files, by path. See the filter's page.
     """
-    world = _World(fleet, hostvars, hosts, _Files(opened), at)
+    world = _World(fleet, hostvars, hosts, Files(opened), at)
     found = list(world.verdicts())
     by_edge: dict[int, dict[str, Any]] = {}
     for one in found:
         by_edge.setdefault(id(one.edge), dict(one.edge))[f"{one.side}_accepted"] = one.to_dict()
     return {"edges": list(by_edge.values()), "told": edges.told(found)}
-
-
-def vault_files(fleet: Mapping[str, Any]) -> list[str]:
-    """The controller's files with certificates or CRLs of *fleet* that are encrypted by Ansible Vault."""
-    files = _Files({})
-    return [path for path in dict.fromkeys(_paths(fleet)) if files.is_vault(path)]
-
-
-def _paths(fleet: Mapping[str, Any]) -> Iterator[str]:
-    for model in fleet["hosts"].values():
-        for one in model["credentials"]:
-            yield from (one["files"][name] for name in ("certificate", "chain") if one["files"].get(name))
-            lists = [one["trust"]["sources"], one["crl"] if isinstance(one["crl"], list) else []]
-            yield from (source["src"] for each in lists for source in each if isinstance(source, Mapping))
-        for site in model["sites"]:
-            yield from (entry["certificate"]["src"] for entry in site["allow"] if "certificate" in entry)
-
-
-class _Files:
-    """The controller's files, each read once."""
-
-    def __init__(self, opened: Mapping[str, str]) -> None:
-        self._opened = opened
-        self._known: dict[str, Union[bytes, MtlsError]] = {}
-
-    def read(self, path: str, option: str) -> bytes:
-        if path not in self._known:
-            self._known[path] = self._read(path, option)
-        found = self._known[path]
-        if isinstance(found, MtlsError):
-            raise found
-        return found
-
-    def is_vault(self, path: str) -> bool:
-        try:
-            with open(path, "rb") as file:
-                return file.read(len(_VAULT)) == _VAULT
-        except OSError:
-            return False
-
-    def _read(self, path: str, option: str) -> Union[bytes, MtlsError]:
-        try:
-            with open(sources.find(path, ["/"], option), "rb") as file:
-                data = file.read()
-        except MtlsError as error:
-            return error
-        except OSError as error:
-            return MtlsError(f"The file '{path}' cannot be read: {error.strerror}.", option)
-        if data.startswith(_VAULT):
-            if path not in self._opened:
-                return MtlsError(f"The file '{path}' is encrypted.", option)
-            data = self._opened[path].encode("utf-8", "surrogateescape")
-        return data
 
 
 class _World:
@@ -156,7 +88,7 @@ class _World:
         fleet: Mapping[str, Any],
         hostvars: Mapping[str, Any],
         hosts: Optional[Iterable[str]],
-        files: _Files,
+        files: Files,
         at: datetime,
     ) -> None:
         self._fleet = fleet
@@ -166,7 +98,7 @@ class _World:
         read = (host for host, real in self._real.items() if real is not None)
         self._changing = frozenset(read if hosts is None else hosts)
         self._files = files
-        self._rules = _Rules(at)
+        self._rules = Rules(at)
         self._memory: dict[tuple[Any, ...], Any] = {}
         self._probes: Optional[frozenset[str]] = None
 
@@ -444,70 +376,3 @@ def _read_no_path(path: str) -> bytes:
 
 def _no_key(data: bytes, _passphrase: Optional[bytes]) -> bytes:
     return data
-
-
-class _Rules:
-    """The verdicts about certificates, each asked once."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-        self._shelf = Shelf()
-        self._answers: dict[tuple[Any, ...], Answer] = {}
-        self._clients: dict[bytes, Client] = {}
-
-    def chain(self, sent: Any, by: Any, purpose: str, name: str = "") -> Answer:
-        """Does the side with the trust of *by* accept the certificate of *sent*, for that name where one is
-        given?"""
-        if sent.why is not None:
-            return sent.why
-        key = (sent.certificate, by.trust, by.crl, by.depth, purpose, name)
-        if key not in self._answers:
-            self._answers[key] = self._asked(*key)
-        return self._answers[key]
-
-    def _asked(
-        self, sent: bytes, trust: bytes, crl: Optional[bytes], depth: int, purpose: str, name: str
-    ) -> Answer:
-        spec = {
-            "certificate": sent,
-            "trust": trust,
-            "crl": crl,
-            "verify_depth": depth,
-            "purpose": purpose,
-            "hostnames": [name] if name else [],
-        }
-        seen = credential.examine(spec, self.at, self._shelf)
-        accepted, named = seen["verifies"], all(seen["hostnames"].values())
-        if accepted and named:
-            return YES
-        if accepted is None and named:
-            said = next(one for one in seen["findings"] if one["code"] == "chain.undecided")
-            return Answer(UNKNOWN, message=said["message"], subject=seen["certificate"]["subject"])
-        # A wrong name beside a refused chain is the lesser fault.
-        errors = [one for one in seen["findings"] if one["severity"] == ERROR]
-        found = next(one for one in errors if _is_about_names(one) != (accepted is False))
-        return Answer(REFUSED, found["code"], found["message"], found["remedy"])
-
-    def client(self, data: bytes) -> Client:
-        """The first certificate of *data*, as nginx tells of it. Raises MtlsError for none."""
-        if data not in self._clients:
-            read = self._shelf.certificates("certificate", data, "certificate").certificates
-            if not read:
-                raise MtlsError("The file holds no certificate.")
-            found = read[0]
-            self._clients[data] = Client(
-                names.text(found.facts.subject),
-                names.text(found.facts.issuer),
-                hashlib.sha1(found.der, usedforsecurity=False).hexdigest(),
-                certificate.serial_text(found.facts.serial),
-            )
-        return self._clients[data]
-
-    def authorities(self, trust: bytes) -> dict[str, str]:
-        """SHA-256 and subject of each certificate of a bundle."""
-        found = self._shelf.certificates("trust", trust, "trust").certificates
-        return {one.facts.sha256: one.facts.subject_text for one in found}
-
-
-def _is_about_names(finding: Mapping[str, Any]) -> bool:
-    return str(finding["code"]).startswith("name.")

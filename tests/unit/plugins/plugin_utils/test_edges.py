@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import edges
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import edge_files, edge_rules, edges
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import A, B, fleet
@@ -429,7 +429,7 @@ def test_a_wrong_name_beside_a_refused_chain_is_the_lesser_fault(world):
 
 def test_what_only_openssl_can_tell_is_unknown(world, monkeypatch):
     """The controller's library is there for the others; nobody asks OpenSSL."""
-    monkeypatch.setattr(edges.Shelf, "signed_by", lambda *given: None)
+    monkeypatch.setattr(edge_rules.Shelf, "signed_by", lambda *given: None)
     found = world.run({})
     assert (outcome(found)[0], outcome(found, "server")[0]) == ("unknown", "unknown")
     assert any("Only OpenSSL can tell" in told for told in found["told"]["unknown"])
@@ -559,7 +559,7 @@ def test_vault_files_are_named_and_read_as_they_were_opened(world):
     model = world.wanted()
     (world.folder / "client.pem").write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n61\n")
     path = str(world.folder / "client.pem")
-    assert edges.vault_files(model) == [path]
+    assert edge_files.vault_files(model) == [path]
     for host in (A, B):
         world.installed(host)
     assert outcome(world.judged(model))[0] == "unknown"
@@ -600,8 +600,8 @@ def test_equal_questions_are_asked_once(world, monkeypatch):
             {**model["edges"][0], "proxy": proxy, "server": server} for server, _b in pairs[cell : cell + 10]
         ]
     asked = []
-    examine = edges.credential.examine
-    monkeypatch.setattr(edges.credential, "examine", lambda *given: asked.append(1) or examine(*given))
+    examine = edge_rules.credential.examine
+    monkeypatch.setattr(edge_rules.credential, "examine", lambda *given: asked.append(1) or examine(*given))
     told = edges.judge(many, variables, None, {}, AT)["told"]
     assert (told["edges"], told["working"], len(asked)) == (500, 500, 2)
     nobody = edges.judge(many, {host: {} for host in variables}, None, {}, AT)["told"]
