@@ -21,12 +21,12 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage fuzz model matrix live fault fault-sample bench sanity
+.PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks fault fault-sample bench sanity
 .PHONY: molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F': ## ' '/^[a-z]+: ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F': ## ' '/^[a-z-]+: ## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: ## bring up real hosts, run site.yml against them, show the proof (root, Debian 12)
 	@tests/lab/demo
@@ -68,6 +68,9 @@ units: ## pytest: here, what runs on hosts with the oldest and the newest Python
 
 coverage: ## which lines and branches of _core and _x509 the units run through
 	@$(STEP) 'coverage' pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered tests/unit/plugins/modules $(UNITS)
+
+coverage-variables: ## each variable, and the scenarios that change it from its default
+	@PYTHONPATH=$(CACHE) .venv/bin/python -m pytest --quiet --capture=no tests/unit/test_variable_coverage.py -k each_variable
 
 fuzz: ## hostile bytes in every place, 20,000 examples and more
 	@$(STEP) 'fuzz' tests/lab/fuzz.sh
@@ -112,10 +115,12 @@ bench: ## speed beside the alternatives, as ratios
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
 
+# Scenarios with hosts of their own.
+ALONE := default fleet alternative package
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
 SHARED := rollback recover
 
-molecule: ## the scenarios on real hosts: default on bare ones, the others on three versions of nginx
+molecule: ## the scenarios on real hosts, with three versions of nginx
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid
 	@code=0; \
 	$(MAKE) --no-print-directory molecule-alone || code=1; \
@@ -124,8 +129,9 @@ molecule: ## the scenarios on real hosts: default on bare ones, the others on th
 
 molecule-alone:
 	@code=0; \
-	$(STEP) 'molecule: default' molecule test --scenario-name default || code=1; \
-	$(STEP) 'molecule: fleet' molecule test --scenario-name fleet || code=1; \
+	for name in $(ALONE); do \
+	    $(STEP) "molecule: $$name" molecule test --scenario-name $$name || code=1; \
+	done; \
 	exit $$code
 
 # Hosts that a broken run left may hold anything: the first scenario begins on new ones.
