@@ -111,6 +111,7 @@ fault: ## `release` killed at every step, 300 times and more, on three versions 
 bench: ## speed beside the alternatives, as ratios
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: credential_info' .venv/bin/python tests/benchmarks/credential_info.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: model' .venv/bin/python tests/benchmarks/model.py
+	@PYTHONPATH=$(CACHE) $(STEP) 'bench: edges' .venv/bin/python tests/benchmarks/edges.py
 
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
