@@ -193,13 +193,27 @@ def new_pair(name, **more):
     return old
 
 
+def test_a_new_certificate_that_an_allowlist_names_comes_beside_the_old_one(lab):
+    """Else b2 would be refused from when A has the new list until b2 has the new certificate."""
+    before = {host: live(lab, host) for host in ("a1", "b2")}
+    old = new_pair("b2", passphrase=fleet_pki.PASSPHRASE)
+    code, output = ansible("ansible-playbook", "site.yml", "--limit", "b2:mtls_servers")
+    assert (code, "edge.not_allowed" in output) == (2, True), output[-3000:]
+    assert {host: live(lab, host) for host in ("a1", "b2")} == before
+    (PROJECT / "pki" / "b2-before.pem").write_bytes(old[PROJECT / "pki" / "b2.pem"])
+    variables = PROJECT / "group_vars" / "mtls_servers.yml"
+    entry = '      - certificate: {src: "{{ pki }}/b2.pem"}\n'
+    text = variables.read_text()
+    assert entry in text
+    variables.write_text(text.replace(entry, entry + entry.replace("b2.pem", "b2-before.pem")))
+
+
 def test_a_new_key_comes_without_a_trace(lab):
     """-vvv and --diff, a vault key, the passphrase `a`: nothing of it is printed, logged, garbled or left.
 
-    A's allowlist names b2 by its certificate, so the A hosts are of the run.
+    A's allowlist names b2 by its certificate, so the A hosts are of the run; the test before has begun it.
     """
     before = live(lab, "b2")
-    new_pair("b2", passphrase=fleet_pki.PASSPHRASE)
     code, output = ansible("ansible-playbook", "site.yml", "--limit", "b2:mtls_servers", "-vvv", "--diff")
     assert code == 0, output[-3000:]
     assert live(lab, "b2") != before
