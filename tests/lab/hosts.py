@@ -225,9 +225,22 @@ def reach_by_ssh(lab: str, container: str) -> dict[str, Any]:
 
 def stop(lab: str, name: str) -> None:
     with alone(lab):
-        podman("rm", "--force", "--ignore", "--volumes", "--time=1", container_name(lab, name))
+        remove("--filter", f"name=^{re.escape(container_name(lab, name))}$")
         # Without --force it fails where another container uses it.
         podman("network", "rm", f"{PREFIX}-{lab}", check=False)
+
+
+def remove(*filters: str) -> int:
+    """Removes the containers that `podman ps` finds by *filters*; returns how many there were."""
+    containers = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
+    left, until = containers, time.monotonic() + STOP_TIMEOUT_S
+    # podman stops at the first container that something else is still busy with, and leaves the rest.
+    while left and time.monotonic() < until:
+        podman("rm", "--force", "--ignore", "--volumes", "--time=1", *left, check=False)
+        left = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
+    if left:
+        fail(f"podman does not remove {', '.join(left)}; see: podman rm --force {left[0]}")
+    return len(containers)
 
 
 def down(lab: str | None) -> None:
@@ -240,17 +253,10 @@ def down(lab: str | None) -> None:
     # A kept connection would lead to a host that is gone, under an address that is used again. Another lab's
     # are in use.
     shutil.rmtree(CONTROL / lab if lab else CONTROL, ignore_errors=True)
-    containers = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
-    left, until = containers, time.monotonic() + STOP_TIMEOUT_S
-    # podman stops at the first container that something else is still busy with, and leaves the rest.
-    while left and time.monotonic() < until:
-        podman("rm", "--force", "--ignore", "--volumes", "--time=1", *left, check=False)
-        left = podman("ps", "--all", "--format", "{{.Names}}", *filters).split()
-    if left:
-        fail(f"podman does not remove {', '.join(left)}; see: podman rm --force {left[0]}")
+    removed = remove(*filters)
     for network in networks:
         podman("network", "rm", "--force", network)
-    say(f"removed {len(containers)} hosts, {len(networks)} networks")
+    say(f"removed {removed} hosts, {len(networks)} networks")
 
 
 def arguments() -> argparse.Namespace:
