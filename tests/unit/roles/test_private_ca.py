@@ -22,6 +22,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,17 @@ PLAY = """
         name: mutual_tls.nginx.private_ca
     - ansible.builtin.debug:
         msg: "FACTS {{ [inventory_hostname, mtls_private_ca, mtls_issued] | to_json | b64encode }}"
+"""
+
+SLOW_SIGNING = """
+import atexit, sys, time
+def note(step):
+    with open({log!r}, "a") as file:
+        file.write(f"{{time.time()}} {{step}}\\n")
+if sys.orig_argv[-1].endswith("AnsiballZ_x509_certificate_pipe.py"):
+    atexit.register(note, -1)
+    note(1)
+    time.sleep(1)
 """
 
 
@@ -113,13 +125,13 @@ class Project:
             "name": "mtls",
             "intermediate": False,
             "leaf_days": 90,
-            "crl_days": 30,
             "throttle": 8,
             "become": False,
         }
         self.differing: dict[str, Any] = {}
         self.credentials = copy.deepcopy(CREDENTIALS)
         self.requests: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
         self.inventory: dict[str, Any] = {
             "vars": dict(HOSTILE_GROUP),
             "children": {
@@ -195,12 +207,26 @@ class Project:
                 "ANSIBLE_FORCE_COLOR": "0",
                 "ANSIBLE_PIPELINING": "1",
                 "ANSIBLE_RETRY_FILES_ENABLED": "0",
+                **self.environment,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
+
+    def watch_signing(self) -> None:
+        """Each signing takes a second from now on, and `signing` has when it began and ended."""
+        log = self.folder / "signing"
+        (self.folder / "sitecustomize.py").write_text(SLOW_SIGNING.format(log=str(log)), encoding="utf-8")
+        # By pipelining a module has no name in its command line.
+        self.environment = {"PYTHONPATH": str(self.folder), "ANSIBLE_PIPELINING": "0"}
+
+    def signed_at_once(self) -> int:
+        """The most requests that were being signed at one time."""
+        lines = (self.folder / "signing").read_text(encoding="ascii").splitlines()
+        moments = sorted((float(moment), int(step)) for moment, step in map(str.split, lines))
+        return max(accumulate(step for dummy, step in moments))
 
     def run(self, *arguments: str, rc: int = 0) -> str:
         process = self.start(*arguments)
@@ -475,6 +501,16 @@ def test_two_controllers_make_it_at_the_same_time(project: Project) -> None:
         assert project.verify(issued["b1"][1]["proxy/client"], "sslclient").endswith("OK\n")
     assert [p.name for p in (project.ca / "generations").iterdir()] == ["1"]
     assert len(project.issued()) == 6
+
+
+@pytest.mark.parametrize(("throttle", "at_once"), [(1, 1), (2, 2), (8, 3)])
+def test_how_many_hosts_are_signed_for_at_once(project: Project, throttle: int, at_once: int) -> None:
+    project.settings["throttle"] = throttle
+    project.credentials["a1"] = project.credentials["a1"][:1]
+    project.ask("a1", "b1", "b2")
+    project.watch_signing()
+    project.run()
+    assert (len(project.issued()), project.signed_at_once()) == (3, at_once)
 
 
 def test_on_a_host_of_the_inventory(project: Project) -> None:

@@ -66,7 +66,6 @@ def test_a_server_without_variables(tmp_path):
         "name": "mtls",
         "intermediate": False,
         "leaf_days": 90,
-        "crl_days": 30,
         "throttle": 8,
         "become": False,
     }
