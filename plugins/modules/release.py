@@ -171,9 +171,10 @@ options:
                 type: int
               sessions:
                 description:
-                  - Whether TLS sessions are kept.
-                  - V(shared) only where one credential serves the whole address and port.
-                  - Not given, it is kept, V(off) at first.
+                  - Whether TLS sessions are resumed. A resumed session is not verified again.
+                  - Of part C(server), V(shared) only where one credential serves the whole address and port.
+                    Of part C(proxy), V(off) makes a full handshake of each new connection to Server A.
+                  - Not given, it is kept; at first V(off) of part C(server), V(shared) of part C(proxy).
                 type: str
                 choices: ["off", shared]
               proof:

@@ -32,7 +32,7 @@ A_HOSTS = {
     for name, port in (("a1.test", "1443"), ("a2.test", "2443"))
 }
 A1, A2 = "a1.test:1443", "a2.test:2443"
-ELSEWHERE, RENAMED = "127.0.0.1:3443", "127.0.0.1:4443"
+ELSEWHERE, RENAMED, RESUMED = "127.0.0.1:3443", "127.0.0.1:4443", "127.0.0.1:6443"
 BAD = ["127.0.0.1:5443", "127.0.0.1:5444"]
 
 
@@ -78,6 +78,16 @@ ROUTES = [
         credential="outside",
         allow=["192.0.2.0/24"],
     ),
+    route("resuming", 8089, server_name="resumed.test", servers=[RESUMED], keepalive=0),
+    route(
+        "fresh",
+        8089,
+        "/fresh/",
+        server_name="resumed.test",
+        servers=[RESUMED],
+        credential="fresh",
+        keepalive=0,
+    ),
 ]
 # By an A of this kind a backend sees all that B sends, headers with an underscore too.
 A_CONF = """
@@ -97,6 +107,7 @@ server {
     client_max_body_size 0;
     add_header X-Which "PORT";
     add_header X-Client "$ssl_client_fingerprint";
+    add_header X-Session "$ssl_session_reused";
     add_header X-Names "$ssl_server_name $http_host";
     location = /.mtls/probe {
         return 200 "a $ssl_client_verify $ssl_client_fingerprint $ssl_client_serial\\n";
@@ -118,7 +129,11 @@ SERVERS = {
     2443: ("orders.test", "orders"),
     3443: ("elsewhere.test", "elsewhere"),
     4443: ("renamed.test", "renamed"),
+    6443: ("resumed.test", "resumed"),
 }
+#: The one that lets sessions be resumed.
+SESSIONS = {"fresh": {"sessions": "off"}}
+KEEPS_SESSIONS = {6443: "    ssl_session_cache shared:far:1m;\n"}
 
 
 class World:
@@ -128,16 +143,21 @@ class World:
         self.machine, self.folder = machine, folder
         clients, servers = (Authority.make(f"CN={name} CA") for name in ("Clients", "Servers"))
         elsewhere = Authority.make("CN=Elsewhere CA")
-        self.trust = {"client": servers, "billing": servers, "outside": elsewhere}
+        self.trust = {"client": servers, "billing": servers, "outside": elsewhere, "fresh": servers}
         self.sha1 = {}
         for name in self.trust:
             leaf = clients.leaf(folder / name, f"CN={name}", CLIENT)
             self.sha1[name] = leaf.fingerprint(hashes.SHA1()).hex()
-        for name, authority in (("orders", servers), ("renamed", servers), ("elsewhere", elsewhere)):
+        for name, authority in (
+            ("orders", servers),
+            ("renamed", servers),
+            ("resumed", servers),
+            ("elsewhere", elsewhere),
+        ):
             authority.leaf(folder / name, f"CN={name}", SERVER, names=(f"{name}.test",))
         servers.leaf(folder / "bad", "CN=bad", SERVER, names=("bad.test",))
         (folder / "clients.pem").write_bytes(clients.pem())
-        for name in ("orders", "renamed", "elsewhere", "bad"):
+        for name in ("orders", "renamed", "resumed", "elsewhere", "bad"):
             for end in ("pem", "key"):
                 machine.write(f"/root/pki/{name}.{end}", self.text(f"{name}.{end}"))
         machine.write("/root/pki/clients.pem", self.text("clients.pem"))
@@ -151,7 +171,7 @@ class World:
         self.serve()
         variables = {
             "mtls_proxy_routes": ROUTES,
-            "mtls_proxy_credentials": [{"name": name} for name in self.trust],
+            "mtls_proxy_credentials": [{"name": name, **SESSIONS.get(name, {})} for name in self.trust],
         }
         self.fleet = fleet(folder, A_HOSTS, {B: variables})
         version = machine.sh("nginx -v 2>&1").split("/")[1].split()[0]
@@ -166,18 +186,23 @@ class World:
         text = A_CONF
         for port, (name, certificate) in SERVERS.items():
             served = A_SERVER.replace("PORT", str(port)).replace("NAME", name)
+            served = served.replace(
+                "    ssl_verify_client", f"{KEEPS_SESSIONS.get(port, '')}    ssl_verify_client"
+            )
             if port not in down:
                 text += served.replace("CERTIFICATE", certificates.get(certificate, certificate))
         self.machine.write("/etc/nginx/conf.d/a.conf", text)
         self.machine.sh("nginx -t -q && systemctl reload nginx && sleep 1")
 
     def install(self) -> dict[str, Any]:
+        sessions = {one["name"]: one["sessions"] for one in self.fleet["hosts"][B]["credentials"]}
         credentials = [
             {
                 "name": name,
                 "certificate_content": self.text(f"{name}.pem"),
                 "private_key_content": self.text(f"{name}.key"),
                 "trust": {"sources": [{"content": authority.pem().decode()}]},
+                "sessions": sessions[name],
             }
             for name, authority in self.trust.items()
         ]
@@ -282,6 +307,14 @@ def test_each_route_has_its_own_identity_and_one_name(world: World) -> None:
     ]
     names = ["orders.test"] * 4 + ["elsewhere.test", "renamed.test"]
     assert [answer["headers"]["x-names"] for answer in answers] == [f"{name} {name}" for name in names]
+
+
+def test_whether_sessions_are_resumed(world: World) -> None:
+    """No connection is kept on the way to that A. Each worker resumes its own sessions, so one is asked."""
+    resumed, fresh = world.ask({"port": 8089, "times": 6}, {"port": 8089, "path": "/fresh/", "times": 6})
+    assert [answer["headers"]["x-session"] for answer in resumed[1:]] == ["r"] * 5
+    assert [answer["headers"]["x-session"] for answer in fresh] == ["."] * 6
+    assert {answer["headers"]["x-client"] for answer in fresh} == {world.sha1["fresh"]}
 
 
 def test_an_a_with_another_name_or_of_another_authority_is_not_spoken_to(world: World) -> None:

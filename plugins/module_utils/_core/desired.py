@@ -313,7 +313,7 @@ def _crl(spec: Mapping[str, Any], before: Mapping[str, bytes], place: str, tools
 
 def _settings(spec: Mapping[str, Any], before: Mapping[str, bytes], depth: Optional[int]) -> TlsSettings:
     kept = settings_of(before["tls.conf"].decode()) if "tls.conf" in before else None
-    sessions = spec.get("sessions") or (kept.sessions if kept else "off")
+    sessions = spec.get("sessions") or (kept.sessions if kept else "")
     wanted = spec.get("verify_depth")
     if wanted is not None:
         return TlsSettings(int(wanted), sessions)

@@ -20,10 +20,11 @@ DEFAULT_DEPTH = 1
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """What cannot be read from a credential's PEM files. *sessions* is ``off`` or ``shared``."""
+    """What cannot be read from a credential's PEM files. *sessions* is ``off``, ``shared``, or empty for what
+    is usual of the part: a server keeps none, a proxy resumes those of the servers that do."""
 
     verify_depth: int = DEFAULT_DEPTH
-    sessions: str = "off"
+    sessions: str = ""
 
 
 def tls_conf(part: str, name: str, settings: TlsSettings, trust: bytes, crl: bytes) -> str:
@@ -40,7 +41,7 @@ def tls_conf(part: str, name: str, settings: TlsSettings, trust: bytes, crl: byt
             f"proxy_ssl_verify_depth {settings.verify_depth}",
             "proxy_ssl_server_name on",
             # Safe with one upstream for each identity: the session cache belongs to the upstream's peer.
-            "proxy_ssl_session_reuse on",
+            f"proxy_ssl_session_reuse {'off' if settings.sessions == 'off' else 'on'}",
         ]
     else:
         lines = [
@@ -68,5 +69,5 @@ def settings_of(text: str) -> TlsSettings:
     """The settings that a tls.conf was written with: it is where the live release keeps them."""
     values = {item.name: " ".join(item.args) for item in parse(text)}
     depth = values.get("ssl_verify_depth") or values.get("proxy_ssl_verify_depth") or str(DEFAULT_DEPTH)
-    shared = values.get("ssl_session_cache", "").startswith("shared:")
-    return TlsSettings(int(depth), "shared" if shared else "off")
+    kept = values.get("ssl_session_cache") or values.get("proxy_ssl_session_reuse") or ""
+    return TlsSettings(int(depth), "shared" if kept == "on" or kept.startswith("shared:") else kept)

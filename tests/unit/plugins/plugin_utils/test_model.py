@@ -196,6 +196,12 @@ def test_an_unquoted_on_is_on(given, wanted, tmp_path):
     assert site(tmp_path, verify=given)["verify"] == wanted
 
 
+@pytest.mark.parametrize(("given", "wanted"), [({}, "shared"), ({"sessions": False}, "off")])
+def test_a_proxy_resumes_unless_told_not_to(given, wanted, tmp_path):
+    found = proxy(tmp_path, mtls_proxy_credentials=[{"name": "client", **given}])["credentials"]
+    assert [entry["sessions"] for entry in found] == [wanted]
+
+
 @pytest.mark.parametrize(("given", "wanted"), [(False, "off"), ("off", "off"), ("shared", "shared")])
 def test_an_unquoted_off_is_off(given, wanted, tmp_path):
     assert credential(tmp_path, sessions=given)["sessions"] == wanted

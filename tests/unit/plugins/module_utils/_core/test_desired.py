@@ -108,6 +108,18 @@ def test_what_is_not_given_is_kept(part: Any) -> None:
     assert made({"server": part} if part is not None else {}, FIRST).source == FIRST
 
 
+@pytest.mark.parametrize("part", ["server", "proxy"])
+@pytest.mark.parametrize("sessions", ["off", "shared"])
+def test_sessions_are_kept(part: str, sessions: str) -> None:
+    live = made({part: {"credentials": [credential(sessions=sessions)]}}).source
+    kept, other = (
+        made({part: {"credentials": [{"name": "server", **more}]}}, live).source
+        for more in ({}, {"sessions": "off" if sessions == "shared" else "shared"})
+    )
+    path = f"{part}/credentials/server/tls.conf"
+    assert kept[path] == live[path] != other[path]
+
+
 def test_each_file_is_kept_by_itself() -> None:
     live = made(
         {"server": {"credentials": [credential(crl=[{"content": CRL}], sessions="shared")], "sites": [SITE]}}

@@ -54,16 +54,25 @@ def test_a_shared_zone_is_another_one_for_other_trust_or_crl() -> None:
     )
 
 
+@pytest.mark.parametrize(("sessions", "reuse"), [("off", "off"), ("shared", "on"), ("", "on")])
+def test_whether_the_proxy_side_resumes(sessions: str, reuse: str) -> None:
+    found = values(tls_conf("proxy", "client", TlsSettings(1, sessions), b"T", b""))
+    assert found["proxy_ssl_session_reuse"] == reuse
+
+
 @pytest.mark.parametrize("part", ["server", "proxy"])
-@pytest.mark.parametrize("settings", [TlsSettings(), TlsSettings(0), TlsSettings(3)])
-def test_the_settings_can_be_read_back(part: str, settings: TlsSettings) -> None:
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("sessions", ["off", "shared"])
+def test_the_settings_can_be_read_back(part: str, depth: int, sessions: str) -> None:
+    settings = TlsSettings(depth, sessions)
     assert settings_of(tls_conf(part, "m", settings, b"T", b"")) == settings
 
 
-def test_shared_sessions_can_be_read_back() -> None:
-    settings = TlsSettings(1, "shared")
-    assert settings_of(tls_conf("server", "m", settings, b"T", b"")) == settings
+@pytest.mark.parametrize(("part", "usual"), [("server", "off"), ("proxy", "shared")])
+def test_what_is_usual_of_a_part(part: str, usual: str) -> None:
+    said, unsaid = (tls_conf(part, "m", TlsSettings(1, sessions), b"T", b"") for sessions in (usual, ""))
+    assert said == unsaid
 
 
-def test_no_text_has_nginx_defaults() -> None:
-    assert settings_of("") == TlsSettings(1, "off")
+def test_no_text_has_no_settings() -> None:
+    assert settings_of("") == TlsSettings(1, "")
