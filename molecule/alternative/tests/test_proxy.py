@@ -85,8 +85,8 @@ def test_somebody_elses_a(project):
 
 
 def test_a_session_where_a_allows_it(project):
-    """No connection is kept on the way to the ledger, but its session is. Of the orders a2 keeps none; a1 does,
-    and b1 takes none."""
+    """No connection is kept on the way to the ledger, but its session is. Of the orders a2 keeps none, and b1
+    takes none of those that a1 keeps."""
     project.plain("caller", *[{"path": "/ledger/session"}] * 6, *[{"path": "/"}] * 6)
     of_b1 = [
         line for line in project.log("a1", "ledger") if line["request"].startswith("GET /ledger/session")
