@@ -13,7 +13,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS, build_host
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.routes import server_of
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import HOSTVARS, suggest
 
 
 def host_model(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def fleet_model(
             contexts[host].problems.add("hosts", "there is no such host in the inventory.")
             continue
         sides = [side for group, side in GROUPS.items() if host in members[group]]
-        models[host], contexts[host] = build_host(host, hostvars[host], sides)
+        models[host], contexts[host] = build_host(host, _seeing_others(hostvars[host], hostvars), sides)
         _check_private_ca_host(models[host], contexts[host], groups)
     _check_one_private_ca(models, contexts)
     edges = _connect(models, contexts)
@@ -58,6 +58,19 @@ def fleet_model(
         "edges": edges,
         "warnings": _grouped((host, text) for host, c in contexts.items() for text in c.warnings),
     }
+
+
+def _seeing_others(variables: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One host's variables that may use ``hostvars``, as they may in a task.
+
+    Ansible renders ``hostvars[HOST]`` with all variables of that host but this one, out of a dict made for
+    this very object (vars/hostvars.py, core 2.18 to 2.21). With a core that keeps them elsewhere it stays
+    undefined.
+    """
+    known = getattr(variables, "_vars", None)
+    if isinstance(known, dict):
+        known.setdefault(HOSTVARS, hostvars)
+    return variables
 
 
 def _like_ours(groups: Iterable[str]) -> str:

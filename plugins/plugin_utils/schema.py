@@ -32,6 +32,8 @@ REGISTERED = frozenset({"mtls_server_result", "mtls_proxy_result"})
 #: Kept out of the model, so never read: not even a vault is opened for it.
 UNREAD = frozenset({"private_ca_passphrase"})
 
+HOSTVARS = "hostvars"
+
 #: Values that are planned, and what is said until then.
 NOT_YET = {
     ("issuer", "command"): "An issuer by command comes later; until then use private_ca or files.",
@@ -120,8 +122,17 @@ def read(variables: Mapping[str, Any], name: str, problems: Problems) -> Any:
     try:
         return _plain(variables[name])
     except (AnsibleError, jinja2.exceptions.TemplateError, _Unrendered) as error:
-        problems.add(name, f"cannot be rendered: {' '.join(str(error).split()).rstrip('.')}.")
+        said = " ".join(str(error).split()).rstrip(".")
+        problems.add(name, f"cannot be rendered: {said}.", _remedy(said, variables))
         return None
+
+
+def _remedy(said: str, variables: Mapping[str, Any]) -> str:
+    if HOSTVARS not in said:
+        return ""
+    if HOSTVARS not in variables:
+        return "It uses other hosts: give mtls_model all of hostvars, with groups=groups."
+    return "What is read from hostvars has to be defined there, and cannot use hostvars in turn."
 
 
 class _Unrendered(Exception):

@@ -132,6 +132,73 @@ def test_a_play_with_an_undefined_variable_of_ours(tmp_path):
     assert "a2:" not in done.stdout
 
 
+ADDRESS = "{{ hostvars['a1']['ansible_host'] }}:443"
+ALL_OF_GROUP = """
+{{ groups['mtls_servers'] | map('extract', hostvars, 'ansible_host') | map('regex_replace', '$', ':443') }}
+""".strip()
+
+
+def other_hosts(folder, servers, **more):
+    """A fleet whose b1 takes the addresses of its servers from hostvars, and a1 its own from a variable."""
+    a = {
+        "a1": {"ansible_host": "192.0.2.{{ number }}", "number": 7},
+        "a2": {"ansible_host": "192.0.2.8"},
+    }
+    site = {"mtls_server_sites": [{"name": "orders", "server_names": ["orders.test"]}]}
+    route = {"name": "orders", "server_name": "orders.test", "servers": servers}
+    inventory = {
+        "mtls_servers": {host: {**given, **site} for host, given in a.items()},
+        "mtls_proxies": {"b1": {"mtls_proxy_routes": [route], **more}},
+    }
+    return write(folder, inventory)
+
+
+def addresses(model):
+    (route,) = model["hosts"]["b1"]["routes"]
+    return [server["address"] for server in route["servers"]]
+
+
+@pytest.mark.parametrize(
+    ("servers", "wanted"),
+    [
+        ([ADDRESS], ["192.0.2.7:443"]),
+        (ALL_OF_GROUP, ["192.0.2.7:443", "192.0.2.8:443"]),
+        ("{{ mine }}", ["192.0.2.7:443"]),
+    ],
+)
+def test_a_variable_that_uses_those_of_other_hosts(servers, wanted, tmp_path):
+    inventory = other_hosts(tmp_path, servers, mine=[ADDRESS])
+    hostvars, groups = load(inventory)
+    model = mtls_model(hostvars, groups=groups)
+    assert addresses(model) == wanted
+    assert not any(edge["external"] for edge in model["edges"])
+    done, result = play(tmp_path, inventory, "a1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result == [model, model["hosts"]["a1"]]
+
+
+@pytest.mark.parametrize(
+    ("servers", "says"),
+    [
+        ("{{ hostvars['a9']['ansible_host'] }}:443", "a9"),
+        ("{{ hostvars['a1']['nowhere'] }}:443", "nowhere"),
+        # Of another host's variables Ansible itself reads none that uses hostvars in turn.
+        ("{{ hostvars['b1']['mine'] }}", "in turn"),
+    ],
+)
+def test_what_other_hosts_have_not(servers, says, tmp_path):
+    hostvars, groups = load(other_hosts(tmp_path, [servers], mine=ADDRESS))
+    with pytest.raises(AnsibleFilterError, match="b1: mtls_proxy_routes: cannot be rendered") as caught:
+        mtls_model(hostvars, groups=groups)
+    assert says in str(caught.value)
+
+
+def test_the_variables_of_one_host_alone_have_no_others(tmp_path):
+    hostvars, _groups = load(other_hosts(tmp_path, [ADDRESS]))
+    with pytest.raises(AnsibleFilterError, match=r"mtls_proxy_routes: cannot be rendered.*groups=groups"):
+        mtls_model(hostvars["b1"])
+
+
 def test_all_of_hostvars_needs_groups():
     hostvars, _groups = load(str(EXAMPLES / "simple/inventory.yml"))
     with pytest.raises(AnsibleFilterError, match="groups=groups"):
