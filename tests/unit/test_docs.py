@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -263,15 +264,82 @@ def test_a_wrong_example_is_found(example: str, found: int) -> None:
 # --- generated pages and the changelog ---------------------------------------------------------------------
 
 
-def test_generated_pages_are_current() -> None:
-    """findings.md, openssl.md and variables.md of docs/; `python docs/generate.py` writes them anew."""
+def stale_pages(root: Path) -> tuple[int, str]:
+    """What `docs/generate.py --check` says below *root*."""
     run = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        [sys.executable, str(root / "docs" / "generate.py"), "--check"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (run.returncode, run.stdout + run.stderr) == (0, "")
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_generated_pages_are_current() -> None:
+    """`python docs/generate.py` writes them anew."""
+    assert stale_pages(ROOT) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after", "page"),
+    [
+        ("plugins/modules/release.py", "short_description: Install", "short_description: Put", "modules.md"),
+        ("plugins/doc_fragments/attributes.py", "Can run in check mode", "Can check", "modules.md"),
+        ("plugins/action/release.py", "Brings the controller's", "Takes the controller's", "modules.md"),
+        ("plugins/filter/mtls_model.yml", "short_description: The", "short_description: A", "filters.md"),
+        ("roles/nginx/meta/argument_specs.yml", "default: 3", "default: 4", "variables.md"),
+        ("plugins/module_utils/_core/findings.py", "The private key", "The key", "findings.md"),
+        ("docs/openssl.md", "OpenSSL", "openssl", "openssl.md"),
+    ],
+)
+def test_a_stale_page_is_found(tmp_path: Path, source: str, before: str, after: str, page: str) -> None:
+    differences = "tests/unit/plugins/module_utils/differences.py"
+    (tmp_path / differences).parent.mkdir(parents=True)
+    shutil.copy(ROOT / differences, tmp_path / differences)
+    for folder in ("docs", "plugins", "roles"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
+        )
+    text = (tmp_path / source).read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / source).write_text(text.replace(before, after), encoding="utf-8")
+    assert stale_pages(tmp_path) == (1, f"docs/{page} is stale: run python docs/generate.py\n")
+
+
+def option_paths(options: dict[str, Any], inner: str, parent: str = "") -> list[str]:
+    found: list[str] = []
+    for name, option in options.items():
+        place = f"{parent}{name}{'[]' if option['type'] == 'list' else ''}."
+        found += [f"{parent}{name}", *option_paths(option.get(inner) or {}, inner, place)]
+    return found
+
+
+def section(page: str, name: str) -> str:
+    """What stands on a page of docs/ below the heading *name*."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.split(r"^## ", text.split(f"\n## {name}\n")[1], flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.glob("modules/[a-z]*.py")), ids=lambda p: p.stem)
+def test_the_page_of_a_module_has_all_that_it_takes_and_returns(path: Path) -> None:
+    text = section("modules.md", path.stem)
+    options = documentation(path, "DOCUMENTATION")["options"]
+    named = [
+        *option_paths(options, "suboptions"),
+        *option_paths(documentation(path, "RETURN"), "contains"),
+    ]
+    # A set of keys is told once, where it stands first.
+    same = re.findall(r"^\| `([^`]+)` .* The same keys as `[^`]+`\. \|$", text, re.MULTILINE)
+    below = tuple(end for name in same for end in (f"{name}.", f"{name}[]."))
+    missing = [name for name in named if f"\n| `{name}` |" not in text and not name.startswith(below or "-")]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", ["filters.md", "modules.md", "variables.md"])
+def test_no_markup_of_ansible_is_left(page: str) -> None:
+    """What is written as O(option) or M(module) has become Markdown."""
+    text = FENCE.sub("", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert re.findall(r"\b(?:[CEMOPVBI]|RV)\([^)]*\)", text) == []
 
 
 def changelog_fault(fragments: list[Any], releases: dict[str, Any], version: str) -> str:
