@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 
@@ -59,3 +62,27 @@ def documentation(path: Path, variable: str) -> Any:
         if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == variable for t in node.targets):
             return yaml.safe_load(ast.literal_eval(node.value))
     return None
+
+
+class SpecCaught(Exception):
+    """Carries the arguments of AnsibleModule() out of main()."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+
+@cache
+def module_arguments(name: str) -> dict[str, Any]:
+    """All with which the module *name* really calls AnsibleModule, or a class derived from it."""
+
+    def caught(*_: object, **arguments: Any) -> None:
+        raise SpecCaught(**arguments)
+
+    module = importlib.import_module(f"ansible_collections.mutual_tls.nginx.plugins.modules.{name}")
+    with mock.patch("ansible.module_utils.basic.AnsibleModule.__init__", caught):
+        try:
+            module.main()
+        except SpecCaught as found:
+            return found.arguments
+    raise AssertionError(f"{name} has not called AnsibleModule")

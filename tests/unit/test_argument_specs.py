@@ -25,6 +25,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     documentation,
     files_below,
     load_yaml,
+    module_arguments,
     role_options,
 )
 
@@ -177,27 +178,6 @@ PLACE = re.compile(r"(_path|_uri)$")
 COMPARED = ("type", "elements", "default", "required", "choices")
 
 
-class SpecCaught(Exception):
-    """Carries the arguments of AnsibleModule() out of main()."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__()
-        self.arguments = arguments
-
-
-def argument_spec(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The argument spec with which the module really calls AnsibleModule, or a class derived from it."""
-
-    def caught(*_: object, **arguments: Any) -> None:
-        raise SpecCaught(**arguments)
-
-    monkeypatch.setattr("ansible.module_utils.basic.AnsibleModule.__init__", caught)
-    module = importlib.import_module(f"ansible_collections.mutual_tls.nginx.plugins.modules.{path.stem}")
-    with pytest.raises(SpecCaught) as found:
-        module.main()
-    return found.value.arguments["argument_spec"]
-
-
 def option_faults(documented: dict[str, Any], spec: dict[str, Any], place: str = "") -> list[str]:
     """Where DOCUMENTATION and the argument spec differ, at any depth."""
     found = [f"{place}{name}: only in one of the two" for name in sorted(documented.keys() ^ spec.keys())]
@@ -227,14 +207,14 @@ def secrecy_faults(spec: dict[str, Any], place: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
-def test_documentation_is_the_spec(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documentation_is_the_spec(path: Path) -> None:
     documented = documentation(path, "DOCUMENTATION")["options"]
-    assert option_faults(documented, argument_spec(path, monkeypatch)) == []
+    assert option_faults(documented, module_arguments(path.stem)["argument_spec"]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
-def test_what_is_secret_is_marked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert secrecy_faults(argument_spec(path, monkeypatch)) == []
+def test_what_is_secret_is_marked(path: Path) -> None:
+    assert secrecy_faults(module_arguments(path.stem)["argument_spec"]) == []
 
 
 def test_there_are_modules() -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     PLUGINS,
@@ -213,52 +212,6 @@ def test_every_public_variable_is_on_the_page_of_variables() -> None:
 def test_an_undocumented_variable_is_found() -> None:
     text = "set `mtls_server_sitez`, `nginx_mtls_base` and rotate_everything; mtls_servers is a group"
     assert unknown_variables(text, {"nginx_mtls_base"}) == ["mtls_server_sitez", "rotate_everything"]
-
-
-# --- examples of plugins -----------------------------------------------------------------------------------
-
-
-def unknown_options(given: Any, options: dict[str, Any], place: str = "") -> list[str]:
-    """Keys of a task's arguments that DOCUMENTATION does not have, at any depth."""
-    found: list[str] = []
-    for element in given if isinstance(given, list) else [given]:
-        if not isinstance(element, dict):
-            continue
-        for key, value in element.items():
-            if key not in options:
-                found.append(f"{place}{key}")
-            elif options[key].get("suboptions"):
-                found += unknown_options(value, options[key]["suboptions"], f"{place}{key}.")
-    return found
-
-
-def example_faults(module: str, examples: Any, options: dict[str, Any]) -> list[str]:
-    """Examples that do not use the module by its full name, or use options that are not documented."""
-    uses = [task[module] for task in examples or [] if module in task]
-    if not uses:
-        return [f"no task uses {module}"]
-    return [fault for use in uses for fault in unknown_options(use, options)]
-
-
-@pytest.mark.parametrize("path", sorted(PLUGINS.glob("modules/[a-z]*.py")), ids=lambda p: p.stem)
-def test_examples_use_documented_options(path: Path) -> None:
-    options = documentation(path, "DOCUMENTATION")["options"]
-    assert example_faults(f"{COLLECTION}.{path.stem}", documentation(path, "EXAMPLES"), options) == []
-
-
-@pytest.mark.parametrize(
-    ("example", "found"),
-    [
-        ("[{a.b.c: {path: /x}}]", 0),
-        ("[{a.b.c: {paht: /x}}]", 1),
-        ("[{a.b.c: {parts: [{name: x}, {nmae: y}]}}]", 1),
-        ("[{a.b.other: {path: /x}}]", 1),
-        ("[]", 1),
-    ],
-)
-def test_a_wrong_example_is_found(example: str, found: int) -> None:
-    options = yaml.safe_load("{path: {type: path}, parts: {type: list, suboptions: {name: {type: str}}}}")
-    assert len(example_faults("a.b.c", yaml.safe_load(example), options)) == found
 
 
 # --- generated pages and the changelog ---------------------------------------------------------------------
