@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS
+
 RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
+#: Part to the role, the word for one of its blocks, and where ``credential_info`` has them.
+SERVED = {"server": ("Server A", "site", "sites"), "proxy": ("Server B", "route", "routes")}
 
 
 def site_report(
@@ -17,15 +21,36 @@ def site_report(
 ) -> list[str]:
     """A line for each host and side of *fleet*: release, credentials' days, verdicts of the proof.
 
+    Before them one for each part that a host still serves without being in its group, where it was read.
+
     A host whose part was not installed in this run (outside the limit, failed, unreachable) says so. *edges*
     is what ``mtls_edges`` told: how many work, and a line for each kind of other ones.
     """
-    lines = [*(fleet.get("warnings") or []), *_edges(edges or {})]
+    lines = [*(fleet.get("warnings") or []), *_left(fleet, hostvars), *_edges(edges or {})]
     for host, model in sorted(fleet["hosts"].items()):
         for side in model["sides"]:
             result = hostvars[host].get(RESULTS[side]) if host in hostvars else None
             lines.append(f"{host} {side}: {_line(result)}")
     return lines
+
+
+def _left(fleet: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Iterator[str]:
+    for host, model in sorted(fleet["hosts"].items()):
+        told = hostvars[host].get("mtls_installed") if host in hostvars else None
+        installed = (told or {}).get("installed") or {}
+        for group, side in GROUPS.items():
+            if side in installed.get("parts", ()) and side not in model["sides"]:
+                yield (
+                    f"WARNING: {host} is not in {group}, and goes on as {_served(side, installed)}. Nothing"
+                    " of that is renewed or changed any more. Put it back, or take it off:"
+                    f" ansible-playbook --limit {host} mutual_tls.nginx.remove"
+                )
+
+
+def _served(side: str, installed: Mapping[str, Any]) -> str:
+    role, word, blocks = SERVED[side]
+    names = [block["name"] for block in installed[blocks]]
+    return f"{role} ({word}{'s' if len(names) > 1 else ''} {', '.join(names)})" if names else role
 
 
 def _edges(told: Mapping[str, Any]) -> list[str]:

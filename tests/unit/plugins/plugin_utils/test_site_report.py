@@ -63,3 +63,40 @@ def test_edges_are_counted_and_those_that_do_not_work_are_told():
         "edges: 1 edge is unknown",
     ]
     assert site_report(FLEET, {}, {**told, "edges": 0}) == ["a1 server: not done in this run"]
+
+
+LEFT = {
+    "exists": True,
+    "parts": ["server", "proxy"],
+    "sites": [{"name": "stock"}, {"name": "orders"}],
+    "routes": [{"name": "ledger"}],
+}
+
+
+def installed(**more):
+    return {"a1": {"mtls_installed": {"installed": {**LEFT, **more}}}}
+
+
+@pytest.mark.parametrize(
+    ("sides", "more", "told"),
+    [
+        (["server"], {}, [("mtls_proxies", "Server B (route ledger)")]),
+        (["proxy"], {}, [("mtls_servers", "Server A (sites stock, orders)")]),
+        (["proxy"], {"sites": []}, [("mtls_servers", "Server A")]),
+        (["server", "proxy"], {}, []),
+        (["server"], {"parts": ["server"], "routes": []}, []),
+    ],
+)
+def test_a_part_whose_group_the_host_has_left(sides, more, told):
+    lines = site_report({"hosts": {"a1": {"sides": sides}}, "warnings": []}, installed(**more))
+    assert lines[: len(told)] == [
+        f"WARNING: a1 is not in {group}, and goes on as {what}. Nothing of that is renewed or changed any"
+        " more. Put it back, or take it off: ansible-playbook --limit a1 mutual_tls.nginx.remove"
+        for group, what in told
+    ]
+    assert len(lines) == len(told) + len(sides)
+
+
+@pytest.mark.parametrize("result", [{}, {"failed": True}, {"installed": None}, {"unreachable": True}])
+def test_of_a_host_that_was_not_read_nothing_is_known(result):
+    assert site_report(FLEET, {"a1": {"mtls_installed": result}}) == ["a1 server: not done in this run"]
