@@ -165,7 +165,10 @@ def _trust(trust: dict[str, Any], issuer: str, place: str, context: Context) -> 
 
 
 def _crl(crl: Any, trust: dict[str, Any], place: str, context: Context) -> Any:
-    """``"off"``, ``"auto"`` where the private authority is trusted, or the list of files."""
+    """``"off"``, which takes off what is live, the list of files, or ``"auto"``, which keeps what is live.
+
+    Lists come to a host by themselves from the private authority only: for any other, auto is off.
+    """
     if crl is False or crl == "off":  # YAML reads an unquoted off as false
         return "off"
     if crl == "auto":

@@ -76,8 +76,8 @@ def _credential(
         return result
     result["hostnames"] = list(credential["hostnames"])
     result["trust"] = _trust(credential["trust"], private_ca)
-    if isinstance(credential["crl"], list):
-        result["crl"] = [dict(source) for source in credential["crl"]]
+    if credential["crl"] != "auto":  # of the private authority's lists the live release is the only store
+        result["crl"] = [] if credential["crl"] == "off" else [dict(source) for source in credential["crl"]]
     if credential["verify_depth"] not in (None, "auto"):
         result["verify_depth"] = int(credential["verify_depth"])
     result["sessions"] = credential["sessions"]

@@ -466,12 +466,21 @@ def test_an_external_server_is_unknown(world):
 # -- what ``release`` makes of the inventory
 
 
-def test_a_crl_that_is_not_given_is_kept(world):
+def test_a_crl_that_the_inventory_no_longer_names_is_switched_off(world):
     world.installed(A, server_crl=crl(ROOT, CLIENT))
     world.installed(B)
-    assert outcome(world.judged(world.wanted())) == ("broken", "crl.revoked")
-    world.installed(A, server_crl=crl(ROOT, TWIN))
     assert outcome(world.judged(world.wanted()))[0] == "works"
+    assert outcome(world.judged(world.wanted(server_crl=crl(ROOT, CLIENT)))) == ("broken", "crl.revoked")
+
+
+def test_the_private_authority_s_crl_is_kept(world):
+    world.installed(A, server_crl=crl(ROOT, CLIENT))
+    world.installed(B)
+    model = world.wanted()
+    (server,) = model["hosts"][A]["credentials"]
+    assert server["crl"] == "off"
+    server["crl"] = "auto"
+    assert outcome(world.judged(model)) == ("broken", "crl.revoked")
 
 
 @pytest.mark.parametrize(

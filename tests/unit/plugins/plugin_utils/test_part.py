@@ -76,7 +76,7 @@ def test_files_are_named_and_not_read():
 
 
 @pytest.mark.parametrize(
-    ("crl", "expected"), [("auto", None), ("off", None), ([{"src": "/p/c.crl"}], [{"src": "/p/c.crl"}])]
+    ("crl", "expected"), [("auto", None), ("off", []), ([{"src": "/p/c.crl"}], [{"src": "/p/c.crl"}])]
 )
 def test_crl(crl, expected):
     assert release_one(credential(crl=crl)).get("crl") == expected
