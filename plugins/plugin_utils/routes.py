@@ -13,23 +13,31 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Co
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import fill, role_options
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sites import KEEPALIVE
 
+#: Requests that a worker can have under way at once, each with a connection from its caller and one to A,
+#: with the 768 `worker_connections` of Debian's nginx.conf. The routes share them; none is below KEEPALIVE.
+UNDER_WAY = 384
+
 
 def build_routes(values: Mapping[str, Any], names: list[str], context: Context) -> list[dict[str, Any]]:
     routes = values["mtls_proxy_routes"]
     check_names(routes, "mtls_proxy_routes", "route", context)
+    pool = max(KEEPALIVE, UNDER_WAY // max(1, len(routes)))
     context.route_places = [f"mtls_proxy_routes[{index}]" for index in range(len(routes))]
     if routes:
         return [
-            _route(route, f"mtls_proxy_routes[{index}]", names, context) for index, route in enumerate(routes)
+            _route(route, f"mtls_proxy_routes[{index}]", names, pool, context)
+            for index, route in enumerate(routes)
         ]
     context.route_places = ["mtls_proxy_routes"]
     options = role_options()["mtls_proxy"]["mtls_proxy_routes"]["options"]
-    return [
-        _route(fill(options, {"name": "default"}, "", context.problems), "mtls_proxy_routes", names, context)
-    ]
+    default = fill(options, {"name": "default"}, "", context.problems)
+    return [_route(default, "mtls_proxy_routes", names, pool, context)]
 
 
-def _route(route: dict[str, Any], place: str, names: list[str], context: Context) -> dict[str, Any]:
+def _route(
+    route: dict[str, Any], place: str, names: list[str], pool: int, context: Context
+) -> dict[str, Any]:
+    """*pool*: what `keepalive: auto` is."""
     entry = context.parse(forms.listener, route["listen"], f"{place}.listen")
     if entry and not (entry["address"].startswith("127.") or entry["address"] == "::1"):
         context.warnings.append(
@@ -38,10 +46,10 @@ def _route(route: dict[str, Any], place: str, names: list[str], context: Context
     path = context.parse(forms.location, route["path"], f"{place}.path", "/")
     if path == "/.mtls" or path.startswith("/.mtls/"):
         context.problems.add(f"{place}.path", "/.mtls belongs to the proofs of this collection.")
-    keepalive = context.count(route["keepalive"], f"{place}.keepalive", KEEPALIVE, 65535)
+    keepalive = context.count(route["keepalive"], f"{place}.keepalive", pool, 65535)
     if 0 < keepalive < KEEPALIVE:
         context.warnings.append(
-            f"route {route['name']}: keepalive {keepalive} is less than auto, {KEEPALIVE}. A worker with more"
+            f"route {route['name']}: keepalive {keepalive} is less than {KEEPALIVE}. A worker with more"
             " requests under way at once closes the connections beyond, which is as slow as keeping none."
         )
     callers = {

@@ -93,6 +93,10 @@ ROUTES = [
 A_CONF = """
 underscores_in_headers on;
 ignore_invalid_headers off;
+# What B's routes must not inherit.
+proxy_next_upstream error timeout non_idempotent;
+proxy_buffering off;
+proxy_request_buffering off;
 map $http_upgrade $far_connection { default close; websocket upgrade; }
 """
 A_SERVER = """
@@ -432,7 +436,14 @@ def test_time_to_read(world: World) -> None:
 
 
 def test_what_the_backend_is_told_of_the_caller(world: World) -> None:
-    forged = [["X-Real-IP", "9.9.9.9"], ["X-Forwarded-Proto", "https"], ["X-Forwarded-For", "192.0.2.7"]]
+    forged = [
+        ["X-Real-IP", "9.9.9.9"],
+        ["X-Forwarded-Proto", "https"],
+        ["X-Forwarded-For", "192.0.2.7"],
+        ["X-Forwarded-Host", "bank.test"],
+        ["X-Forwarded-Port", "1"],
+        ["Forwarded", "for=192.0.2.7;host=bank.test"],
+    ]
     alone, behind = world.ask(
         {"port": 8087, "source": "127.0.0.9"}, {"port": 8087, "source": "127.0.0.9", "headers": forged}
     )
@@ -440,6 +451,8 @@ def test_what_the_backend_is_told_of_the_caller(world: World) -> None:
         got = seen(answer)
         assert (got["host"], got["x-real-ip"]) == (["orders.test"], ["127.0.0.9"])
         assert (got["x-forwarded-for"], got["x-forwarded-proto"]) == ([chain], ["http"])
+        assert (got["x-forwarded-host"], got["x-forwarded-port"]) == (["127.0.0.1"], ["8087"])
+        assert "forwarded" not in got
 
 
 WORDS = ["Verify", "S-DN", "I-DN", "Serial", "Fingerprint", "Cert"]
@@ -485,3 +498,39 @@ def test_callers_are_let_in_by_their_address(world: World) -> None:
         assert [answer["status"] for answer in answers] == wanted
     here = [{"port": 8088, "host": address, "path": path} for path in ("/", "/barred/", "/open/")]
     assert [answer["status"] for answer in world.ask(*here)] == [403, 200, 200]
+
+
+#: 150 callers at once, of a backend that takes two seconds.
+CROWD = """
+import threading, urllib.request
+def call():
+    urllib.request.urlopen("http://127.0.0.1:8080/slow", timeout=30).read()
+crowd = [threading.Thread(target=call) for number in range(150)]
+for one in crowd: one.start()
+for one in crowd: one.join()
+"""
+
+
+@pytest.mark.parametrize(("keepalive", "fits"), [("auto", True), (64, False)])
+def test_the_pool_fits_the_load_by_itself(
+    world: World, tmp_path: Path, keepalive: int | str, fits: bool
+) -> None:
+    """What finds no place in it B closes, so its host counts that."""
+    routes = [route("orders", 8080, keepalive=keepalive)]
+    version = world.machine.sh("nginx -v 2>&1").split("/")[1].split()[0]
+    variables = {"mtls_proxy_routes": routes, "mtls_proxy_credentials": [{"name": "client"}]}
+    blocks = rendered.proxy_blocks(tmp_path, fleet(tmp_path, A_HOSTS, {B: variables}), B, version)
+    every, world.blocks = world.blocks, blocks
+    try:
+        assert world.install().get("state") == "stable"
+        before = time_wait(world)
+        world.machine.sh("python3 -", stdin=CROWD)
+        closed = time_wait(world) - before
+    finally:
+        world.blocks = every
+        assert world.install().get("state") == "stable"
+    assert closed <= 2 if fits else closed > 10, closed
+
+
+def time_wait(world: World) -> int:
+    return int(world.machine.sh("ss -Htn state time-wait '( dport = :1443 )' | wc -l"))

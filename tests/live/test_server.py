@@ -175,6 +175,7 @@ def variables(pki: Pki) -> dict[str, Any]:
                 response_headers={"Strict-Transport-Security": "max-age=63072000", "X-Quote": 'a "b" \\ c'},
             ),
             site("ws", 8010, websocket=True),
+            site("extra", 8010, extra_server=EXTRA),
             site("stream", 8011, streaming=True),
             site("unix", 8012, backend="unix:/run/app.sock"),
             site("kept", 8013, credential="kept"),
@@ -184,6 +185,10 @@ def variables(pki: Pki) -> dict[str, Any]:
     }
 
 
+EXTRA = """
+location /in { proxy_pass http://127.0.0.1:8000; }
+location /cached { proxy_pass http://127.0.0.1:8000; proxy_buffering on; proxy_cache answers; }
+"""
 PLAY = """
 - hosts: all
   gather_facts: false
@@ -377,6 +382,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "named": question("named", "b1", headers=FORGERY),
     "print": question("print", "b1", headers=FORGERY),
     "told": question("orders", "b1", headers=FORGERY),
+    "extra: good": question("extra", "b1", headers=FORGERY, path="/in"),
     "h2": question(
         "h2", "b1", how="h2", path="/", hosts=["h2.test", "h2-others.test", "nobody.test", "h2.test"]
     ),
@@ -426,11 +432,13 @@ class Scene:
         # The socket is what a killed nginx leaves behind.
         machine.sh("systemctl stop far-side; rm -f /run/app.sock", check=False)
         machine.sh("systemd-run --quiet --unit=far-side python3 /lab/far_side.py 8000")
-        machine.write("/etc/nginx/conf.d/00-own.conf", OWN)
+        version = machine.sh("nginx -v 2>&1 | sed 's|.*/||; s| .*||'")
+        http2 = "http2 on;\n" if tuple(map(int, version.split("."))) >= (1, 25, 1) else ""
+        machine.write("/etc/nginx/conf.d/00-own.conf", OWN + http2)
         machine.write("/etc/nginx/snippets/own.conf", "gzip off;\n")
         machine.write("/etc/nginx/snippets/cache.conf", "ssl_session_cache shared:own:1m;\n")
+        machine.write("/etc/nginx/snippets/old.conf", "ssl_protocols TLSv1 TLSv1.1;\n")
         machine.sh("nginx -t -q && systemctl reload nginx")
-        version = machine.sh("nginx -v 2>&1 | sed 's|.*/||; s| .*||'")
         given = variables(self.pki)
         hosts = {
             "a1": given,
@@ -470,9 +478,15 @@ def placed(one: dict[str, Any], ports: dict[str, int]) -> dict[str, Any]:
     return {**one, "port": ports[one["to"]], **more}
 
 
-#: Header names with underscores pass, and a backend behind a unix socket.
+#: Header names with underscores pass, a backend behind a unix socket, and what no site may inherit.
 OWN = """
 underscores_in_headers on;
+proxy_cache_path /var/cache/own keys_zone=answers:1m;
+proxy_cache answers;
+proxy_cache_key $uri;
+proxy_cache_valid any 9m;
+proxy_buffering off;
+proxy_request_buffering off;
 server { listen unix:/run/app.sock; return 200 "unix $http_x_ssl_client_verify"; }
 """
 
@@ -523,11 +537,30 @@ def identity(pki: Pki) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["told", "optional: good", "no_ca: good"])
+@pytest.mark.parametrize("name", ["told", "optional: good", "no_ca: good", "extra: good"])
 def test_a_verified_client_has_one_of_each(scene: Scene, name: str) -> None:
     values = identity(scene.pki).values()
     wanted = {header.lower(): [value] for header, value in zip(FAMILY, values)}
     assert told(scene.answers[name]) == wanted
+
+
+def test_the_http_level_caches_no_answer_for_another_client(scene: Scene) -> None:
+    """Only where the user says so in that very place."""
+    for site_name, path, second in (
+        ("orders", "/twice", "CN=b2,O=Shop"),
+        ("extra", "/cached", "CN=b1,O=Shop"),
+    ):
+        for who, wanted in (("b1", "CN=b1,O=Shop"), ("b2", second)):
+            asked = question(site_name, who, path=path)
+            answer = scene.ask({"it": asked}, {"orders": 443, "extra": 8010})["it"]
+            found = dict(json.loads(answer["body"])["headers"])
+            assert found["X-SSL-Client-S-DN"] == wanted, (site_name, who)
+
+
+def test_the_backend_learns_the_address_that_the_balancer_names(scene: Scene) -> None:
+    for name, address in (("PROXY protocol: good", "192.0.2.9"), ("told", "127.0.0.1")):
+        found = dict(json.loads(scene.answers[name]["body"])["headers"])
+        assert (found["X-Real-IP"], found["X-Forwarded-For"]) == (address, address), name
 
 
 def test_headers_with_names_of_ones_own(scene: Scene) -> None:
@@ -658,6 +691,26 @@ def test_pages_of_ones_own(scene: Scene, name: str, code: str, kind: str) -> Non
 #: lets in; the shadow and the trial do. Options of a site, the code, and a word of the message.
 REFUSED_BY_RELEASE: dict[str, tuple[dict[str, Any], str, str]] = {
     "server": ({"extra_server": "include snippets/cache.conf;"}, "server.tls_repeated", "ssl_session_cache"),
+    "older protocols": (
+        {"extra_server": "include snippets/old.conf;"},
+        "server.tls_repeated",
+        "/etc/nginx/snippets/old.conf:1",
+    ),
+    "another authority": (
+        {"extra_server": "ssl_conf_command VerifyCAFile /etc/ssl/certs/ca-certificates.crt;"},
+        "server.tls_command",
+        "ssl_conf_command",
+    ),
+    "forgeable": (
+        {"extra_server": "location /out { proxy_set_header A b; proxy_pass http://127.0.0.1:8000; }"},
+        "server.headers_dropped",
+        "proxy_set_header",
+    ),
+    "forgeable by FastCGI": (
+        {"extra_server": "location /out { fastcgi_pass 127.0.0.1:9000; }"},
+        "server.headers_passed",
+        "fastcgi_pass",
+    ),
     "location": ({"extra_location": "include snippets/cache.conf;"}, "", "ssl_session_cache"),
     "curves": ({"tls_profile": "no-p256", "listen": ["8020"]}, "", "client accepted"),
 }
@@ -733,6 +786,30 @@ def test_beside_a_default_server_of_the_user(scene: Scene, default: str) -> None
     before = machine.current()
     machine.write(path, block.replace("CACHE", "shared:own:1m"))
     done = machine.call(parts=scene.parts["three"], _ansible_check_mode=True)
-    assert (done["code"], path in done["msg"]) == ("server.default_governs", True), done
+    assert (done["code"], f"{path}:3" in done["msg"]) == ("server.default_governs", True), done
     assert machine.current() == before
+    machine.sh(f"rm {path}; nginx -t -q && systemctl reload nginx")
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_behind_the_release_only_a_marked_default_server_stays(scene: Scene, marked: bool) -> None:
+    """Read after conf.d, as Debian's sites-enabled is: without the word ours takes its place, and says so."""
+    machine = scene.machine
+    assert machine.call(state="absent")["state"] == "absent"
+    path = "/etc/nginx/sites-enabled/zz"
+    block = USERS_DEFAULT.replace("DEFAULT", "default_server" if marked else "")
+    machine.write(path, block.replace("SESSIONS", ""))
+    machine.sh("nginx -t -q && systemctl reload nginx")
+    done = machine.call(parts=scene.parts["three"])
+    assert done.get("state") == "stable", done
+    assert any(f"{path}:3" in one for one in done["warnings"]) is not marked, done["warnings"]
+    asked = {
+        "no name": {"to": "orders", "host": "own.test"},
+        "its name": {"to": "orders", "sni": "own.test"},
+        "good": question("orders", "b1"),
+        "nobody": question("orders"),
+    }
+    answers = scene.ask(asked, {"orders": 443})
+    got = {name: answer.get("status", REFUSED) for name, answer in answers.items()}
+    assert got == {"no name": 200 if marked else REFUSED, "its name": 200, "good": 200, "nobody": 400}
     machine.sh(f"rm {path}; nginx -t -q && systemctl reload nginx")

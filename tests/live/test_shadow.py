@@ -211,9 +211,14 @@ def lay(host: Any, keys: Keys) -> None:
     for name in ("server.pem", "server.key", "other.pem", "other.key"):
         host.write(f"/srv/nginx/{name}", keys.text(name))
     host.write("/srv/nginx/others.pem", keys.others.pem().decode())
+    host.write("/srv/nginx/both.pem", (keys.ours.pem() + keys.others.pem()).decode())
     host.write("/etc/nginx/snippets/cache.conf", "ssl_session_cache shared:SSL:1m;\n")
+    host.write("/etc/nginx/snippets/others.conf", f"ssl_conf_command {OTHERS};\n")
+    host.write("/etc/nginx/snippets/old.conf", "ssl_protocols TLSv1 TLSv1.1;\n")
 
 
+#: Both authorities: those whom the release lets in get in as well, so that nothing else notices.
+OTHERS = "VerifyCAFile /srv/nginx/both.pem"
 OWN = "ssl_certificate /srv/nginx/server.pem; ssl_certificate_key /srv/nginx/server.key;"
 
 DEFAULT = f"server {{ listen 8443 ssl default_server; {OWN} ssl_protocols TLSv1.2 TLSv1.3; "
@@ -223,6 +228,11 @@ UNDOING = {
     "repeated": ("ssl_session_cache shared:x:1m;", None, "", "server.tls_repeated"),
     "by a snippet": ("include snippets/cache.conf;", None, "", "server.tls_repeated"),
     "a second certificate": (OWN, None, "", "server.tls_repeated"),
+    "another authority": (f"ssl_conf_command {OTHERS};", None, "", "server.tls_command"),
+    "another authority, by a snippet": ("include snippets/others.conf;", None, "", "server.tls_command"),
+    "another authority, inherited": ("", None, f"ssl_conf_command {OTHERS};", "server.tls_command"),
+    "sessions again": ("", None, "ssl_conf_command Options SessionTicket;", "server.tls_command"),
+    "older protocols": ("include snippets/old.conf;", None, "", "server.tls_repeated"),
     "verification inherited": ("", "", "ssl_verify_client optional;", "server.verify_changed"),
     "no authority": ("", "", "ssl_verify_client optional_no_ca;", "server.verify_changed"),
     "name taken": (
@@ -263,6 +273,8 @@ def test_a_line_that_undoes_the_release_is_refused(host: Any, keys: Keys, case: 
 HARMLESS = {
     "http level": "ssl_trusted_certificate /srv/nginx/others.pem; ssl_session_cache shared:z:1m; "
     "ssl_verify_depth 9; ssl_session_tickets on;",
+    "commands that change no trust": "ssl_conf_command Options PrioritizeChaCha; "
+    "ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384; ssl_conf_command MinProtocol TLSv1.2;",
     "own blocks": f"server {{ listen 7443 ssl; {OWN} {OWN} include snippets/cache.conf; }}",
     "a plain default": DEFAULT + "ssl_session_cache off; }",
 }

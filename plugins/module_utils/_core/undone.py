@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from . import conf_command, forgeable
 from .errors import MtlsError
 from .findings import ERROR, Finding
 from .listen import Listen, parse_listen
@@ -26,6 +27,8 @@ _KINDS = {"sites": "site", "listeners": "listener", "routes": "route"}
 #: What a block below may set otherwise without letting anybody in: it only costs time.
 _HARMLESS_BELOW = {("proxy_ssl_session_reuse", ("off",))}
 _VERIFY = "ssl_verify_client"
+#: Said once by a site's own text; nginx joins two ``ssl_protocols`` (NGX_CONF_BITMASK).
+_ONCE = ("ssl_protocols", "ssl_ciphers", "ssl_prefer_server_ciphers", "ssl_ecdh_curve")
 
 
 def undone(tree: Sequence[Directive], entry: str) -> list[Finding]:
@@ -88,17 +91,22 @@ class _Reader:
     # -- what tls.conf says
 
     def _of_server(self, server: Directive, http: Directive) -> list[Finding]:
-        found = list(self._scope(server, ()))
+        found = list(self._scope([http, server], ()))
         if any(_TLS_CONF.search(item.file) and "/server/" in item.file for item in server.block or ()):
             found += self._verify(server, http)
+            found += self._said_twice(server)
+            found += self._conf_commands("ssl_conf_command", [http, server])
+            found += self._forgeable(server)
         return found
 
-    def _scope(self, block: Directive, above: tuple[str, ...]) -> Iterator[Finding]:
-        """*above*: the names that a tls.conf in an outer block has set."""
+    def _scope(self, blocks: Sequence[Directive], above: tuple[str, ...]) -> Iterator[Finding]:
+        """Of the last of *blocks*, which lie in each other. *above*: the names that a tls.conf in an outer
+        one has set."""
+        block = blocks[-1]
         sealed = tuple(dict.fromkeys(item.name for item in block.block or () if _TLS_CONF.search(item.file)))
         for item in block.block or ():
             if item.block is not None:
-                yield from self._scope(item, sealed or above)
+                yield from self._scope([*blocks, item], sealed or above)
             elif _TLS_CONF.search(item.file) or item.name == "include":
                 continue
             elif item.name in sealed:
@@ -113,6 +121,41 @@ class _Reader:
                     f"This {item.name} overrides the one of tls.conf in the block around it.",
                     self._place(item),
                 )
+        if "proxy_ssl_certificate" in (sealed or (above if block.children("proxy_ssl_conf_command") else ())):
+            yield from self._conf_commands("proxy_ssl_conf_command", blocks)
+
+    def _conf_commands(self, name: str, blocks: Sequence[Directive]) -> Iterator[Finding]:
+        for item in conf_command.governing(name, blocks):
+            if not conf_command.harmless(item):
+                yield Finding(
+                    "server.tls_command",
+                    f"This {name} governs a block of the release, and may replace what its tls.conf says.",
+                    self._place(item),
+                )
+
+    def _said_twice(self, server: Directive) -> Iterator[Finding]:
+        for name in _ONCE:
+            for item in server.children(name)[1:]:
+                yield Finding(
+                    "server.tls_repeated",
+                    f"The site has {name} already, and this one changes it.",
+                    self._place(item),
+                )
+
+    def _forgeable(self, server: Directive) -> Iterator[Finding]:
+        for item in forgeable.dropping(server):
+            yield Finding(
+                "server.headers_dropped",
+                "With this proxy_set_header the location loses the lines by which no client can forge the "
+                "headers that tell who it is.",
+                self._place(item),
+            )
+        for item in forgeable.past(server):
+            yield Finding(
+                "server.headers_passed",
+                f"What a client sends under the names of the identity headers passes this {item.name}.",
+                self._place(item),
+            )
 
     def _verify(self, server: Directive, http: Directive) -> Iterator[Finding]:
         """Does the site ask for certificates as its own text says, whatever is included or inherited?"""

@@ -236,7 +236,14 @@ def test_risks_are_warnings(tmp_path):
 def test_a_pool_that_is_smaller_than_usual_is_a_warning(keepalive, warned, tmp_path):
     found = fleet(tmp_path, {"a1": site("o.test")}, {"b1": route(keepalive=keepalive)})["warnings"]
     assert len(found) == warned
-    assert all(f"keepalive {keepalive} is less than auto, 64" in text for text in found)
+    assert all(f"keepalive {keepalive} is less than 64" in text for text in found)
+
+
+@pytest.mark.parametrize(("number", "pool"), [(0, 384), (1, 384), (2, 192), (5, 76), (6, 64), (20, 64)])
+def test_the_pools_of_a_host_hold_what_a_worker_can_have_under_way(number, pool, tmp_path):
+    routes = [{"name": f"r{index}", "path": f"/{index}/", "server_name": "o.test"} for index in range(number)]
+    found = fleet(tmp_path, {"a1": site("o.test")}, {"b1": {"mtls_proxy_routes": routes}})["hosts"]["b1"]
+    assert [one["keepalive"] for one in found["routes"]] == [pool] * max(1, number)
 
 
 def test_groups_of_other_names(tmp_path):

@@ -153,7 +153,7 @@ def test_a_proxy_without_variables(tmp_path):
             "max_fails": 0,
             "fail_timeout": "10s",
             "credential": "client",
-            "keepalive": 64,
+            "keepalive": 384,
             "retry_non_idempotent": False,
             "max_body_size": "",
             "timeouts": {"connect": "", "send": "", "read": ""},

@@ -79,6 +79,8 @@ def test_a_release_as_the_roles_write_it_is_silent() -> None:
         ("include snippets/tls.conf;", True),
         ("location / { include snippets/proxy.conf; proxy_ssl_verify off; }", False),
         ("ssl_ciphers HIGH;", False),
+        ("ssl_protocols TLSv1.2; ssl_protocols TLSv1.2 TLSv1.3;", True),
+        ("ssl_protocols TLSv1.2; location / { include snippets/proxy.conf; }", False),
     ],
 )
 def test_a_line_of_tls_conf_repeated_in_the_site(line: str, found: bool) -> None:
@@ -101,6 +103,79 @@ def test_a_line_of_tls_conf_repeated_in_the_site(line: str, found: bool) -> None
 )
 def test_a_line_of_tls_conf_overridden_below(line: str, found: bool) -> None:
     assert codes(route=line) == ([("server.tls_overridden", "listener 1, line 6")] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "harmless"),
+    [
+        ("VerifyCAFile /x", False),
+        ("verifycafile /x", False),
+        ("VerifyMode Request", False),
+        ("Certificate /x", False),
+        ("Protocol ALL", False),
+        ("CipherString ALL", False),
+        ("Options SessionTicket", False),
+        ("Options KTLS,SessionTicket", False),
+        ("Options KTLS SessionTicket", False),
+        ("SomethingNew on", False),
+        ("Options PrioritizeChaCha", True),
+        ("Options -SessionTicket,KTLS", True),
+        ("MinProtocol TLSv1.2", True),
+        ("Ciphersuites TLS_AES_256_GCM_SHA384", True),
+    ],
+)
+def test_a_command_of_openssl(line: str, harmless: bool) -> None:
+    def at(place: str) -> list[tuple[str, str]]:
+        return [] if harmless else [("server.tls_command", place)]
+
+    snippets = {"snippets/c.conf": f"ssl_conf_command {line};"}
+    own = "ssl_conf_command Options KTLS;"
+    assert codes(site=f"ssl_conf_command {line};") == at("site s, line 6")
+    assert codes(site="include snippets/c.conf;", **snippets) == at("/etc/nginx/snippets/c.conf:1")
+    assert codes(http=f"ssl_conf_command {line};") == at("/etc/nginx/nginx.conf:1")
+    assert codes(http=f"ssl_conf_command {line};", site=own) == [], (
+        "a block with one of its own inherits none"
+    )
+    assert codes(behind=f"server {{ listen 1 ssl; ssl_conf_command {line}; }}") == [], "the user's own"
+    there = f"proxy_ssl_conf_command {line};"
+    assert codes(route=there) == at("listener 1, line 6")
+    assert codes(http=there) == at("/etc/nginx/nginx.conf:1")
+    assert codes(route=f"location /x {{ {there} }}") == at("listener 1, line 6")
+    assert codes(site=f"location /x {{ {there} proxy_pass https://app; }}") == [], "the site's own backend"
+
+
+CLEARED = 'proxy_set_header X-SSL-Client-Verify ""; proxy_set_header X-Who $mtls_server_s_subject; '
+ALL = 'proxy_set_header x-ssl-client-verify ""; proxy_set_header X-Who a; '
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("location /x { proxy_set_header A b; proxy_pass http://a; }", True),
+        ("location /x { proxy_set_header X-Who a; proxy_pass http://a; }", True),
+        ("location /x { proxy_set_header A b; location /x/y { proxy_pass http://a; } }", True),
+        ("location /x { location /x/y { proxy_set_header A b; proxy_pass http://a; } }", True),
+        ("location /x { if ($a) { proxy_pass http://a; } proxy_set_header A b; }", True),
+        ("include snippets/x.conf;", True),
+        ("location /x { proxy_pass http://a; }", False),
+        (f"location /x {{ proxy_set_header A b; {ALL} proxy_pass http://a; }}", False),
+        ("location /x { proxy_set_header A b; return 204; }", False),
+        ("proxy_set_header A b; location /x { proxy_pass http://a; }", False),
+    ],
+)
+def test_a_location_in_which_a_client_could_say_who_it_is(lines: str, found: bool) -> None:
+    snippets = {"snippets/x.conf": "location /x { proxy_set_header A b; proxy_pass http://a; }"}
+    place = "/etc/nginx/snippets/x.conf:1" if "snippets" in lines else "site s, line 6"
+    assert codes(site=CLEARED + lines, **snippets) == ([("server.headers_dropped", place)] if found else [])
+    assert codes(site=lines, **snippets) == [], "a block without such headers"
+    assert codes(behind=f"server {{ {CLEARED} {lines} }}", **snippets) == [], "the user's own"
+
+
+@pytest.mark.parametrize("name", ["fastcgi_pass", "grpc_pass", "scgi_pass", "uwsgi_pass"])
+def test_what_knows_nothing_of_identity_headers(name: str) -> None:
+    line = f"location /x {{ {name} a; }}"
+    assert codes(site=line) == [("server.headers_passed", "site s, line 6")]
+    assert codes(behind=f"server {{ {line} }}") == []
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,31 @@ def tls_overridden():
     )
 
 
+@row("server.tls_command")
+def tls_command():
+    """an authority put in the trust's place | an order of suites"""
+    return (
+        undone.told(http="ssl_conf_command VerifyCAFile /x.pem;"),
+        undone.told(http="ssl_conf_command Options PrioritizeChaCha;"),
+    )
+
+
+@row("server.headers_dropped")
+def headers_dropped():
+    """a location that sets a header of its own | one that inherits those of the site"""
+    text = 'proxy_set_header X-SSL-Client-Verify ""; location /x { proxy_pass http://a;%s }'
+    return undone.told(site=text % " proxy_set_header A b;"), undone.told(site=text % "")
+
+
+@row("server.headers_passed")
+def headers_passed():
+    """FastCGI | HTTP"""
+    return (
+        undone.told(site="location /x { fastcgi_pass unix:/run/php.sock; }"),
+        undone.told(site="location /x { proxy_pass http://a; }"),
+    )
+
+
 @row("server.verify_changed")
 def verify_changed():
     """inherited by a site that says nothing | by one that says its own"""
