@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS
 
 RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
@@ -17,20 +19,26 @@ SERVED = {"server": ("Server A", "site", "sites"), "proxy": ("Server B", "route"
 
 
 def site_report(
-    fleet: Mapping[str, Any], hostvars: Mapping[str, Any], edges: Mapping[str, Any] | None = None
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    edges: Mapping[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> list[str]:
     """A line for each host and side of *fleet*: release, credentials' days, verdicts of the proof.
 
     Before them one for each part that a host still serves without being in its group, where it was read.
 
     A host whose part was not installed in this run (outside the limit, failed, unreachable) says so. *edges*
-    is what ``mtls_edges`` told: how many work, and a line for each kind of other ones.
+    is what ``mtls_edges`` told: how many work, and a line for each kind of other ones. Certificates are due
+    at the time *at*, now if not given.
     """
+    at = at or datetime.now(timezone.utc)
     lines = [*(fleet.get("warnings") or []), *_left(fleet, hostvars), *_edges(edges or {})]
     for host, model in sorted(fleet["hosts"].items()):
         for side in model["sides"]:
             result = hostvars[host].get(RESULTS[side]) if host in hostvars else None
             lines.append(f"{host} {side}: {_line(result)}")
+            lines += [f"{host} {side}: {text}" for text in _due(model, side, result, at)]
     return lines
 
 
@@ -59,6 +67,21 @@ def _edges(told: Mapping[str, Any]) -> list[str]:
     lines = [f"edges: {told['working']} of {told['edges']} accepted in both directions"]
     lines += [f"edges: warning: {text}" for text in told["broken"]]
     return lines + [f"edges: {text}" for text in told["unknown"]]
+
+
+def _due(
+    model: Mapping[str, Any], side: str, result: Mapping[str, Any] | None, at: datetime
+) -> Iterator[str]:
+    """Certificates with fewer days left than `renew.min_days`; of the last third of a lifetime the findings
+    of ``release`` tell."""
+    found = (result or {}).get("credentials") or []
+    ends = {(one.get("part"), one.get("name")): one.get("not_after") for one in found}
+    for credential in model.get("credentials", []):
+        name, least = credential["name"], credential["renew"]["min_days"]
+        end = ends.get((side, name))
+        left = expiry.days_left(expiry.parse_rfc3339(end), at) if end else least
+        if credential["side"] == side and left < least:
+            yield f"WARNING: the certificate of {name} is due: {left} days are left, and {least} are wanted"
 
 
 def _line(result: Mapping[str, Any] | None) -> str:

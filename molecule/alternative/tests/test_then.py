@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from alternative import BASE, ORDERS, ORDERS_2, TOOLS
@@ -48,6 +49,10 @@ def test_what_is_a_risk_is_told(day, project):
     said = " ".join(day["printed"].split())
     assert f"whoever reaches {project.address('b1')}:8088 speaks with" in said
     assert "site open: verify optional_no_ca lets forged certificates in" in said
+    # Of B's five days are wanted, and more are left.
+    due = re.findall(r"(\w+)\.example\.com (\w+): WARNING: the certificate of [a-z-]+ is due: \d+ days", said)
+    assert ("a1", "server") in due
+    assert "proxy" not in {side for host, side in due}
 
 
 def test_another_name_has_the_key_of_before(day, project):

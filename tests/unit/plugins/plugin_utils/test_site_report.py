@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.site_report import site_report
@@ -39,6 +41,22 @@ LINE = "a1 server: stable, release 0123456789abcdef"
 def test_a_line_for_each_host_and_side(result, expected):
     hostvars = {"a1": {"mtls_server_result": result} if result else {}}
     assert site_report(FLEET, hostvars) == [expected]
+
+
+@pytest.mark.parametrize(("min_days", "due"), [(0, False), (30, False), (31, True)])
+def test_a_certificate_with_fewer_days_left_than_asked_for_is_due(min_days, due):
+    def credential(side, days):
+        return {"name": "orders", "side": side, "renew": {"before": "third", "min_days": days}}
+
+    model = {"sides": ["server"], "credentials": [credential("server", min_days), credential("proxy", 99)]}
+    result = {
+        "state": "stable",
+        "credentials": [{"part": "server", "name": "orders", "not_after": "2026-02-01T00:00:00Z"}],
+    }
+    at = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    lines = site_report({"hosts": {"a1": model}}, {"a1": {"mtls_server_result": result}}, at=at)
+    told = ["a1 server: WARNING: the certificate of orders is due: 30 days are left, and 31 are wanted"]
+    assert lines[1:] == (told if due else [])
 
 
 def test_a_host_that_was_not_read_is_not_done():
