@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Optional, Union
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, desired, edges
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answering import answering, no_site
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
     ACCEPTED,
     CLIENT,
@@ -37,7 +38,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tlsconf imp
     tls_conf,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, credential
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import sources
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms, sources
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material, Rules
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
@@ -59,6 +60,9 @@ class Door:
     allow: Optional[list[dict[str, str]]]
     probes: frozenset[str]
     why: Answer = NO_EDGE
+
+
+_Pairs = list[tuple[Union[Door, Answer], Union[Material, Answer]]]
 
 
 def judge(
@@ -117,15 +121,78 @@ class _World:
             pairs = [(door, identity), (door_then, identity), (door_then, identity_then)]
             if _state(door, identity) is NO_EDGE:
                 pairs[1] = pairs[0]  # nobody asks yet, so nothing can break on the way
-            yield self._with_remedy(
-                edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
-                [_trust(each.material if isinstance(each, Door) else each) for each, _identity in pairs],
-            )
-            name = edge["server_name"]
-            yield self._with_remedy(
-                edges.judge(edge, SERVER, *(self._server(*pair, name) for pair in pairs)),
-                [_trust(each) for _door, each in pairs],
-            )
+            yield from self._both(edge, pairs)
+        yield from self._installed_only()
+
+    def _both(self, edge: Mapping[str, Any], pairs: _Pairs) -> Iterator[Verdict]:
+        yield self._with_remedy(
+            edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
+            [_trust(each.material if isinstance(each, Door) else each) for each, _identity in pairs],
+        )
+        name = edge["server_name"]
+        yield self._with_remedy(
+            edges.judge(edge, SERVER, *(self._server(*pair, name) for pair in pairs)),
+            [_trust(each) for _door, each in pairs],
+        )
+
+    # -- what is installed and no edge of the model
+
+    def _installed_only(self) -> Iterator[Verdict]:
+        """B goes on asking until its own turn, and after that where it is not of this run."""
+        wanted: dict[tuple[str, ...], bool] = {_key(edge): edge["external"] for edge in self._fleet["edges"]}
+        for proxy, real in self._real.items():
+            for route in real["routes"] if real else ():
+                if self._takes_off(proxy, route["name"]):
+                    continue  # whoever takes a route off wants no answer from it
+                for address in route["servers"]:
+                    edge = {
+                        "proxy": proxy,
+                        "route": route["name"],
+                        "credential": route["credential"],
+                        "server_name": route["server_name"],
+                        "address": address,
+                        "external": False,
+                    }
+                    external = wanted.get(_key(edge))
+                    if external is not False:
+                        yield from self._left(edge, stays=external or not self._changes(proxy, "proxy"))
+
+    def _left(self, edge: dict[str, Any], stays: bool) -> Iterator[Verdict]:
+        """The verdicts where A changes, by what its wanted sites answer. *stays*: B asks there after the run,
+        too."""
+        name, address = edge["server_name"], edge["address"]
+        alias = forms.plain_address(address.rpartition(":")[0])
+        for host in self._fleet["addresses"].get(alias, ()):
+            site = next(iter(answering(self._real_sites(host), name, address)), None)
+            if site is None or not self._changes(host, "server"):
+                continue
+            edge = {**edge, "server": host, "site": site["name"]}
+            door, identity = self._door(edge, False), self._identity(edge, False)
+            found = no_site(host, name, address, self._wanted_sites(host))
+            if found is None:
+                then = next(iter(answering(self._wanted_sites(host), name, address)))["name"]
+                door_then = self._door({**edge, "site": then}, True)
+                pair = (door_then, identity)
+                yield from self._both(edge, [(door, identity), pair, pair if stays else (NO_EDGE, NO_EDGE)])
+                continue
+            client, server = self._client(door, identity), self._server(door, identity, name)
+            gone = Answer(REFUSED, found.code, found.message, found.remedy)
+            now = client if server.state == ACCEPTED else server
+            yield edges.judge(edge, CLIENT, now, gone, gone if stays else NO_EDGE)
+            yield edges.judge(edge, SERVER, server, NO_EDGE, NO_EDGE)
+
+    def _changes(self, host: str, side: str) -> bool:
+        return host in self._changing and side in self._models[host]["sides"]
+
+    def _takes_off(self, proxy: str, route: str) -> bool:
+        routes = self._models[proxy]["routes"]
+        return self._changes(proxy, "proxy") and all(one["name"] != route for one in routes)
+
+    def _real_sites(self, host: str) -> list[dict[str, Any]]:
+        return (self._real[host] or {"sites": []})["sites"]
+
+    def _wanted_sites(self, host: str) -> list[dict[str, Any]]:
+        return self._once(("sites", host), lambda: [_place(site) for site in self._models[host]["sites"]])
 
     def _with_remedy(self, verdict: Verdict, accepting: list[bytes]) -> Verdict:
         """Names the authorities that the accepting side would drop, where that breaks the edge.
@@ -171,26 +238,23 @@ class _World:
     # -- the two sides of an edge
 
     def _door(self, edge: Mapping[str, Any], then: bool) -> Union[Door, Answer]:
-        host, port = edge["server"], int(edge["address"].rpartition(":")[2])
+        host, name, address = edge["server"], edge["server_name"], edge["address"]
         if then and host in self._changing:
             return self._once(("wanted", host, edge["site"]), lambda: self._wanted_door(host, edge["site"]))
-        name = edge["server_name"]
-        return self._once(("real", host, name, port), lambda: self._real_door(host, name, port))
+        return self._once(("real", host, name, address), lambda: self._real_door(host, name, address))
 
-    def _real_door(self, host: str, name: str, port: int) -> Union[Door, Answer]:
-        real = self._real[host]
-        if real is None:
+    def _real_door(self, host: str, name: str, address: str) -> Union[Door, Answer]:
+        if self._real[host] is None:
             return Answer(UNKNOWN, message=_NOT_READ, subject=host)
-        for site in real["sites"]:
-            if name in site["server_names"] and port in site["ports"]:
-                material = self._real_material(host, "server", site["credential"])
-                why = Answer(
-                    UNKNOWN,
-                    message="the text of the site is not the role's, so who is let in is not known.",
-                    subject=f"{host} site {site['name']}",
-                )
-                allow, probes = site["allow"], frozenset(site["probes"])
-                return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
+        for site in answering(self._real_sites(host), name, address):
+            material = self._real_material(host, "server", site["credential"])
+            why = Answer(
+                UNKNOWN,
+                message="the text of the site is not the role's, so who is let in is not known.",
+                subject=f"{host} site {site['name']}",
+            )
+            allow, probes = site["allow"], frozenset(site["probes"])
+            return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
         return NO_EDGE
 
     def _wanted_door(self, host: str, name: str) -> Union[Door, Answer]:
@@ -213,8 +277,7 @@ class _World:
         host = edge["proxy"]
         if then and host in self._changing:
             return self._wanted_material(host, "proxy", edge["credential"])
-        key = ("route", host, edge["route"], edge["server_name"], edge["address"])
-        return self._once(key, lambda: self._real_identity(edge))
+        return self._once(("route", *_key(edge)), lambda: self._real_identity(edge))
 
     def _real_identity(self, edge: Mapping[str, Any]) -> Union[Material, Answer]:
         host = edge["proxy"]
@@ -353,6 +416,17 @@ def _read(variables: Mapping[str, Any]) -> Optional[dict[str, Any]]:
             (one["part"], one["name"]): one["pem"] for one in told["credentials"] if one.get("pem")
         },
     }
+
+
+def _key(edge: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who asks whom, by what name."""
+    return edge["proxy"], edge["route"], edge["server_name"], edge["address"]
+
+
+def _place(site: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a site of the model answers, as ``credential_info`` tells of an installed one."""
+    ports = {listener["port"] for listener in site["listeners"]}
+    return {"name": site["name"], "server_names": site["server_names"], "ports": ports}
 
 
 def _state(door: Union[Door, Answer], identity: Union[Material, Answer]) -> Optional[Answer]:

@@ -31,7 +31,8 @@ def host_model(variables: Mapping[str, Any]) -> dict[str, Any]:
 def fleet_model(
     hostvars: Mapping[str, Any], hosts: Iterable[str] | None, groups: Mapping[str, Iterable[str]]
 ) -> dict[str, Any]:
-    """``{hosts: {name: model}, edges: [..], warnings: [..]}`` of *hosts*, by default all of both groups.
+    """``{hosts: {name: model}, edges: [..], addresses: {name: [host]}, warnings: [..]}`` of *hosts*, by
+    default all of both groups. *addresses*: the names by which a route may call a Server A.
 
     Raises MtlsError with all problems of all hosts.
     """
@@ -51,11 +52,13 @@ def fleet_model(
         models[host], contexts[host] = build_host(host, _seeing_others(hostvars[host], hostvars), sides)
         _check_private_ca_host(models[host], contexts[host], groups)
     _check_one_private_ca(models, contexts)
-    edges = _connect(models, contexts)
+    servers = _Servers(models, contexts)
+    edges = _connect(models, contexts, servers)
     _refuse(contexts)
     return {
         "hosts": models,
         "edges": edges,
+        "addresses": servers.by_alias,
         "warnings": _grouped((host, text) for host, c in contexts.items() for text in c.warnings),
     }
 
@@ -201,12 +204,13 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _connect(models: dict[str, dict[str, Any]], contexts: dict[str, Context]) -> list[dict[str, Any]]:
+def _connect(
+    models: dict[str, dict[str, Any]], contexts: dict[str, Context], servers: _Servers
+) -> list[dict[str, Any]]:
     """Fills the routes of all B hosts and returns the edges.
 
     What follows from Server A's sites is not judged while an A host has problems of its own.
     """
-    servers = _Servers(models, contexts)
     edges: list[dict[str, Any]] = []
     for host, model in models.items():
         for place, route in zip(contexts[host].route_places, model["routes"]):

@@ -28,8 +28,8 @@ def fleets(folder: Path, hosts: int) -> dict[str, tuple[dict[str, Any], dict[str
     """What is said of the run → the model and hostvars."""
     world = World(folder)
     like = world.wanted()
-    kept: dict[str, Any] = {"hosts": {}, "edges": []}
-    replaced: dict[str, Any] = {"hosts": {}, "edges": kept["edges"]}
+    kept: dict[str, Any] = {"hosts": {}, "edges": [], "addresses": {}}
+    replaced: dict[str, Any] = {**kept, "hosts": {}}
     variables = {}
     for number in range(hosts // 2):
         for letter, model_of, name, issue in SIDES:

@@ -19,17 +19,20 @@ NOW, DURING, AFTER = "now", "during", "after"
 ACCEPTED = "accepted"
 REFUSED = "refused"
 UNKNOWN = "unknown"
-#: There is no such edge at that time, so nothing of it can break.
+#: There is no such edge at that time.
 NEW = "new"
 
 WORKS = "works"
 BREAKS = "breaks"
 #: Refused before and refused after: the run makes nothing worse, and it may be on the way to mend it.
 BROKEN = "broken"
+#: There is no such edge after the run.
+ABSENT = "absent"
 
 CLIENT, SERVER = "client", "server"
 #: So many edges, or hosts, one sentence names.
 _TOLD = 4
+_NO_SITE = "edge.no_site"
 _TRUST = {
     CLIENT: "trust.sources of Server A (mtls_server_credentials)",
     SERVER: "trust.sources of Server B (mtls_proxy_credentials)",
@@ -81,7 +84,7 @@ class Verdict:
         return {
             **{time: answer.state for time, answer in self.answers.items()},
             "outcome": self.outcome,
-            "reason": why if self.outcome != WORKS else None,
+            "reason": why if self.outcome not in (WORKS, ABSENT) else None,
         }
 
 
@@ -102,7 +105,7 @@ def _outcome(now: str, during: str, after: str) -> tuple[str, str]:
         return UNKNOWN, DURING
     if now == UNKNOWN and during == REFUSED:
         return UNKNOWN, NOW
-    return WORKS, AFTER
+    return (ABSENT if after == NEW else WORKS), AFTER
 
 
 def authority_remedy(side: str, dropped: Sequence[str]) -> str:
@@ -117,14 +120,16 @@ def authority_remedy(side: str, dropped: Sequence[str]) -> str:
 
 
 def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """What a run says: the number of edges that work, and sentences about all others, equal ones once."""
+    """What a run says: how many edges there are after it and how many of them work, and sentences about all
+    others, equal ones once."""
     groups: dict[str, dict[tuple[str, ...], list[Verdict]]] = {BREAKS: {}, BROKEN: {}, UNKNOWN: {}}
     every: dict[int, bool] = {}
     for one in verdicts:
-        every[id(one.edge)] = every.get(id(one.edge), True) and one.outcome == WORKS
+        if one.answers[AFTER].state != NEW:
+            every[id(one.edge)] = every.get(id(one.edge), True) and one.outcome == WORKS
         if one.outcome == UNKNOWN:
             groups[UNKNOWN].setdefault((one.answer.message,), []).append(one)
-        elif one.outcome != WORKS:
+        elif one.outcome in groups:
             key = (one.side, one.time, one.answer.code, one.answer.remedy)
             groups[one.outcome].setdefault(key, []).append(one)
     return {
@@ -139,11 +144,12 @@ def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
 def _sentence(group: Sequence[Verdict]) -> str:
     first = group[0]
     edge, answer = first.edge, first.answer
-    who = (
-        f"{edge['server']} would refuse the client certificate"
-        if first.side == CLIENT
-        else f"{edge['proxy']} would refuse the certificate of {edge['server']}"
-    )
+    if answer.code == _NO_SITE:
+        who = f"{edge['server']} would not answer there"
+    elif first.side == CLIENT:
+        who = f"{edge['server']} would refuse the client certificate"
+    else:
+        who = f"{edge['proxy']} would refuse the certificate of {edge['server']}"
     others = ", ".join(_named(one.edge) for one in group[1:_TOLD])
     more = f" and {len(group) - _TOLD} more" if len(group) > _TOLD else ""
     same = f" The same: {others}{more}." if others else ""

@@ -19,10 +19,12 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builde
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import A, B, fleet
 
 NAME = "orders.example.com"
+#: A's certificate has it, too; a site has it where a test says so.
+NEW_NAME = "shop.example.com"
 ROOT, OTHER = builders.root(), builders.root("CN=Other root")
 MIDDLE = builders.intermediate(ROOT)
 LOWER = builders.intermediate(MIDDLE, "CN=Lower")
-SERVER = builders.server(ROOT)
+SERVER = builders.server(ROOT, names=(NAME, NEW_NAME))
 DN = "CN=b1,O=Shop"
 CLIENT = builders.client(ROOT, DN)
 TWIN = builders.client(ROOT, DN)
@@ -70,7 +72,13 @@ class World:
             {"certificate": self.file("allowed.pem", entry["file"])} if "file" in entry else entry
             for entry in want["allow"]
         ]
-        site = {"name": "orders", "server_names": [NAME], "allow": allow, "verify": want["verify"]}
+        site = {
+            "name": "orders",
+            "server_names": [NAME],
+            "allow": allow,
+            "verify": want["verify"],
+            **want.get("site", {}),
+        }
         common = {
             name: {
                 "name": name,
@@ -84,7 +92,10 @@ class World:
         if want["server_crl"]:
             common["server"]["crl"] = [self.file("crl.pem", want["server_crl"])]
         servers = {"mtls_server_sites": [site], "mtls_server_credentials": [common["server"]]}
-        return fleet(self.folder, {A: servers}, {B: {"mtls_proxy_credentials": [common["client"]]}})
+        proxies = {"mtls_proxy_credentials": [common["client"]]}
+        if "routes" in want:
+            proxies["mtls_proxy_routes"] = want["routes"]
+        return fleet(self.folder, {A: servers}, {B: proxies})
 
     def installed(self, host: str, **changes: Any) -> None:
         """What ``credential_info`` has read on that host."""
@@ -100,8 +111,8 @@ class World:
             {"sha1": certificate_sha1(entry["file"])} if "file" in entry else entry for entry in have["allow"]
         ]
         site = {
-            "name": "orders", "server_names": [NAME], "ports": [443], "credential": "server",
-            "verify": have["verify"], "allow": allow, "probes": [],
+            "name": "orders", "server_names": have.get("site_names", [NAME]), "ports": [443],
+            "credential": "server", "verify": have["verify"], "allow": allow, "probes": [],
         }  # fmt: skip
         route = {
             "name": "default",
@@ -382,6 +393,115 @@ def test_a_host_that_is_read_and_not_changed_stays_as_it_is(world):
     assert times(world.judged(model, hosts=[B])) == ["accepted", "accepted", "refused"]
 
 
+# -- what is installed and taken away
+
+FIXED = [{"name": "default", "server_name": NAME}]
+
+
+def of(found: dict[str, Any], name: str = NAME, port: int = 443) -> tuple[str, list[str], str]:
+    """Outcome, times and reason of the client's direction of the one edge by that name and port."""
+    (edge,) = (
+        edge
+        for edge in found["edges"]
+        if (edge["server_name"], edge["address"]) == (name, f"{A}:{port}") and edge["route"] == "default"
+    )
+    one = edge["client_accepted"]
+    reason = one["reason"]["code"] if one["reason"] else ""
+    return one["outcome"], [one[time] for time in ("now", "during", "after")], reason
+
+
+TAKEN_AWAY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "its name": (
+        {"server_names": [NEW_NAME]},
+        {"site": {"server_names": [NEW_NAME, NAME]}, "routes": FIXED},
+    ),
+    "its port": ({"listen": ["8443"]}, {"site": {"listen": ["8443", "443"]}}),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_AWAY)
+def test_what_a_site_is_asked_for_is_not_taken_away(world, what):
+    """Alone, or together with the routes, which follow it. Its twin has both for the time of the change."""
+    gone, both = TAKEN_AWAY[what]
+    for hosts, times_of, said in (
+        ([A], ["accepted", "refused", "refused"], "after this run: "),
+        ([A, B], ["accepted", "refused", "new"], "while this run goes, when Server A is done"),
+    ):
+        for host in (A, B):
+            world.installed(host)
+        found = world.judged(world.wanted(site=gone), hosts=hosts)
+        assert of(found) == ("breaks", times_of, "edge.no_site")
+        (told,) = found["told"]["breaking"]
+        assert told.startswith(f"{B} (route default) to {A} (site orders): {A} would not answer there {said}")
+        assert f'"{NAME}" at {A}:443' in told
+        assert told.endswith(
+            "First the new name or listen beside the old one, then the routes, then the old one out."
+        )
+        found = world.judged(world.wanted(**both), hosts=hosts)
+        assert of(found)[1][:2] == ["accepted", "accepted"]
+        assert found["told"]["breaking"] == []
+
+
+def test_a_site_that_a_route_still_asks_for_is_not_taken_away(world):
+    """The route's address is then somebody else's by the model, and it is asked all the same."""
+    for host in (A, B):
+        world.installed(host)
+    routes = [{**FIXED[0], "servers": [f"{A}:443"]}]
+    model = world.wanted(site={"server_names": [NEW_NAME]}, routes=routes)
+    found = world.judged(model)
+    assert [edge["external"] for edge in found["edges"]] == [True, False]
+    del found["edges"][0]
+    assert of(found) == ("breaks", ["accepted", "refused", "refused"], "edge.no_site")
+    assert found["told"]["edges"] == 2
+    # Its twin: a site that this run does not touch.
+    assert len(world.judged(model, hosts=[B])["edges"]) == 1
+
+
+def test_a_route_that_ends_with_its_site_breaks_nothing(world):
+    for host in (A, B):
+        world.installed(host)
+    routes = [{"name": "shop", "server_name": NEW_NAME}]
+    model = world.wanted(site={"server_names": [NEW_NAME]}, routes=routes)
+    found = world.judged(model)
+    assert (len(found["edges"]), found["told"]["working"]) == (1, 1)
+    # Its twin: B is not of this run, so its route goes on.
+    assert of(world.judged(model, hosts=[A]))[0] == "breaks"
+
+
+def test_an_installed_route_is_judged_by_the_site_that_it_will_find(world):
+    """B's route changes its name for A at once with what A trusts."""
+    for host in (A, B):
+        world.installed(host, site_names=[NAME, NEW_NAME])
+    routes = [{"name": "default", "server_name": NEW_NAME}]
+    more = {"site": {"server_names": [NAME, NEW_NAME]}, "routes": routes}
+    new = {"server_trust": OTHER.pem, "client": builders.client(OTHER, DN).pem}
+    found = world.judged(world.wanted(**more, **new))
+    assert of(found) == ("breaks", ["accepted", "refused", "new"], "chain.missing_intermediate")
+    assert 'Keep "CN=Root" in trust.sources of Server A' in found["told"]["breaking"][0]
+    found = world.judged(world.wanted(**more, **{**new, "server_trust": OTHER.pem + ROOT.pem}))
+    assert of(found) == ("absent", ["accepted", "accepted", "new"], "")
+    assert (found["told"]["edges"], found["told"]["working"]) == (1, 1)
+
+
+def test_what_did_not_work_is_not_taken_away(world):
+    for name, broken in (("client", builders.client(OTHER, DN)), ("server", builders.server(OTHER))):
+        for host in (A, B):
+            world.installed(host, **{name: broken.pem})
+        found = world.judged(world.wanted(site={"listen": ["8443"]}), hosts=[A])
+        assert of(found)[0] == "broken"
+        assert found["told"]["breaking"] == []
+
+
+def test_what_is_not_there_after_the_run_is_not_counted_as_accepted(world):
+    world.installed(A)
+    world.variables[B]["mtls_installed"] = {"installed": {"sites": [], "routes": []}, "credentials": []}
+    found = world.judged(world.wanted(), hosts=[A])
+    assert (times(found), outcome(found)) == (["new"] * 3, ("absent", ""))
+    assert (found["told"]["edges"], found["told"]["working"]) == (0, 0)
+    found = world.judged(world.wanted(), hosts=[A, B])
+    assert (found["told"]["edges"], found["told"]["working"]) == (1, 1)
+
+
 def test_a_wanted_state_is_judged_where_nothing_was_read(world):
     """Files are read on the controller, so a new fleet is judged before its hosts are there."""
     found = world.judged(world.wanted(), hosts=[A, B])
@@ -596,7 +716,7 @@ def test_equal_questions_are_asked_once(world, monkeypatch):
     for host in (A, B):
         world.installed(host)
     model = world.wanted()
-    many: dict[str, Any] = {"hosts": {}, "edges": []}
+    many: dict[str, Any] = {"hosts": {}, "edges": [], "addresses": {}}
     variables = {}
     pairs = [(f"a{number}", f"b{number}") for number in range(50)]
     for pair in pairs:

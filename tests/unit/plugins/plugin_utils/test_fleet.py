@@ -126,6 +126,12 @@ def test_a_server_may_be_called_by_any_of_its_names(address):
     found = fleet_model(hostvars, None, {"mtls_servers": ["a1", "a2"], "mtls_proxies": ["b1"]})
     assert [(edge["server"], edge["external"]) for edge in found["edges"]] == [("a1", False)]
     assert found["hosts"]["b1"]["routes"][0]["probe_path"] == "/.mtls/probe"
+    assert found["addresses"] == {
+        "a1": ["a1"],
+        "a1.example.com": ["a1"],
+        host: ["a1"],
+        "a2": ["a2"],
+    }
 
 
 def test_the_edge_goes_to_the_site_of_that_port(tmp_path):

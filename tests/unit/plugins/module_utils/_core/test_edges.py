@@ -45,6 +45,10 @@ def judged(letters: str, side: str = edges.CLIENT, edge=None, **more: str) -> ed
         ("ura", "unknown", "now"),
         ("uaa", "works", "after"),
         ("rua", "works", "after"),
+        ("nnn", "absent", "after"),
+        ("aan", "absent", "after"),
+        ("arn", "breaks", "during"),
+        ("rrn", "absent", "after"),
     ],
 )
 def test_what_becomes_of_an_edge(letters, outcome, time):
@@ -53,7 +57,7 @@ def test_what_becomes_of_an_edge(letters, outcome, time):
 
 
 def test_a_run_breaks_only_what_worked_or_was_not_there():
-    for letters in itertools.product("arun", "arun", "aru"):
+    for letters in itertools.product("arun", "arun", "arun"):
         found = judged("".join(letters))
         if found.outcome == edges.BREAKS:
             assert letters[0] in "an"
@@ -97,6 +101,20 @@ def test_an_edge_works_when_both_directions_do():
     both = [judged("aaa"), judged("aaa", edges.SERVER)]
     assert edges.told(both)["working"] == 1
     assert edges.told([both[0], judged("aau", edges.SERVER)])["working"] == 0
+
+
+def test_what_is_not_there_after_the_run_is_not_counted():
+    absent = [judged("aan"), judged("aan", edges.SERVER)]
+    found = edges.told([*absent, judged("aaa", edge={**EDGE, "proxy": "b2"})])
+    assert (found["edges"], found["working"]) == (1, 1)
+
+
+def test_a_site_that_is_gone_is_told_in_its_own_words():
+    (told,) = edges.told([judged("aar", code="edge.no_site")])["breaking"]
+    assert told == (
+        "b1 (route orders) to a1 (site shop): a1 would not answer there after this run: So it is."
+        " [edge.no_site] Do."
+    )
 
 
 def test_unknown_edges_are_counted_with_whom_it_is_about():

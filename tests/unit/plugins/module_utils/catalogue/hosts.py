@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import answering
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import refuse_older_trust
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import installed, processes
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
@@ -248,6 +249,18 @@ def not_allowed():
     return _refused(allowlists.OTHER, [{"dn": allowlists.B1.dn}]), _refused(
         allowlists.B1, [{"dn": allowlists.B1.dn}]
     )
+
+
+@row("edge.no_site")
+def no_site():
+    """a site at another port | at the port that is asked for"""
+
+    def at(port: int):
+        site = {"server_names": ["orders.test"], "ports": [port]}
+        found = answering.no_site("a1", "orders.test", "a1:443", [site])
+        return [found] if found else []
+
+    return at(8443), at(443)
 
 
 @row("edge.probe_identity")
