@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role mtls_proxy makes of variables: its own templates, rendered here by Ansible."""
+"""What the roles mtls_server and mtls_proxy make of variables: their own templates, rendered by Ansible."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.fleet import fleet_model
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sources import with_content
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import load, write
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAY = """
@@ -19,22 +25,48 @@ PLAY = """
   tasks:
     - ansible.builtin.include_vars: "{{ role }}/vars/main.yml"
     - ansible.builtin.copy:
-        dest: "{{ out }}"
+        dest: "{{ out }}/{{ inventory_hostname }}.json"
         mode: "0600"
-        content: "{{ lookup('ansible.builtin.template', role ~ '/templates/blocks.json.j2') }}"
+        content: "{{ lookup('ansible.builtin.template', template) | from_json | to_json }}"
 """
 
 
 def proxy_blocks(folder: Path, fleet: dict[str, Any], host: str, nginx_version: str) -> dict[str, Any]:
     """``{listeners, routes}`` as `release` takes them, of *host* in the model *fleet*."""
-    local = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
+    blocks: dict[str, Any] = _rendered(folder, "mtls_proxy", "blocks.json.j2", fleet, [host], nginx_version)[
+        host
+    ]
+    return blocks
+
+
+def server_parts(folder: Path, nginx_version: str, hosts: Mapping[str, Any]) -> dict[str, Any]:
+    """``{parts: {host: parts}, warnings}`` by the hosts' variables, with the files that these name."""
+    hostvars, groups = load(write(folder, {"mtls_servers": hosts, "mtls_proxies": {}}))
+    fleet = fleet_model(hostvars, None, groups)
+    sites = _rendered(folder, "mtls_server", "sites.json.j2", fleet, hosts, nginx_version)
+    parts = {}
+    for name in hosts:
+        part = {
+            "credentials": release_credentials(fleet["hosts"][name], "server", {}, {}, {}),
+            "sites": sites[name],
+        }
+        arguments = with_content({"parts": {"server": part}}, lambda path, option: Path(path).read_bytes())
+        parts[name] = arguments["parts"]
+    return {"parts": parts, "warnings": fleet["warnings"]}
+
+
+def _rendered(
+    folder: Path, role: str, template: str, fleet: dict[str, Any], hosts: Iterable[str], nginx_version: str
+) -> dict[str, Any]:
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    given = {
+        "mtls_fleet": fleet,
         "mtls_nginx_version": nginx_version,
+        "role": str(ROOT / "roles" / role),
+        "template": str(ROOT / "roles" / role / "templates" / template),
+        "out": str(folder),
     }
-    out = folder / "blocks.json"
-    given = {"mtls_fleet": fleet, "role": str(ROOT / "roles" / "mtls_proxy"), "out": str(out)}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {host: local}}}))
+    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, local)}}))
     (folder / "vars.json").write_text(json.dumps(given))
     (folder / "play.yml").write_text(PLAY)
     done = subprocess.run(
@@ -46,5 +78,4 @@ def proxy_blocks(folder: Path, fleet: dict[str, Any], host: str, nginx_version: 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    blocks: dict[str, Any] = json.loads(out.read_text())
-    return blocks
+    return {host: json.loads((folder / f"{host}.json").read_text()) for host in hosts}

@@ -10,22 +10,15 @@ all questions are asked at once (ask.py). The twin of most is the same question 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rendered
 from pki import CLIENT, SERVER, Authority
-
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.fleet import fleet_model
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sources import with_content
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import load, write
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = "/srv/keys"
@@ -189,52 +182,6 @@ EXTRA = """
 location /in { proxy_pass http://127.0.0.1:8000; }
 location /cached { proxy_pass http://127.0.0.1:8000; proxy_buffering on; proxy_cache answers; }
 """
-PLAY = """
-- hosts: all
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_vars: "{{ role }}/vars/main.yml"
-    - ansible.builtin.copy:
-        dest: "{{ out }}/{{ inventory_hostname }}.json"
-        mode: "0600"
-        content: "{{ lookup('ansible.builtin.template', template) | from_json | to_json }}"
-"""
-
-
-def rendered(folder: Path, version: str, hosts: Mapping[str, Any]) -> dict[str, Any]:
-    """{host: part server}, by the model, the role's templates and Ansible, for that nginx."""
-    hostvars, groups = load(write(folder, {"mtls_servers": hosts, "mtls_proxies": {}}))
-    fleet = fleet_model(hostvars, None, groups)
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, local)}}))
-    role = ROOT / "roles" / "mtls_server"
-    given = {
-        "mtls_fleet": fleet,
-        "mtls_nginx_version": version,
-        "role": str(role),
-        "template": str(role / "templates" / "sites.json.j2"),
-        "out": str(folder),
-    }
-    (folder / "vars.json").write_text(json.dumps(given))
-    (folder / "play.yml").write_text(PLAY)
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible.cli.playbook", "-i", "hosts.json", "-e", "@vars.json", "play.yml"],
-        cwd=folder,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    parts = {}
-    for name in hosts:
-        part = {
-            "credentials": release_credentials(fleet["hosts"][name], "server", {}, {}, {}),
-            "sites": json.loads((folder / f"{name}.json").read_text()),
-        }
-        arguments = with_content({"parts": {"server": part}}, lambda path, option: Path(path).read_bytes())
-        parts[name] = arguments["parts"]
-    return {"parts": parts, "warnings": fleet["warnings"]}
 
 
 # -- the questions
@@ -455,7 +402,7 @@ class Scene:
                 )
             },
         }
-        found = rendered(folder, version, hosts)
+        found = rendered.server_parts(folder, version, hosts)
         self.parts, self.warnings = found["parts"], found["warnings"]
         self.done = machine.call(parts=self.parts["a1"], timeout_s=30)
         bad = [row for row in self.done.get("proof", []) if row["verdict"] != "ok"]

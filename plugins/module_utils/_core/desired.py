@@ -10,11 +10,11 @@ file by itself. What needs cryptography comes in as ``Tools``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from . import release, revocation
+from . import hashes, release, revocation
 from .blocks import Site, sites
 from .default_server import DefaultPlan, Trust, UserServer, plan_defaults
 from .errors import MtlsError
@@ -328,8 +328,12 @@ def complete(
     users: Sequence[UserServer],
     nginx_version: tuple[int, ...],
     digest: Callable[[str], str],
+    taken: Collection[str] = (),
 ) -> DefaultPlan:
-    """Add default.conf and mtls.conf to the source; returns the default servers. Raises MtlsError."""
+    """Add default.conf and mtls.conf to the source; returns the default servers. Raises MtlsError.
+
+    *taken*: the names of directives that somebody else's configuration has at http level.
+    """
     source = desired.source
     found = sites(release.texts(source, "sites"))
 
@@ -344,7 +348,7 @@ def complete(
     plan = plan_defaults(found, users, nginx_version, trust_of, sessions_of, digest)
     if plan.text:
         source["server/default.conf"] = plan.text.encode()
-    desired.source = release.with_entry(source)
+    desired.source = release.with_entry(source, hashes.room(source, taken))
     return plan
 
 

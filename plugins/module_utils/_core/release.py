@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .blocks import credentials_in
 from .errors import MtlsError
@@ -111,8 +111,9 @@ def part_of(source: Mapping[str, bytes], part: str) -> Source:
     return {path: data for path, data in source.items() if path.startswith(part + "/")}
 
 
-def with_entry(source: Mapping[str, bytes]) -> Source:
-    """The source with its ``mtls.conf``: one include by absolute path for each block file, no glob.
+def with_entry(source: Mapping[str, bytes], http: Sequence[str] = ()) -> Source:
+    """The source with its ``mtls.conf``: the directives *http*, and one include by absolute path for each
+    block file, no glob.
 
     A glob that matches nothing passes ``nginx -t``, and on a proxy that means no client certificate.
     """
@@ -120,6 +121,7 @@ def with_entry(source: Mapping[str, bytes]) -> Source:
     for folder in FOLDERS.values():
         paths += sorted(path for path in source if path.startswith(folder + "/"))
     lines = ["# One release of mutual_tls.nginx, written whole. Do not edit: the next run replaces it.\n"]
+    lines += [f"{line};\n" for line in http]
     lines += [f"include @MTLS_RELEASE@/{path};\n" for path in paths]
     return {**source, "mtls.conf": "".join(lines).encode()}
 

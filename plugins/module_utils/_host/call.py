@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from .._core import changes, nginx_time, proof, release
+from .._core import changes, hashes, nginx_time, proof, release
 from .._core import trial as trials
 from .._core.answers import FAILED, Row
 from .._core.desired import Desired, Tools, build, complete
@@ -160,7 +160,8 @@ class Call:
             desired = build(intent.given, kept, live, self.ports.tools, planning)
             self.outcome.plan += desired.waiting
             users = self.ports.host.users(dump) if dump is not None else []
-            defaults = complete(desired, users, self.ports.host.version, self.ports.digest)
+            taken = hashes.said(dump.tree()) if dump is not None else ()
+            defaults = complete(desired, users, self.ports.host.version, self.ports.digest, taken)
             self.outcome.warnings += defaults.warnings
             self.outcome.credentials = self.ports.examine(desired, live)
             self.outcome.diff = changes.changes(live, desired.source, self.ports.decoder)
