@@ -38,22 +38,30 @@ def judging() -> dict:
     return task
 
 
-def run(folder: Path, client: builders.Issued) -> dict:
-    """What site.yml would say of a fleet whose client certificate is encrypted by Ansible Vault."""
-    (folder / "password").write_text("secret\n")
-    files = {"a": builders.server(AUTHORITY, **LASTING), "b": client, "ca": AUTHORITY}
+def run(folder: Path, client: builders.Issued, given: tuple[str, ...] = ("listed", "b")) -> dict:
+    """What site.yml would say of a fleet whose client certificate and its copy on the allowlist are encrypted
+    by Ansible Vault, each by a password of its own. *given*: the passwords that the run has."""
+    identities = {name: f"{name}@{folder / name}.password" for name in ("listed", "b")}
+    for name in identities:
+        (folder / f"{name}.password").write_text(f"secret of {name}\n")
+    files = {"a": builders.server(AUTHORITY, **LASTING), "b": client, "listed": client, "ca": AUTHORITY}
     for name, issued in files.items():
         (folder / f"{name}.pem").write_bytes(issued.pem)
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
         "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password"),
+        "ANSIBLE_VAULT_IDENTITY_LIST": ",".join(identities[name] for name in given),
     }
     calls = [sys.executable, "-m", "ansible"]
-    subprocess.run(
-        [*calls, "vault", "encrypt", str(folder / "b.pem")], env=environment, check=True, capture_output=True
-    )
+    for name in identities:
+        encrypt = [*calls, "vault", "encrypt", "--vault-id", identities[name], "--encrypt-vault-id", name]
+        subprocess.run(
+            [*encrypt, str(folder / f"{name}.pem")],
+            env={**environment, "ANSIBLE_VAULT_IDENTITY_LIST": ""},
+            check=True,
+            capture_output=True,
+        )
 
     def files_of(name: str) -> dict:
         return {
@@ -62,7 +70,8 @@ def run(folder: Path, client: builders.Issued) -> dict:
             "trust": {"sources": [{"src": str(folder / "ca.pem")}]},
         }
 
-    site = {"name": "orders", "server_names": [NAME]}
+    allow = [{"certificate": {"src": str(folder / "listed.pem")}}]
+    site = {"name": "orders", "server_names": [NAME], "allow": allow}
     inventory = write(
         folder,
         {
@@ -118,6 +127,19 @@ def test_site_yml_hears_of_an_edge_that_breaks(tmp_path):
     assert line.startswith(
         f"{B} (route default) to {A} (site orders): {A} would refuse the client certificate"
     )
+
+
+def test_a_vault_file_that_does_not_open_is_alone_in_that(tmp_path):
+    """The other one, which comes after it, is judged by its own content."""
+    told = run(tmp_path, builders.client(builders.root("CN=Other"), **LASTING), given=("b",))
+    (line,) = told["breaking"]
+    assert "[chain.missing_intermediate]" in line
+
+
+def test_whom_a_list_that_does_not_open_lets_in_is_unknown(tmp_path):
+    told = run(tmp_path, builders.client(AUTHORITY, **LASTING), given=("b",))
+    (line,) = told["unknown"]
+    assert f"The file '{tmp_path}/listed.pem' is encrypted." in line
 
 
 @pytest.mark.parametrize("value", [{}, [], "fleet"])
