@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands behind Server B in a test of its routes: a backend that takes its time, and a bad Server A.
 
-    far_side.py 8000 5443 5444 --pem server.pem --ca clients.pem
+    far_side.py 8000 5443 5444 --pem server.pem --ca clients.pem --deaf 5445 --mute 5446
 
 The first port speaks plain HTTP:
 
@@ -14,7 +14,8 @@ The first port speaks plain HTTP:
     …/slow    answers after two seconds
     /posts    how many requests with POST the other ports have read since the last question
 
-On the other ports stands a Server A that answers 200, and closes the connection when it has read a POST.
+On the other ports stands a Server A that answers 200, and closes the connection when it has read a POST. The
+*deaf* port takes no connection, the *mute* one reads nothing of a request; with --pem it speaks TLS first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import ssl
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
@@ -144,12 +146,38 @@ async def served(handler, reader: asyncio.StreamReader, writer: asyncio.StreamWr
         writer.close()
 
 
+async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The stream reads no more than its limit ahead of us."""
+    await asyncio.sleep(WAIT_S)
+    writer.close()
+
+
+def full(port: int) -> list[socket.socket]:
+    """A listener whose queue is full, so that it hears no further SYN, and what fills it."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=0)
+    callers = [socket.socket() for _caller in range(3)]
+    for caller in callers:
+        caller.setblocking(False)
+        caller.connect_ex(("127.0.0.1", port))
+    return [listener, *callers]
+
+
+def secured(pem: str, ca: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("port", type=int)
     parser.add_argument("bad", type=int, nargs="*")
+    parser.add_argument("--deaf", type=int)
+    parser.add_argument("--mute", type=int)
     parser.add_argument("--pem", help="the bad A's certificate and key")
     parser.add_argument("--ca", help="whom it accepts")
     given = parser.parse_args()
@@ -162,13 +190,17 @@ async def main() -> None:
         await served(bad_a, reader, writer)
 
     await asyncio.start_server(plain, "127.0.0.1", given.port)
+    context = secured(given.pem, given.ca) if given.pem else None
     for port in given.bad:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(given.pem)
-        context.load_verify_locations(given.ca)
-        context.verify_mode = ssl.CERT_REQUIRED
         await asyncio.start_server(secure, "127.0.0.1", port, ssl=context)
+    if given.mute:
+        listener = socket.create_server(("127.0.0.1", given.mute))
+        # Small, so that a body does not fit in what lies between the two.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        await asyncio.start_server(mute, sock=listener, ssl=context)
+    kept = full(given.deaf) if given.deaf else []
     await asyncio.Event().wait()
+    del kept
 
 
 if __name__ == "__main__":

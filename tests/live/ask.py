@@ -11,7 +11,7 @@
 *who*: certificate and key below the folder that is the first argument; without *sni* none is sent. *before*:
 what a load balancer says before TLS begins. With "how" it is another kind of question:
 
-    resume     asks *first*, then with the session of that
+    resume     asks *first*, then with the session of that -> as above, and "first": the first status
     h2         HTTP/2, one connection for all of *hosts* -> {"alpn": "h2", "answers": [{status, body}, …]}
     upgrade    to 101, then *body* as a WebSocket's frame -> {"status": 101, "body": what came back}
     stream     -> {"early": did anything come before the backend was told to go on, "whole": true}
@@ -39,7 +39,9 @@ WAIT_S = 1.0
 
 def connect(given: dict, session: ssl.SSLSession | None = None, context: ssl.SSLContext | None = None):
     context = context or tls(given)
-    raw = socket.create_connection((given.get("address", "127.0.0.1"), given["port"]), timeout=15)
+    raw = socket.create_connection(
+        (given.get("address", "127.0.0.1"), given["port"]), timeout=given.get("timeout", 15)
+    )
     raw.sendall(given.get("before", "").encode())
     return context.wrap_socket(raw, server_hostname=given.get("sni"), session=session)
 
@@ -106,7 +108,11 @@ def resume(given: dict) -> dict:
     """One context for both: OpenSSL takes a session only back into the context that it came from."""
     context = tls(given)
     first = plain(given["first"], context=context)
-    return {**plain(given, first["session"], context), "first": first["status"]}
+    try:
+        second = plain(given, first["session"], context)
+    except OSError as fault:
+        second = failed(fault)
+    return {**second, "first": first["status"]}
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -220,12 +226,16 @@ KINDS = {
 ALONE = ("stream", "upload")
 
 
+def failed(fault: Exception) -> dict:
+    return {"error": f"{type(fault).__name__}: {fault}"}
+
+
 def answer(given: dict) -> dict:
     start = time.monotonic()
     try:
         found = KINDS[given.get("how", "")](given)
     except (OSError, http.client.HTTPException) as fault:
-        found = {"error": f"{type(fault).__name__}: {fault}"}
+        found = failed(fault)
     found.pop("session", None)
     return {**found, "seconds": time.monotonic() - start}
 

@@ -52,6 +52,11 @@ PROFILES = {
 }
 
 
+WAYS = ("by-certificate", "by-sha1", "by-dn", "by-serial")
+#: Nothing listens there, and two servers that take no connection and read no body (far_side.py).
+DEAD, DEAF, MUTE = 8997, 8998, 8999
+
+
 class Pki:
     """Clients of two authorities that sites trust, and of one that nobody does."""
 
@@ -59,8 +64,8 @@ class Pki:
         self.folder = folder
         clients, others = Authority.make("CN=Clients,O=Shop"), Authority.make("CN=Others,O=Shop")
         servers, strangers = Authority.make("CN=Servers"), Authority.make("CN=Strangers")
-        for name, authority in (("clients", clients), ("others", others)):
-            (folder / f"{name}-ca.pem").write_bytes(authority.pem())
+        for name, trusted in (("clients", [clients]), ("others", [others]), ("wide", [clients, others])):
+            (folder / f"{name}-ca.pem").write_bytes(b"".join(one.pem() for one in trusted))
         first = clients.intermediate("CN=Below")
         second = first.intermediate("CN=Below that")
         chain = first.pem() + second.pem()
@@ -110,7 +115,7 @@ def site(name: str, port: int, **more: Any) -> dict[str, Any]:
 
 
 def allowed(port: int, pki: Pki) -> list[dict[str, Any]]:
-    """A site for each way to name b1."""
+    """A site for each way to name b1; those of *-wide* verify x1, too."""
     ways: dict[str, list[dict[str, Any]]] = {
         "by-certificate": [{"certificate": {"src": pki.pair("b1")["certificate"]}}],
         "by-sha1": [{"sha1": fingerprint(pki.b1)}],
@@ -118,7 +123,14 @@ def allowed(port: int, pki: Pki) -> list[dict[str, Any]]:
         "by-serial": [{"issuer": "CN=Clients,O=Shop", "serial": "1fab"}],
         "by-probe": [{"dn": "CN=mtls-probe.a1"}, {"dn": "CN=mtls-probe.a2.example.com,O=Shop"}],
     }
-    return [site(name, port, allow=allow) for name, allow in ways.items()]
+    return [
+        *(site(name, port, allow=allow) for name, allow in ways.items()),
+        *(site(f"{name}-wide", port, allow=ways[name], credential="wide") for name in WAYS),
+    ]
+
+
+def local(port: int) -> str:
+    return f"127.0.0.1:{port}"
 
 
 def fingerprint(certificate: Any) -> str:
@@ -142,6 +154,8 @@ def variables(pki: Pki) -> dict[str, Any]:
             pki.credential("revoking", crl=[{"src": str(pki.folder / "clients.crl")}]),
             pki.credential("deep", trust="deep"),
             pki.credential("shallow", trust="deep", verify_depth=1),
+            pki.credential("root-deep", verify_depth=2),
+            pki.credential("wide", trust="wide"),
         ],
         "mtls_server_sites": [
             site("orders", 443),
@@ -172,8 +186,23 @@ def variables(pki: Pki) -> dict[str, Any]:
             site("stream", 8011, streaming=True),
             site("unix", 8012, backend="unix:/run/app.sock"),
             site("kept", 8013, credential="kept"),
+            site("kept-noca", 8013, credential="kept", verify="optional_no_ca"),
+            site("kept-list", 8013, credential="kept", allow=[{"dn": "CN=b1,O=Shop"}]),
             site("proxied", 8015, proxy_protocol=True),
-            *(site(name, 8016, credential=name) for name in ("revoking", "deep", "shallow")),
+            *(site(name, 8016, credential=name) for name in ("revoking", "deep", "shallow", "root-deep")),
+            site("ports", 8017, listen=["8017", "8018", "127.0.0.1:8017"]),
+            *(
+                site(name, 8019, backend=backend, timeouts=timeouts, max_body_size="32m")
+                for end, timeouts in (("", {}), ("-1s", {"connect": "1s", "send": "1s"}))
+                for name, backend in (
+                    (f"deaf{end}", f"http://{local(DEAF)}"),
+                    (f"mute{end}", f"http://{local(MUTE)}"),
+                )
+            ),
+            *(
+                site(name, 8021, http2=True, backend={"servers": [local(DEAD), local(8000)], **more})
+                for name, more in (("counts", {"max_fails": 1}), ("tries", {"max_fails": 0, "keepalive": 0}))
+            ),
         ],
     }
 
@@ -243,11 +272,19 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
     "depth auto: two intermediates": (question("deep", "deep"), 200),
     "depth 1: two intermediates": (question("shallow", "deep"), 400),
     "depth 1: none": (question("shallow", "b1"), 200),
+    "depth auto: two intermediates that the client alone has": (question("orders", "deep"), 400),
+    "depth 2: two intermediates that the client alone has": (question("root-deep", "deep"), 200),
     # the allowlist
     **{
         f"allow {way}: {who}": (question(way, who), status)
-        for way in ("by-certificate", "by-sha1", "by-dn", "by-serial")
+        for way in WAYS
         for who, status in (("b1", 200), ("b2", 403), ("x1", 400))
+    },
+    # b1's name and serial by another issuer that the site verifies by, too
+    **{
+        f"allow {way}: {who} where both issuers count": (question(f"{way}-wide", who), status)
+        for way in WAYS
+        for who, status in (("b1", 200), ("x1", 200 if way == "by-dn" else 403))
     },
     # probe identities
     **{
@@ -276,6 +313,23 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
         for key in (V12, V13)
         for who, host in (("b1", "orders.test"), ("x1", "billing.test"), ("b1", "billing.test"))
         for sni in ("", "nobody.test")
+    },
+    # several listens: two ports, and an address beside all addresses on one of them
+    **{
+        f"{to} at {address}:{port}, {sni or 'no name'}: {who or 'nobody'}": (
+            {**question("ports", who), "sni": sni, "host": "ports.test", "address": address, "port": port},
+            wanted,
+        )
+        for to, address, port in (
+            ("the address", "127.0.0.1", 8017),
+            ("all addresses", "127.0.0.2", 8017),
+            ("the other port", "127.0.0.1", 8018),
+        )
+        for sni, who, wanted in (
+            ("ports.test", "b1", 200),
+            ("ports.test", "", 400),
+            (None, "b1", "UNRECOGNIZED_NAME"),
+        )
     },
     # TLS profiles
     "intermediate: TLS 1.1": (
@@ -310,6 +364,11 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
     "limits: slow": (question("limits", "b1", path="/slow"), 504),
     "orders: slow": (question("orders", "b1", path="/slow"), 200),
     "limits: nobody": (question("limits"), 400),
+    **{
+        f"{name}, {end or 'the usual time'}": (question(f"{name}{end}", "b1", timeout=5, **more), wanted)
+        for name, more in (("deaf", {}), ("mute", {"method": "POST", "body": "x" * 8_000_000}))
+        for end, wanted in (("", "timed out"), ("-1s", 504))
+    },
     "unix": (question("unix", "b1"), 200),
     # pages of one's own
     "pages: nobody": (question("pages"), 400),
@@ -345,6 +404,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "ws: not asked for": question("orders", "b1", how="upgrade", path="/ws", headers=WEBSOCKET, body="hello"),
     "stream": question("stream", "b1", how="stream", path="/stream"),
     "stream: not asked for": question("orders", "b1", how="stream", path="/stream"),
+    **{
+        name: question(name, "b1", how="h2", path="/", hosts=[f"{name}.test"] * 6)
+        for name in ("counts", "tries")
+    },
     "upload": question("stream", "b1", how="upload", method="POST", path="/upload", body="x" * 2000),
     "upload: not asked for": question(
         "orders", "b1", how="upload", method="POST", path="/upload", body="x" * 2000
@@ -360,7 +423,22 @@ OTHERS: dict[str, dict[str, Any]] = {
             ("of the same trust", "stock", "b1", "orders"),
             ("of another trust", "billing", "b1", "orders"),
             ("of another port", "orders", "b1", "kept"),
+            ("kept, of another trust", "billing", "b1", "kept"),
+            ("of another trust, the other way", "orders", "x1", "billing"),
+            ("kept, of one without a verified certificate", "kept", "forged", "kept-noca"),
+            ("kept, of one whom the list lacks", "kept-list", "b2", "kept"),
         )
+    },
+    **{
+        f"session: without a name ({key['version']})": {
+            "to": "orders",
+            "who": "b1",
+            "host": "billing.test",
+            "how": "resume",
+            "first": {**question("orders", "b1"), **key},
+            **key,
+        }
+        for key in (V12, V13)
     },
 }
 
@@ -378,7 +456,9 @@ class Scene:
             machine.write(f"/lab/{name}", (place / name).read_text())
         # The socket is what a killed nginx leaves behind.
         machine.sh("systemctl stop far-side; rm -f /run/app.sock", check=False)
-        machine.sh("systemd-run --quiet --unit=far-side python3 /lab/far_side.py 8000")
+        machine.sh(
+            f"systemd-run --quiet --unit=far-side python3 /lab/far_side.py 8000 --deaf {DEAF} --mute {MUTE}"
+        )
         version = machine.sh("nginx -v 2>&1 | sed 's|.*/||; s| .*||'")
         http2 = "http2 on;\n" if tuple(map(int, version.split("."))) >= (1, 25, 1) else ""
         machine.write("/etc/nginx/conf.d/00-own.conf", OWN + http2)
@@ -422,7 +502,7 @@ class Scene:
 
 def placed(one: dict[str, Any], ports: dict[str, int]) -> dict[str, Any]:
     more = {"first": placed(one["first"], ports)} if "first" in one else {}
-    return {**one, "port": ports[one["to"]], **more}
+    return {"port": ports[one["to"]], **one, **more}
 
 
 #: Header names with underscores pass, a backend behind a unix socket, and what no site may inherit.
@@ -548,14 +628,21 @@ def test_403_says_nothing_more(scene: Scene) -> None:
 def test_forged_certificates_get_in_with_a_loud_warning(scene: Scene) -> None:
     for warnings in (scene.warnings, scene.done["warnings"]):
         found = [one for one in warnings if "optional_no_ca" in one]
-        assert len(found) == 2, warnings
+        assert len(found) == 3, warnings
         assert all("forged" in one and "noca" in one for one in found)
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("of itself", 200), ("of the same trust", 200), ("of another trust", 400), ("of another port", 200)],
+    [
+        ("of itself", 200),
+        ("of the same trust", 200),
+        ("of another trust", 400),
+        ("of another trust, the other way", 400),
+        ("of another port", 200),
+        ("kept, of another trust", 400),
+    ],
 )
 def test_no_session_opens_a_site(scene: Scene, name: str, status: int, version: str) -> None:
     """A client that the site accepts is verified anew."""
@@ -568,6 +655,22 @@ def test_sessions_are_kept_where_that_is_asked_for(scene: Scene, version: str) -
     """The twin: by this client a session can be resumed."""
     answer = scene.answers[f"session: kept ({version})"]
     assert (answer["first"], answer["status"], answer["resumed"]) == (200, 200, True)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_no_session_opens_a_site_without_its_name(scene: Scene, version: str) -> None:
+    answer = scene.answers[f"session: without a name ({version})"]
+    assert (answer["first"], "status" in answer) == (200, False)
+    assert "UNRECOGNIZED_NAME" in answer["error"]
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+@pytest.mark.parametrize("name", ["of one without a verified certificate", "of one whom the list lacks"])
+def test_a_kept_session_opens_no_other_site_of_its_port(scene: Scene, name: str, version: str) -> None:
+    """nginx before 1.30 ends some of these handshakes, and answers 421 to others."""
+    answer = scene.answers[f"session: kept, {name} ({version})"]
+    assert answer["first"] == 200
+    assert answer.get("status") in (None, 400, 403, 421), answer
 
 
 def test_the_suite_of_a_profile_is_the_one_spoken(scene: Scene) -> None:
@@ -601,6 +704,25 @@ def test_streaming(scene: Scene) -> None:
     for name, early in (("upload", 1000), ("upload: not asked for", 0)):
         answer = scene.answers[name]
         assert (answer["early"], answer["status"], json.loads(answer["body"])["bytes"]) == (early, 200, 2000)
+
+
+def test_servers_of_a_backend_that_fail(scene: Scene) -> None:
+    """max_fails 1: the first request finds out for the next ten seconds; 0: none does."""
+    refused = {}
+    for name in ("counts", "tries"):
+        assert [one["status"] for one in scene.answers[name]["answers"]] == [200] * 6, name
+        refused[name] = int(
+            scene.machine.sh(
+                f"grep -c 'refused.*{local(DEAD)}.*{name}[.]test' /var/log/nginx/error.log || true"
+            )
+        )
+    assert (refused["counts"], refused["tries"] >= 3) == (1, True), refused
+
+
+def test_connections_to_the_backend_are_kept_unless_that_is_not_wanted(scene: Scene) -> None:
+    for name, wanted in (("counts", []), ("tries", ["close"])):
+        headers = json.loads(scene.answers[name]["answers"][0]["body"])["headers"]
+        assert [value for header, value in headers if header.lower() == "connection"] == wanted, name
 
 
 def test_headers_of_every_answer(scene: Scene) -> None:
@@ -658,7 +780,8 @@ REFUSED_BY_RELEASE: dict[str, tuple[dict[str, Any], str, str]] = {
         "server.headers_passed",
         "fastcgi_pass",
     ),
-    "location": ({"extra_location": "include snippets/cache.conf;"}, "", "ssl_session_cache"),
+    "location": ({"extra_location": "include snippets/cache.conf;"}, "", "/etc/nginx/snippets/cache.conf:1"),
+    "unknown": ({"extra_server": "no_such_directive on;"}, "", "server/sites/orders.conf:"),
     "curves": ({"tls_profile": "no-p256", "listen": ["8020"]}, "", "client accepted"),
 }
 HARMLESS = {"extra_server": "include snippets/own.conf;", "extra_location": "send_timeout 9s;"}
@@ -712,26 +835,48 @@ BESIDE: dict[str, tuple[dict[str, Any], int, bool]] = {
 }
 
 
-@pytest.mark.parametrize("default", ["default_server", ""])
-def test_beside_a_default_server_of_the_user(scene: Scene, default: str) -> None:
+#: A client with its session of another block, and what it gets. The user's block hands out tickets even
+#: without a session cache; with one nginx before 1.30 answers 421 or ends the handshake.
+OWN_NAME: dict[str, Any] = {"to": "orders", "sni": "own.test"}
+NOT_IN = (None, 400, 421)
+SESSIONS_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int | None, ...]]] = {
+    "own to orders": (OWN_NAME, question("orders"), NOT_IN),
+    "own to billing": (OWN_NAME, question("billing"), NOT_IN),
+    "orders to billing": (question("orders", "b1"), question("billing", "b1"), NOT_IN),
+    "billing to orders": (question("billing", "x1"), question("orders", "x1"), NOT_IN),
+    "own to own": (OWN_NAME, OWN_NAME, (200,)),
+    "orders to orders": (question("orders", "b1"), question("orders", "b1"), (200,)),
+}
+
+
+@pytest.mark.parametrize(("default", "sessions"), [("default_server", "ssl_session_cache off;"), ("", "")])
+def test_beside_a_default_server_of_the_user(scene: Scene, default: str, sessions: str) -> None:
     """Marked, or first in the configuration without the word: it stays the default, and lets nobody in."""
     machine = scene.machine
     assert machine.call(state="absent")["state"] == "absent"
-    block = USERS_DEFAULT.replace("DEFAULT", default).replace("SESSIONS", "ssl_session_cache CACHE;")
+    block = USERS_DEFAULT.replace("DEFAULT", default)
     path = "/etc/nginx/conf.d/a.conf"
-    machine.write(path, block.replace("CACHE", "off"))
+    machine.write(path, block.replace("SESSIONS", sessions))
     machine.sh("nginx -t -q && systemctl reload nginx")
     done = machine.call(parts=scene.parts["three"])
     assert done.get("state") == "stable", done
     assert not [row for row in done["proof"] if row["verdict"] not in ("ok", "inconclusive")]
-    answers = scene.ask(
-        {name: one for name, (one, _status, _own) in BESIDE.items()}, {"orders": 443, "billing": 443}
-    )
+    asked = {name: one for name, (one, _status, _own) in BESIDE.items()}
+    for name, (first, then, _statuses) in SESSIONS_BESIDE.items():
+        for key in (V12, V13):
+            asked[f"{name} {key}"] = {**then, "how": "resume", "first": {**first, **key}, **key}
+    answers = scene.ask(asked, {"orders": 443, "billing": 443})
     for name, (_one, status, own) in BESIDE.items():
         assert (answers[name].get("status"), answers[name]["body"].startswith("own")) == (status, own), name
+    for name, (_first, _then, statuses) in SESSIONS_BESIDE.items():
+        for key in (V12, V13):
+            answer = answers[f"{name} {key}"]
+            assert (answer["first"], answer.get("status") in statuses) == (200, True), (name, answer)
+            if statuses == (200,):
+                assert answer["resumed"] == (name == "own to own"), (name, answer)
     # Its sessions would be those of every site there.
     before = machine.current()
-    machine.write(path, block.replace("CACHE", "shared:own:1m"))
+    machine.write(path, block.replace("SESSIONS", "ssl_session_cache shared:own:1m;"))
     done = machine.call(parts=scene.parts["three"], _ansible_check_mode=True)
     assert (done["code"], f"{path}:3" in done["msg"]) == ("server.default_governs", True), done
     assert machine.current() == before
