@@ -119,7 +119,7 @@ sanity: ## ansible-test sanity, no ignore file
 # Scenarios with hosts of their own.
 ALONE := default fleet alternative package
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
-SHARED := rollback recover
+SHARED := rollback recover multi
 
 molecule: ## the scenarios on real hosts, with three versions of nginx
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid

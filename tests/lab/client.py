@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request, as JSON in the first argument, answered as JSON: a second opinion, of none of our code.
+"""Requests, as JSON in the first argument, answered as JSON: a second opinion, of none of our code.
 
     {"host": …, "port": 443, "tls": true, "sni": …, "http_host": …, "path": "/", "headers": {…},
      "certificate": path, "key": path, "version": "TLSv1_2",
@@ -9,8 +9,9 @@
     -> {"status": 200, "headers": {lower-case name: value}, "body": "…", "sha256": …, "protocol": …,
         "resumed": false} or {"error": "…"}
 
-*again*: the answer is that to a second request, which offers the session of the first; with *wait* it is made
-when a line has come on standard input.
+*again*: the answer is that to a second request, which offers the session of the first, and `first_status`;
+with *wait* it is made when a line has come on standard input. It may say what is other then: {"sni": …}.
+A list of requests has a list of answers.
 Needs Python's standard library only, so it runs on every host of the lab.
 """
 
@@ -27,12 +28,25 @@ import sys
 def ask(given: dict) -> dict:
     context = tls(given) if given.get("tls", True) else None
     answer, session = once(given, context, None)
-    if given.get("again"):
+    if again := given.get("again"):
         if given.get("wait"):
             print("asked", flush=True)
             sys.stdin.readline()
-        answer, session = once(given, context, session)
+        status = answer["status"]
+        try:
+            answer, session = once({**given, **(again if isinstance(again, dict) else {})}, context, session)
+        except OSError as fault:
+            answer = {"error": str(fault)}
+        answer["first_status"] = status
     return answer
+
+
+def told(given: dict) -> dict:
+    """The answer, or the error in its place."""
+    try:
+        return ask(given)
+    except OSError as fault:
+        return {"error": str(fault)}
 
 
 def tls(given: dict) -> ssl.SSLContext:
@@ -69,8 +83,5 @@ def once(given: dict, context: ssl.SSLContext | None, session: ssl.SSLSession | 
 
 
 if __name__ == "__main__":
-    try:
-        result = ask(json.loads(sys.argv[1]))
-    except OSError as fault:
-        result = {"error": str(fault)}
-    print(json.dumps(result))
+    requests = json.loads(sys.argv[1])
+    print(json.dumps([told(one) for one in requests] if isinstance(requests, list) else told(requests)))

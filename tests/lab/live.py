@@ -41,11 +41,15 @@ class Lab:
 
     def ask(self, name: str, **request: Any) -> dict[str, Any]:
         """One request from that host; see client.py."""
+        return self.ask_all(name, [request])[0]
+
+    def ask_all(self, name: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Requests from that host, one after the other."""
         container = self.container(name)
-        command = ["podman", "exec", "--interactive", container, "python3", "-", json.dumps(request)]
+        command = ["podman", "exec", "--interactive", container, "python3", "-", json.dumps(requests)]
         done = subprocess.run(command, input=self.client, capture_output=True, text=True, check=True)
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        answers: list[dict[str, Any]] = json.loads(done.stdout)
+        return answers
 
 
 class Certificate:

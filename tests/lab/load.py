@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many callers of Server B at once, while the masters of `pids` reload: whose certificate does A see?
 
-    load.py '{"seconds": 10, "routes": [[8080, "/path", "fingerprint"], …], "pids": ["/run/nginx.pid", …]}'
+    load.py '{"seconds": 10, "host": "127.0.0.1", "routes": [[8080, "/path", "fingerprint"], …],
+              "pids": ["/run/nginx.pid", …]}'
     -> {"requests": …, "wrong": …, "other": {"502": 3, "cut": 9}, "reloads": …, "kinds": {"TLSv1.3 new": …}}
 
 A answers with "FINGERPRINT $ssl_session_reused $connection_requests $ssl_protocol". `requests` are the
@@ -31,7 +32,8 @@ RELOAD_EVERY_S = 1.0
 class Caller:
     """One who keeps a connection to each listener and asks all routes in any order."""
 
-    def __init__(self, routes: list[tuple[int, str, str]]) -> None:
+    def __init__(self, host: str, routes: list[tuple[int, str, str]]) -> None:
+        self.host = host
         self.routes = [
             (port, f"GET {path} HTTP/1.1\r\nHost: b\r\n\r\n".encode(), wanted)
             for port, path, wanted in routes
@@ -61,7 +63,7 @@ class Caller:
 
     def ask(self, port: int, request: bytes) -> tuple[bytes, bytes]:
         if port not in self.connections:
-            self.connections[port] = socket.create_connection(("127.0.0.1", port), timeout=10)
+            self.connections[port] = socket.create_connection((self.host, port), timeout=10)
         connection = self.connections[port]
         connection.sendall(request)
         data = b""
@@ -82,7 +84,7 @@ def length(head: bytes) -> int:
 
 
 def work(given: dict, results: multiprocessing.Queue) -> None:
-    callers = [Caller(given["routes"]) for _thread in range(THREADS)]
+    callers = [Caller(given.get("host", "127.0.0.1"), given["routes"]) for _thread in range(THREADS)]
     end = time.monotonic() + given["seconds"]
     threads = [threading.Thread(target=caller.run, args=(end,)) for caller in callers]
     for thread in threads:

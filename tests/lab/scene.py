@@ -102,6 +102,7 @@ class Scene:
     def __init__(self, project: Path) -> None:
         self.project = project
         self.pki = project / "pki"
+        self.inventory = "inventory.yml"
         self.lab = Lab(project / "lab.json")
         self.hosts = {name: self.lab.connect(self.full(name)) for name in ("a", "b", "c", "stranger")}
 
@@ -137,11 +138,12 @@ class Scene:
 
     def ansible(self, program: str, *arguments: str, **variables: str) -> tuple[int, str]:
         """Runs one of Ansible's programs in the user's project; its exit code and all that it printed."""
-        command = [str(Path(sys.executable).with_name(program)), "-i", "inventory.yml", "-i", "lab.json"]
+        command = [str(Path(sys.executable).with_name(program)), "-i", self.inventory, "-i", "lab.json"]
         settings = {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",  # Molecule's, which outranks the other one
             **variables,
         }
         done = subprocess.run(
@@ -260,10 +262,13 @@ class Scene:
             }
         return asked
 
+    def watched(self, name: str) -> contextlib.AbstractContextManager[Watch]:
+        """Asks what there is to ask of that host while the body runs."""
+        return self.meanwhile(self.questions(name))
+
     @contextlib.contextmanager
-    def watched(self, name: str) -> Iterator[Watch]:
+    def meanwhile(self, asked: dict[str, dict[str, dict[str, Any]]]) -> Iterator[Watch]:
         """Asks ten times a second while the body runs; the answers are there when it has ended."""
-        asked = self.questions(name)
         watch = Watch(question for questions in asked.values() for question in questions)
         running = []
         for asker, questions in asked.items():
