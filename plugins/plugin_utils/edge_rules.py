@@ -14,6 +14,7 @@ from typing import Any, Optional
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
+    CLIENT,
     REFUSED,
     UNKNOWN,
     YES,
@@ -23,6 +24,14 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
+
+#: What `ssl_verify_client optional_no_ca` lets in all the same, by our codes: ngx_ssl_verify_error_optional
+#: (src/event/ngx_event_openssl.h), which has no X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT (chain.root_missing).
+_OPTIONAL = frozenset(["chain.missing_intermediate", "chain.root_not_trusted", "chain.self_signed"])
+_SEVERAL = (
+    "beside its unknown authority more is wrong, or there is a CRL: with optional_no_ca nginx goes by the"
+    " last error of OpenSSL, which is not told here."
+)
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,40 @@ class Rules:
             self._answers[key] = self._asked(*key)
         return self._answers[key]
 
-    def _asked(
-        self, sent: bytes, trust: bytes, crl: Optional[bytes], depth: int, purpose: str, name: str
-    ) -> Answer:
+    def nobody(self, refused: Answer, sent: Material, by: Material) -> Answer:
+        """What a site with optional_no_ca says to a client that ``chain`` has *refused*: YES where it is let
+        in, not verified.
+
+        The last error of OpenSSL decides (ngx_http_process_request). That is the client's own date, which
+        comes last (internal_verify); an unknown authority, where that is all; else it is not told.
+        """
+        key = ("nobody", sent.certificate, by.trust, by.crl, by.depth)
+        if key not in self._answers:
+            self._answers[key] = self._as_nobody(refused, sent, by)
+        return self._answers[key]
+
+    def _as_nobody(self, refused: Answer, sent: Material, by: Material) -> Answer:
+        seen = self._examine(sent.certificate, by.trust, by.crl, by.depth, CLIENT)
+        codes = {one["code"] for one in _errors(seen)}
+        if not codes & _OPTIONAL:
+            return refused
+        alone = self._examine(sent.certificate, None, None, by.depth, CLIENT)
+        dates = [one for one in _errors(alone) if one["code"].startswith("expiry.")]
+        if dates:
+            return _refused(dates[0])
+        if codes <= _OPTIONAL and by.crl is None:
+            return YES
+        return Answer(UNKNOWN, message=_SEVERAL, subject=seen["certificate"]["subject"])
+
+    def _examine(
+        self,
+        sent: bytes,
+        trust: Optional[bytes],
+        crl: Optional[bytes],
+        depth: int,
+        purpose: str,
+        name: str = "",
+    ) -> dict[str, Any]:
         spec = {
             "certificate": sent,
             "trust": trust,
@@ -67,7 +107,12 @@ class Rules:
             "purpose": purpose,
             "hostnames": [name] if name else [],
         }
-        seen = credential.examine(spec, self.at, self._shelf)
+        return credential.examine(spec, self.at, self._shelf)
+
+    def _asked(
+        self, sent: bytes, trust: bytes, crl: Optional[bytes], depth: int, purpose: str, name: str
+    ) -> Answer:
+        seen = self._examine(sent, trust, crl, depth, purpose, name)
         accepted, named = seen["verifies"], all(seen["hostnames"].values())
         if accepted and named:
             return YES
@@ -75,9 +120,7 @@ class Rules:
             said = next(one for one in seen["findings"] if one["code"] == "chain.undecided")
             return Answer(UNKNOWN, message=said["message"], subject=seen["certificate"]["subject"])
         # A wrong name beside a refused chain is the lesser fault.
-        errors = [one for one in seen["findings"] if one["severity"] == ERROR]
-        found = next(one for one in errors if _is_about_names(one) != (accepted is False))
-        return Answer(REFUSED, found["code"], found["message"], found["remedy"])
+        return _refused(next(one for one in _errors(seen) if _is_about_names(one) != (accepted is False)))
 
     def client(self, data: bytes) -> Client:
         """The first certificate of *data*, as nginx tells of it. Raises MtlsError for none."""
@@ -98,6 +141,14 @@ class Rules:
         """SHA-256 and subject of each certificate of a bundle."""
         found = self._shelf.certificates("trust", trust, "trust").certificates
         return {one.facts.sha256: one.facts.subject_text for one in found}
+
+
+def _errors(seen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in seen["findings"] if one["severity"] == ERROR]
+
+
+def _refused(found: Mapping[str, Any]) -> Answer:
+    return Answer(REFUSED, found["code"], found["message"], found["remedy"])
 
 
 def _is_about_names(finding: Mapping[str, Any]) -> bool:

@@ -45,10 +45,6 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import relea
 
 _NOT_READ = "not read in this run (outside its limit, not reached, or failed before)."
 _NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
-#: What `ssl_verify_client optional_no_ca` lets in all the same (ngx_ssl_verify_error_optional), by our codes.
-_NO_CA = frozenset(
-    ["chain.missing_intermediate", "chain.root_missing", "chain.root_not_trusted", "chain.self_signed"]
-)
 
 
 @dataclass(frozen=True)
@@ -216,9 +212,11 @@ class _World:
         if door.verify == "off":
             return YES
         answer = self._rules.chain(identity, door.material, CLIENT)
-        if door.verify == "optional_no_ca" and answer.code in _NO_CA:
-            # Let in as nobody: the allowlist knows verified clients only.
-            return answer if door.allow != [] else YES
+        if door.verify == "optional_no_ca" and answer.state == REFUSED:
+            if door.allow:
+                return answer  # if let in, then as nobody, whom no list has
+            nobody = self._rules.nobody(answer, identity, door.material)
+            return door.why if nobody is YES and door.allow is None else nobody
         if answer.state != ACCEPTED:
             return answer
         client = self._rules.client(identity.certificate)

@@ -28,6 +28,7 @@ SERVER = builders.server(ROOT, names=(NAME, NEW_NAME))
 DN = "CN=b1,O=Shop"
 CLIENT = builders.client(ROOT, DN)
 TWIN = builders.client(ROOT, DN)
+BELOW = builders.client(MIDDLE, DN)
 GOOD: dict[str, Any] = {
     "server": SERVER.pem,
     "server_trust": ROOT.pem,
@@ -248,6 +249,18 @@ REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "expiry.expired",
         {"client": builders.client(ROOT, DN, end=AT).pem, "verify": "optional_no_ca"},
         {"client": TWIN.pem, "verify": "optional_no_ca"},
+    ),
+    "optional_no_ca, of an unknown CA and expired": (
+        "client",
+        "expiry.expired",
+        {"client": builders.client(OTHER, DN, end=AT).pem, "verify": "optional_no_ca"},
+        {"client": builders.client(OTHER, DN).pem, "verify": "optional_no_ca"},
+    ),
+    "optional_no_ca, of an intermediate without its root": (
+        "client",
+        "chain.root_missing",
+        {"client": BELOW.pem, "server_trust": MIDDLE.pem, "verify": "optional_no_ca"},
+        {"client": BELOW.pem, "server_trust": MIDDLE.pem + ROOT.pem, "verify": "optional_no_ca"},
     ),
     "optional_no_ca with a list": (
         "client",
@@ -519,6 +532,33 @@ def test_a_site_of_somebody_elses_text_has_a_list_that_is_not_known(world):
     # What the list does not matter for is told all the same.
     world.installed(A, allow=None, server_trust=OTHER.pem)
     assert outcome(world.judged(world.wanted(), hosts=[]))[0] == "broken"
+
+
+NOBODY = {"verify": "optional_no_ca", "client": builders.client(OTHER, DN).pem}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, "accepted"),
+        ({"client": builders.client(OTHER, DN, uses=("server",)).pem}, "unknown"),
+        ({"client": builders.client(OTHER, DN, uses=("server",), end=AT).pem}, "refused"),
+        ({"server_crl": crl(ROOT)}, "unknown"),
+        ({"client": CLIENT.pem, "server_crl": crl(ROOT)}, "accepted"),
+        ({"client": builders.client(ROOT, DN, uses=("server",)).pem}, "refused"),
+        # As nobody it is on no list, whatever that is; where it is not known, so is the answer.
+        ({"allow": None}, "unknown"),
+        ({"allow": None, "client": builders.client(OTHER, DN, end=AT).pem}, "refused"),
+        ({"allow": [{"dn": DN}], "client": builders.client(OTHER, DN, uses=("server",)).pem}, "refused"),
+    ],
+)
+def test_who_is_let_in_as_nobody(world, more, expected):
+    """OpenSSL's last error counts: another fault beside the unknown authority may be that."""
+    world.installed(A, **{**NOBODY, **more})
+    world.installed(B, **{**NOBODY, **more})
+    found = world.judged(world.wanted(), hosts=[])
+    assert times(found) == [expected] * 3
+    assert len(found["told"]["unknown"]) == (expected == "unknown")
 
 
 def test_a_site_that_asks_nobody_for_a_certificate_accepts_any(world):
