@@ -11,7 +11,7 @@ by the functions by which that makes it. Nobody is asked: a verdict is that of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Optional, Union
 
@@ -224,7 +224,7 @@ class _World:
         if found is not None and (door.why is NO_EDGE or found.code != "edge.not_allowed"):
             return Answer(REFUSED, found.code, found.message, found.remedy)
         if door.why is not NO_EDGE and (found is not None or door.allow is None):
-            return door.why
+            return replace(door.why, verified=True)
         return YES
 
     def _server(self, door: Union[Door, Answer], identity: Union[Material, Answer], name: str) -> Answer:

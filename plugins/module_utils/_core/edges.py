@@ -26,6 +26,8 @@ WORKS = "works"
 BREAKS = "breaks"
 #: Refused before and refused after: the run makes nothing worse, and it may be on the way to mend it.
 BROKEN = "broken"
+#: Refused after the run, and what was before is not known.
+DOUBTFUL = "doubtful"
 #: There is no such edge after the run.
 ABSENT = "absent"
 
@@ -41,19 +43,22 @@ _WHEN = {
     (BREAKS, DURING): "while this run goes, when Server A is done and Server B is not",
     (BREAKS, AFTER): "after this run",
     (BROKEN, AFTER): "after this run as before it",
+    (DOUBTFUL, AFTER): "after this run, and what it did before is not known",
 }
 
 
 @dataclass(frozen=True)
 class Answer:
     """What one side says at one time. *code*, *message* and *remedy* are those of the finding that explains a
-    refusal; of an unknown answer *message* says why, and *subject* of whom."""
+    refusal; of an unknown answer *message* says why, and *subject* of whom. *verified*, of an unknown answer:
+    the chain verifies, and only whom the allowlist has is not known."""
 
     state: str
     code: str = ""
     message: str = ""
     remedy: str = ""
     subject: str = ""
+    verified: bool = False
 
 
 YES = Answer(ACCEPTED)
@@ -90,13 +95,15 @@ class Verdict:
 
 def judge(edge: Mapping[str, Any], side: str, now: Answer, during: Answer, after: Answer) -> Verdict:
     answers = {NOW: now, DURING: during, AFTER: after}
-    outcome, time = _outcome(now.state, during.state, after.state)
+    # Who verifies and may be on the list is taken for one that was let in: better a refusal than an outage.
+    before = ACCEPTED if now.verified else now.state
+    outcome, time = _outcome(before, during.state, after.state)
     return Verdict(edge, side, answers, outcome, time)
 
 
 def _outcome(now: str, during: str, after: str) -> tuple[str, str]:
     if after == REFUSED:
-        return (BREAKS if now in (ACCEPTED, NEW) else BROKEN), AFTER
+        return {REFUSED: BROKEN, UNKNOWN: DOUBTFUL}.get(now, BREAKS), AFTER
     if now == ACCEPTED and during == REFUSED:
         return BREAKS, DURING
     if after == UNKNOWN:
@@ -122,7 +129,12 @@ def authority_remedy(side: str, dropped: Sequence[str]) -> str:
 def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """What a run says: how many edges there are after it and how many of them work, and sentences about all
     others, equal ones once."""
-    groups: dict[str, dict[tuple[str, ...], list[Verdict]]] = {BREAKS: {}, BROKEN: {}, UNKNOWN: {}}
+    groups: dict[str, dict[tuple[str, ...], list[Verdict]]] = {
+        BREAKS: {},
+        BROKEN: {},
+        DOUBTFUL: {},
+        UNKNOWN: {},
+    }
     every: dict[int, bool] = {}
     for one in verdicts:
         if one.answers[AFTER].state != NEW:
@@ -137,6 +149,7 @@ def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
         "working": sum(every.values()),
         "breaking": [_sentence(group) for group in groups[BREAKS].values()],
         "broken": [_sentence(group) for group in groups[BROKEN].values()],
+        "doubtful": [_sentence(group) for group in groups[DOUBTFUL].values()],
         "unknown": [_counted(group) for group in groups[UNKNOWN].values()],
     }
 

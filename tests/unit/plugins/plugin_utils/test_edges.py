@@ -306,7 +306,14 @@ def test_each_reason_breaks_an_edge_and_its_twin_does_not(world, reason):
     assert f"[{code}]" in found["told"]["breaking"][0]
     found = world.run(good)
     assert (outcome(found, side), outcome(found, other)) == (("works", ""), ("works", ""))
-    assert found["told"] == {"edges": 1, "working": 1, "breaking": [], "broken": [], "unknown": []}
+    assert found["told"] == {
+        "edges": 1,
+        "working": 1,
+        "breaking": [],
+        "broken": [],
+        "doubtful": [],
+        "unknown": [],
+    }
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -520,7 +527,18 @@ def test_a_wanted_state_is_judged_where_nothing_was_read(world):
     found = world.judged(world.wanted(), hosts=[A, B])
     assert times(found) == ["unknown", "unknown", "accepted"]
     found = world.judged(world.wanted(client=builders.client(OTHER, DN).pem), hosts=[A, B])
-    assert outcome(found) == ("broken", "chain.missing_intermediate")
+    assert outcome(found) == ("doubtful", "chain.missing_intermediate")
+    assert (found["told"]["breaking"], found["told"]["broken"]) == ([], [])
+    assert len(found["told"]["doubtful"]) == 1
+
+
+def test_a_new_list_without_a_client_that_verified_breaks_its_edge(world):
+    """Whom the list of somebody else's text had is not known. Its twin: a client that was refused anyhow."""
+    for before, expected in ((ROOT, "breaks"), (OTHER, "broken")):
+        world.installed(A, allow=None, server_trust=before.pem)
+        world.installed(B)
+        found = world.judged(world.wanted(allow=[{"dn": "CN=b2"}]), hosts=[A])
+        assert outcome(found) == (expected, "edge.not_allowed")
 
 
 def test_a_site_of_somebody_elses_text_has_a_list_that_is_not_known(world):

@@ -73,11 +73,13 @@ def test_edges_are_counted_and_those_that_do_not_work_are_told():
         "working": 2,
         "breaking": [],
         "broken": ["b1 to a1: x"],
+        "doubtful": ["b2 to a1: y"],
         "unknown": ["1 edge is unknown"],
     }
     assert site_report(FLEET, {}, told)[:-1] == [
         "edges: 2 of 4 accepted in both directions",
         "edges: warning: b1 to a1: x",
+        "edges: warning: b2 to a1: y",
         "edges: 1 edge is unknown",
     ]
     assert site_report(FLEET, {}, {**told, "edges": 0}) == ["a1 server: not done in this run"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -38,7 +39,8 @@ def judged(letters: str, side: str = edges.CLIENT, edge=None, **more: str) -> ed
         ("rar", "broken", "after"),
         ("raa", "works", "after"),
         ("rra", "works", "after"),
-        ("uur", "broken", "after"),
+        ("uur", "doubtful", "after"),
+        ("urr", "doubtful", "after"),
         ("uuu", "unknown", "after"),
         ("aau", "unknown", "after"),
         ("aua", "unknown", "during"),
@@ -66,6 +68,22 @@ def test_a_run_breaks_only_what_worked_or_was_not_there():
             assert found.outcome != edges.BREAKS
 
 
+@pytest.mark.parametrize(
+    ("letters", "outcome", "time"),
+    [
+        ("uur", "breaks", "after"),
+        ("ura", "breaks", "during"),
+        ("urn", "breaks", "during"),
+        ("uaa", "works", "after"),
+        ("uuu", "unknown", "after"),
+    ],
+)
+def test_who_verified_before_and_may_have_been_let_in_is_taken_for_one_that_was(letters, outcome, time):
+    now, during, after = (answer(letter) for letter in letters)
+    found = edges.judge(EDGE, edges.CLIENT, replace(now, verified=True), during, after)
+    assert (found.outcome, found.time) == (outcome, time)
+
+
 def test_the_sentence_names_edge_time_reason_and_remedy():
     (told,) = edges.told([judged("ara")])["breaking"]
     assert told == (
@@ -76,6 +94,8 @@ def test_the_sentence_names_edge_time_reason_and_remedy():
     assert "b1 would refuse the certificate of a1 after this run: So it is." in told
     (told,) = edges.told([judged("rrr")])["broken"]
     assert "after this run as before it" in told
+    (told,) = edges.told([judged("uur")])["doubtful"]
+    assert "refuse the client certificate after this run, and what it did before is not known: So" in told
 
 
 def test_equal_reasons_are_told_once_and_others_each():
