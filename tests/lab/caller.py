@@ -4,7 +4,7 @@
 """A caller of Server B: a list of questions as JSON on stdin, answered one after the other as JSON.
 
     {"port": 8080, "host": "127.0.0.1", "source": "127.0.0.2", "method": "GET", "path": "/", "headers":
-     [[name, value], …], "body": "", "times": 1}
+     [[name, value], …], "body": "", "times": 1, "timeout": 30}
     -> {"status": 200, "headers": {lower-case name: value}, "body": "…", "seconds": 0.1}
 
 *times*: so many on one connection; the answer is the list of them. Without an answer it is {"error": "…"}.
@@ -39,7 +39,9 @@ done; true
 def connect(given: dict) -> http.client.HTTPConnection:
     source = (given["source"], 0) if "source" in given else None
     host = given.get("host", "127.0.0.1")
-    return http.client.HTTPConnection(host, given["port"], timeout=30, source_address=source)
+    return http.client.HTTPConnection(
+        host, given["port"], timeout=given.get("timeout", 30), source_address=source
+    )
 
 
 def send(connection: http.client.HTTPConnection, given: dict) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,15 @@ ROUTES = [
     route("orders", 8080, servers=WITH_BACKUP, max_fails=1, fail_timeout="4s"),
     route("billing", 8080, "/billing/", credential="billing"),
     route("by-port", 8081, credential="billing"),
-    route("patient", 8082, servers=WITH_BACKUP),
+    route("patient", 8082, servers=WITH_BACKUP, max_body_size="32m"),
+    route(
+        "brisk",
+        8082,
+        "/brisk/",
+        servers=WITH_BACKUP,
+        max_body_size="32m",
+        timeouts={"connect": "1s", "send": "1s"},
+    ),
     route("weighted", 8082, "/weighted/", servers=[{"address": A1, "weight": 3}, A2]),
     route("plain", 8083, "/plain/"),
     route(
@@ -69,6 +78,10 @@ ROUTES = [
     route("limited", "8088", allow=["127.0.0.2", "127.0.0.3"], deny=["127.0.0.3"]),
     route("barred", "8088", "/barred/", deny=["127.0.0.0/8"]),
     route("open", "8088", "/open/"),
+    *(
+        route(name, 8089, f"/{name}/", credential=name)
+        for name in ("deep", "shallow", "revoking", "other-revoking")
+    ),
     route(
         "outside",
         "8088",
@@ -147,7 +160,27 @@ class World:
         self.machine, self.folder = machine, folder
         clients, servers = (Authority.make(f"CN={name} CA") for name in ("Clients", "Servers"))
         elsewhere = Authority.make("CN=Elsewhere CA")
-        self.trust = {"client": servers, "billing": servers, "outside": elsewhere, "fresh": servers}
+        below = servers.intermediate("CN=Below")
+        deepest = below.intermediate("CN=Below that")
+        chain = below.pem() + deepest.pem()
+        deepest.leaf(folder / "deep-orders", "CN=deep", SERVER, names=("orders.test",))
+        with (folder / "deep-orders.pem").open("ab") as file:
+            file.write(chain)
+        revoked, another = (
+            servers.leaf(folder / name, f"CN={name}", SERVER, names=("orders.test",))
+            for name in ("revoked-orders", "another")
+        )
+        self.trust = dict.fromkeys(
+            ("client", "billing", "fresh", "revoking", "other-revoking"), servers.pem()
+        )
+        self.trust["outside"] = elsewhere.pem()
+        self.trust.update(dict.fromkeys(("deep", "shallow"), servers.pem() + chain))
+        #: Of a credential, more for `release`.
+        self.more: dict[str, dict[str, Any]] = {
+            "shallow": {"verify_depth": 1},
+            "revoking": {"crl": [{"content": servers.revocation_list(revoked).decode()}]},
+            "other-revoking": {"crl": [{"content": servers.revocation_list(another).decode()}]},
+        }
         self.sha1 = {}
         for name in self.trust:
             leaf = clients.leaf(folder / name, f"CN={name}", CLIENT)
@@ -161,17 +194,13 @@ class World:
             authority.leaf(folder / name, f"CN={name}", SERVER, names=(f"{name}.test",))
         servers.leaf(folder / "bad", "CN=bad", SERVER, names=("bad.test",))
         (folder / "clients.pem").write_bytes(clients.pem())
-        for name in ("orders", "renamed", "resumed", "elsewhere", "bad"):
+        for name in ("orders", "renamed", "resumed", "elsewhere", "bad", "deep-orders", "revoked-orders"):
             for end in ("pem", "key"):
                 machine.write(f"/root/pki/{name}.{end}", self.text(f"{name}.{end}"))
         machine.write("/root/pki/clients.pem", self.text("clients.pem"))
-        machine.write("/root/pki/both.pem", self.text("bad.pem") + self.text("bad.key"))
         machine.sh("grep -q a1.test /etc/hosts || echo '127.0.0.1 a1.test a2.test' >>/etc/hosts")
         machine.write("/root/far_side.py", (LAB / "far_side.py").read_text())
-        machine.sh(
-            "systemctl stop far-side 2>/dev/null; systemd-run --quiet --collect --unit far-side"
-            " python3 /root/far_side.py 8000 5443 5444 --pem /root/pki/both.pem --ca /root/pki/clients.pem"
-        )
+        self.far_side("far-side", "8000 5443 5444", "bad")
         self.serve()
         variables = {
             "mtls_proxy_routes": ROUTES,
@@ -184,6 +213,14 @@ class World:
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text()
+
+    def far_side(self, unit: str, options: str, certificate: str) -> None:
+        pem = f"/root/pki/{certificate}-both.pem"
+        self.machine.write(pem, self.text(f"{certificate}.pem") + self.text(f"{certificate}.key"))
+        self.machine.sh(
+            f"systemctl stop {unit} 2>/dev/null; systemd-run --quiet --collect --unit {unit}"
+            f" python3 /root/far_side.py {options} --pem {pem} --ca /root/pki/clients.pem"
+        )
 
     def serve(self, *down: int, **certificates: str) -> None:
         """The Servers A but for those that are *down*, with other *certificates* by name."""
@@ -205,10 +242,11 @@ class World:
                 "name": name,
                 "certificate_content": self.text(f"{name}.pem"),
                 "private_key_content": self.text(f"{name}.key"),
-                "trust": {"sources": [{"content": authority.pem().decode()}]},
+                "trust": {"sources": [{"content": trusted.decode()}]},
                 "sessions": sessions[name],
+                **self.more.get(name, {}),
             }
-            for name, authority in self.trust.items()
+            for name, trusted in self.trust.items()
         ]
         done: dict[str, Any] = self.machine.call(
             parts={"proxy": {"credentials": credentials, **self.blocks}}, timeout_s=15
@@ -339,6 +377,22 @@ def test_an_a_with_another_name_or_of_another_authority_is_not_spoken_to(world: 
     assert [answer["status"] for answer in world.ask(*questions[2:])] == [200, 200]
 
 
+def test_depth_and_revocation_of_an_a(world: World) -> None:
+    names = ("deep", "shallow", "revoking", "other-revoking")
+    questions = [{"port": 8089, "path": f"/{name}/"} for name in names]
+    try:
+        for served, wanted in (
+            ("orders", [200, 200, 200, 200]),
+            # Two intermediates, which two of the routes trust.
+            ("deep-orders", [200, 502, 502, 502]),
+            ("revoked-orders", [200, 200, 502, 200]),
+        ):
+            world.serve(orders=served)
+            assert [answer["status"] for answer in world.ask(*questions)] == wanted, served
+    finally:
+        world.serve()
+
+
 def refusals(world: World) -> int:
     """How often a connection to the first A was refused so far."""
     return int(world.machine.sh(f"grep -c 'refused.*127.0.0.1:{A1[-4:]}' /var/log/nginx/error.log || true"))
@@ -372,6 +426,29 @@ def test_failover(world: World) -> None:
     finally:
         world.serve()
     assert [set(which(answers)) for answers in world.ask(orders, patient)] == [{"1443"}, {"1443"}]
+
+
+def test_time_to_connect_and_to_send(world: World) -> None:
+    """The first A takes no connection, then no body; who asks gives up after five seconds."""
+    patient, brisk = ({"port": 8082, "path": path, "timeout": 5} for path in ("/x", "/brisk/x"))
+    body = {"method": "POST", "body": "x" * 8 * MEGABYTE}
+    try:
+        world.serve(1443)
+        world.far_side("dark", "8990 --deaf 1443", "orders")
+        time.sleep(1)
+        late, failed_over = world.ask(patient, brisk)
+        assert "timed out" in late["error"], late
+        assert (failed_over["status"], failed_over["headers"]["x-which"]) == (200, "2443")
+        world.far_side("dark", "8990 --mute 1443", "orders")
+        time.sleep(1)
+        late, given_up = world.ask({**patient, **body}, {**brisk, **body})
+        assert "timed out" in late["error"], late
+        # A POST of which something was sent goes to no other server.
+        assert given_up["status"] == 504
+    finally:
+        world.machine.sh("systemctl stop dark", check=False)
+        world.serve()
+    assert [set(which(answers)) for answers in world.ask({**patient, "times": 2})] == [{"1443"}]
 
 
 def test_a_post_is_repeated_only_where_that_is_asked_for(world: World) -> None:
