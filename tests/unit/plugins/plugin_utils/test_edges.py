@@ -38,6 +38,8 @@ GOOD: dict[str, Any] = {
     "verify": "on",
     "client": CLIENT.pem,
     "client_trust": ROOT.pem,
+    "client_crl": None,
+    "client_depth": 1,
 }
 
 
@@ -89,9 +91,10 @@ class World:
             }
             for name in paths
         }
-        common["server"]["verify_depth"] = want["server_depth"]
-        if want["server_crl"]:
-            common["server"]["crl"] = [self.file("crl.pem", want["server_crl"])]
+        for name, credential in common.items():
+            credential["verify_depth"] = want[f"{name}_depth"]
+            if want[f"{name}_crl"]:
+                credential["crl"] = [self.file(f"{name}_crl.pem", want[f"{name}_crl"])]
         servers = {"mtls_server_sites": [site], "mtls_server_credentials": [common["server"]]}
         proxies = {"mtls_proxy_credentials": [common["client"]]}
         if "routes" in want:
@@ -105,8 +108,8 @@ class World:
         pem = {
             "certificate": have[name].decode(),
             "trust": have[f"{name}_trust"].decode(),
-            "crl": have["server_crl"].decode() if host == A and have["server_crl"] else None,
-            "verify_depth": have["server_depth"] if host == A else 1,
+            "crl": have[f"{name}_crl"].decode() if have[f"{name}_crl"] else None,
+            "verify_depth": have[f"{name}_depth"],
         }
         allow = have["allow"] and [
             {"sha1": certificate_sha1(entry["file"])} if "file" in entry else entry for entry in have["allow"]
@@ -232,6 +235,12 @@ REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"allow": [{"issuer": "CN=Root", "serial": serial(TWIN)}]},
         {"allow": [{"issuer": "CN=Root", "serial": serial(CLIENT)}]},
     ),
+    "allowlist, issuer": (
+        "client",
+        "edge.not_allowed",
+        {"allow": [{"issuer": "CN=Other root", "serial": serial(CLIENT)}]},
+        {"allow": [{"issuer": "CN=Root", "serial": serial(CLIENT)}]},
+    ),
     "probe identity": (
         "client",
         "edge.probe_identity",
@@ -286,6 +295,30 @@ REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"server": builders.server(ROOT, uses=("client",)).pem},
         {"server": builders.server(ROOT, uses=("server",)).pem},
     ),
+    "A beyond B's depth": (
+        "server",
+        "chain.too_deep",
+        {"server": builders.server(LOWER).pem + LOWER.pem + MIDDLE.pem},
+        {"server": builders.server(MIDDLE).pem + MIDDLE.pem},
+    ),
+    "A expired": (
+        "server",
+        "expiry.expired",
+        {"server": builders.server(ROOT, end=AT).pem},
+        {"server": builders.server(ROOT, end=AT + DAY).pem},
+    ),
+    "A revoked": (
+        "server",
+        "crl.revoked",
+        {"client_crl": crl(ROOT, SERVER)},
+        {"client_crl": crl(ROOT, TWIN)},
+    ),
+    "no list of A's CA at B": (
+        "server",
+        "crl.missing_for_ca",
+        {"client_crl": crl(OTHER)},
+        {"client_crl": crl(OTHER) + crl(ROOT)},
+    ),
     "B drops A's CA": (
         "server",
         "chain.missing_intermediate",
@@ -328,6 +361,18 @@ def test_what_was_broken_before_is_no_change_and_may_be_mended(world, reason):
 
 
 # -- the times
+
+
+def test_b_allows_more_depth_before_a_needs_it(world):
+    """In one run B's comes too late: A is first."""
+    deep = {"server": builders.server(LOWER).pem + LOWER.pem + MIDDLE.pem, "client_depth": 2}
+    found = world.run(deep)
+    assert (outcome(found, "server"), times(found, "server")) == (
+        ("breaks", "chain.too_deep"),
+        ["accepted", "refused", "accepted"],
+    )
+    found = world.run(deep, before={"client_depth": 2})
+    assert (outcome(found, "server"), times(found, "server")) == (("works", ""), ["accepted"] * 3)
 
 
 def test_a_new_edge_must_work_after_the_run(world):
