@@ -189,7 +189,9 @@ def variables(pki: Pki) -> dict[str, Any]:
             site("kept-noca", 8013, credential="kept", verify="optional_no_ca"),
             site("kept-list", 8013, credential="kept", allow=[{"dn": "CN=b1,O=Shop"}]),
             site("proxied", 8015, proxy_protocol=True),
-            *(site(name, 8016, credential=name) for name in ("revoking", "deep", "shallow", "root-deep")),
+            *(site(name, 8016, credential=name) for name in ("revoking", "deep", "root-deep")),
+            # The same socket in other words: nginx has one default server for both.
+            {**site("shallow", 8016, credential="shallow"), "listen": ["8016", "[0::0]:8016"]},
             site("ports", 8017, listen=["8017", "8018", "127.0.0.1:8017"]),
             *(
                 site(name, 8019, backend=backend, timeouts=timeouts, max_body_size="32m")

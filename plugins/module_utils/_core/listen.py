@@ -6,6 +6,7 @@ host."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ SHARED_FLAGS = ("ssl", "http2", "quic", "proxy_protocol")
 
 @dataclass(frozen=True)
 class Listen:
-    """*address* is ``*``, an IPv4 address, a host name, ``[v6]``, or ``unix:PATH`` (then *port* is 0)."""
+    """*address* is ``*``, an IPv4 address, a host name, ``[v6]`` as written, or ``unix:PATH`` (then *port* is
+    0)."""
 
     address: str
     port: int
@@ -29,7 +31,17 @@ class Listen:
     @property
     def key(self) -> str:
         """The same for two listens that share one socket of nginx."""
-        return self.address if self.is_unix else f"{self.address}:{self.port}"
+        return self.address if self.is_unix else f"{self.bound}:{self.port}"
+
+    @property
+    def bound(self) -> str:
+        """*address* in the one spelling of all those that IPv6 has for it."""
+        if not self.address.startswith("["):
+            return self.address
+        try:
+            return f"[{ipaddress.IPv6Address(self.address.strip('[]'))}]"
+        except ValueError:
+            return self.address
 
     @property
     def is_unix(self) -> bool:
@@ -50,14 +62,14 @@ class Listen:
     @property
     def local_host(self) -> str:
         """Where a caller on this host reaches it: a wildcard is asked on the loopback address."""
-        return {"*": "127.0.0.1", "[::]": "::1"}.get(self.address, self.address.strip("[]"))
+        return {"*": "127.0.0.1", "[::]": "::1"}.get(self.bound, self.bound.strip("[]"))
 
     @property
     def local_addresses(self) -> tuple[str, ...]:
         """All that a caller on this host can reach it at: a wildcard of IPv6 may take IPv4, too."""
         if self.is_unix:
             return (self.address,)
-        both = self.address == "[::]" and "ipv6only=off" in self.flags
+        both = self.bound == "[::]" and "ipv6only=off" in self.flags
         return (self.local_host, "127.0.0.1") if both else (self.local_host,)
 
     def shared(self, wanted: Iterable[str] = SHARED_FLAGS) -> tuple[str, ...]:

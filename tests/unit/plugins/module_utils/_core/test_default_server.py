@@ -202,6 +202,17 @@ def test_sites_of_one_socket_must_be_alike(other: Site) -> None:
         plan(site(), other)
 
 
+def test_an_ipv6_address_has_one_default_server_however_it_is_spelt() -> None:
+    found = parse(plan(site(listen="[0::0]:443 ssl"), site("stock", "[::]:443 ssl")).text)
+    assert [server.value("listen") for server in found] == ["[0::0]:443 ssl default_server"]
+    two = parse(plan(site(listen="[::1]:443 ssl"), site("stock", "[::]:443 ssl")).text)
+    assert len(two) == 2
+    users = "server { listen [0:0::]:443 ssl default_server; ssl_session_cache shared:own:1m; } ENTRY;"
+    with pytest.raises(MtlsError, match="keeps sessions"):
+        plan(site(listen="[::]:443 ssl"), http=users)
+    assert "default_server" in plan(site(listen="[::1]:443 ssl"), http=users).text
+
+
 def test_shared_sessions_are_the_default_servers_too() -> None:
     # The default server's settings govern: with its cache off, a site's own would keep nothing.
     found = plan(site(), site("b"), caches={"orders": "shared:z:1m", "b": "shared:z:1m"})
