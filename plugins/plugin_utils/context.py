@@ -102,6 +102,20 @@ def check_names(entries: list[dict[str, Any]], variable: str, what: str, context
         seen.add(name)
 
 
+def check_ids(entries: list[dict[str, Any]], variable: str, what: str, context: Context) -> None:
+    """No two names are one to nginx, which ignores case in variables and upstreams (ngx_strncasecmp)."""
+    seen: dict[str, str] = {}
+    for index, entry in enumerate(entries):
+        name = entry["name"] or ""
+        other = seen.setdefault(name.replace("-", "d"), name)  # as the templates write it, but in lower case
+        if other != name:
+            context.problems.add(
+                f"{variable}[{index}].name",
+                f"{name!r} and {other!r} are one name to nginx, for which the - of a {what} is a D.",
+                "Choose another name.",
+            )
+
+
 def choose(wanted: str, names: list[str], usual: str, place: str, context: Context) -> str:
     """The credential of a site or route: the one named, else the only one, else the one called *usual*."""
     if wanted in names:

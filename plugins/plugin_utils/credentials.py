@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.hostnames import Identities, check_host
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context, check_names
 
@@ -93,10 +94,8 @@ def _server_hostnames(
 
 
 def covers(hostname: str, name: str) -> bool:
-    """RFC 6125, 6.4.3, as OpenSSL applies it: a wildcard stands for exactly one label, the first."""
-    return hostname == name or (
-        hostname.startswith("*.") and "." in name and name.split(".", 1)[1] == hostname[2:]
-    )
+    """Would a certificate for *hostname* do for *name*?"""
+    return check_host(Identities(dns=(hostname.encode(),)), name)
 
 
 def _common_name(
@@ -190,13 +189,17 @@ def _probe(probe: Any, place: str, context: Context) -> Any:
 def probe_credential(credentials: list[dict[str, Any]], context: Context) -> list[dict[str, Any]]:
     """The client identity by which Server A proves itself: none, or one for all its credentials.
 
-    With issuer ``files`` and ``auto`` there is none: a Server B proves that one.
+    With ``auto`` there is one of the private authority where a credential of its own trusts it. The sites of
+    all others are a Server B's to prove: they would refuse that identity.
     """
     wanted: dict[str, tuple[str, dict[str, Any]]] = {}
+    private = any(
+        entry["issuer"] == "private_ca" and "issuer" in entry["trust"]["sources"] for entry in credentials
+    )
     for index, entry in enumerate(credentials):
         if isinstance(entry["probe"], dict):
             wanted.setdefault(repr(entry["probe"]), (f"mtls_server_credentials[{index}].probe", entry))
-        elif entry["issuer"] == "private_ca":
+        elif private and entry["issuer"] == "private_ca":
             wanted.setdefault("private_ca", (f"mtls_server_credentials[{index}].probe", entry))
     if not wanted:
         return []

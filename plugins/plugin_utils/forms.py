@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_time
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.attribute_names import SHORT
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
@@ -26,6 +27,8 @@ _FILE = re.compile(r"/[A-Za-z0-9._@+/-]+\Z")
 _RDN = re.compile(
     r"[A-Za-z0-9.]+=(?:[^\x00-\x1f\x7f-\U0010ffff,;<>\"\\+]|\\[ #\"+,;<=>\\]|\\[0-9A-Fa-f]{2})*\Z"
 )
+#: Types of attributes as OpenSSL writes them, by their lower case.
+_ATTRIBUTES = {short.lower(): short for short in SHORT.values()}
 #: Set by the role itself or by HTTP, so no carrier of an identity.
 _TAKEN_HEADERS = frozenset(
     "host connection content-length transfer-encoding te trailer upgrade keep-alive x-real-ip"
@@ -188,6 +191,14 @@ def header(text: str) -> str:
     return text
 
 
+def identity_header(text: str) -> str:
+    """``header``, of which the templates write every mixture of - and _ between its words."""
+    header(text)
+    if len(text) > 60 or len(re.split("[-_]", text)) > 8:
+        raise MtlsError(f"{text!r} is too long.", remedy="Use at most 8 words and 60 characters.")
+    return text
+
+
 def cipher(text: str) -> str:
     """A suite of TLS 1.2 by OpenSSL's name. No keyword such as HIGH: it stands for other suites each year."""
     if text.startswith("TLS_"):
@@ -231,7 +242,12 @@ def distinguished_name(text: str) -> str:
             f"{text!r} is not a distinguished name as nginx writes it (RFC 2253).",
             remedy='For example "CN=b1,O=Shop"; , + " \\ < > ; in a value are escaped with a backslash.',
         )
-    return text
+    text = re.sub(r"\\(?:[0-9A-Fa-f]{2}|.)", lambda found: found[0].upper(), text)
+    return re.sub(
+        r"(\A|(?<!\\)(?:\\\\)*[,+])([A-Za-z0-9.]+)(?==)",
+        lambda found: found[1] + _ATTRIBUTES.get(found[2].lower(), found[2]),
+        text,
+    )
 
 
 def sha1(text: str) -> str:
@@ -300,6 +316,11 @@ def timeout(text: str) -> str:
     if text and not re.search("[1-9]", nginx_time.check(text)):
         raise MtlsError(f"{text!r} is no time at all.", remedy="Leave it out for nginx's own.")
     return text
+
+
+def timeout_in_seconds(text: str) -> str:
+    """``timeout`` where nginx takes no milliseconds."""
+    return timeout(text) and time_in_seconds(text)
 
 
 def size(text: str) -> str:

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context, check_names, choose
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import (
+    Context,
+    check_ids,
+    check_names,
+    choose,
+)
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import fill, role_options
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sites import KEEPALIVE
 
@@ -21,6 +26,7 @@ UNDER_WAY = 384
 def build_routes(values: Mapping[str, Any], names: list[str], context: Context) -> list[dict[str, Any]]:
     routes = values["mtls_proxy_routes"]
     check_names(routes, "mtls_proxy_routes", "route", context)
+    check_ids(routes, "mtls_proxy_routes", "route", context)
     pool = max(KEEPALIVE, UNDER_WAY // max(1, len(routes)))
     context.route_places = [f"mtls_proxy_routes[{index}]" for index in range(len(routes))]
     if routes:
@@ -121,9 +127,13 @@ def _number(value: int, least: int, place: str, context: Context) -> int:
 
 
 def check_routes(model: dict[str, Any], context: Context) -> None:
-    """One route for each listen and path, and none where a site of this host ends TLS."""
+    """One route for each listen and path, and none where a site of this host ends TLS or is proven."""
     taken: dict[tuple[str, str], str] = {}
-    sites = {forms.socket(entry): site["name"] for site in model["sites"] for entry in site["listeners"]}
+    sites = {
+        _asked(forms.socket(entry)): (site["name"], forms.socket(entry))
+        for site in model["sites"]
+        for entry in site["listeners"]
+    }
     for index, route in enumerate(model["routes"]):
         place = f"mtls_proxy_routes[{index}]"
         key = (route["listen"], route["path"])
@@ -134,8 +144,16 @@ def check_routes(model: dict[str, Any], context: Context) -> None:
                 "Change path or listen.",
             )
         taken.setdefault(key, route["name"])
-        if route["listen"] in sites:
+        site, socket = sites.get(_asked(route["listen"]), ("", ""))
+        if site:
             context.problems.add(
                 f"{place}.listen",
-                f"{route['listen']} is taken by site {sites[route['listen']]!r}, which speaks TLS.",
+                f"{route['listen']} is taken by site {site!r} on {socket}, which speaks TLS.",
+                "Choose another port.",
             )
+
+
+def _asked(socket: str) -> str:
+    """Where a proof on this host asks it: nginx answers there by the block with the nearest address."""
+    address, colon, port = socket.rpartition(":")
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(address, address) + colon + port

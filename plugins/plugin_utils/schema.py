@@ -227,10 +227,12 @@ def _misfit(key: str, option: Mapping[str, Any], value: Any) -> str:
         return "must be a whole number."
     if option["type"] == "str" and isinstance(value, (dict, list)):
         return "must be a text."
+    if option["type"] == "str" and "choices" not in option and isinstance(value, bool):
+        return 'is true or false to YAML. Quote it; "" is none.'
     if key in HEXADECIMAL and isinstance(value, (int, float)):
         return "is a number to YAML. Quote it: it is hexadecimal."
     items = value if option.get("elements") == "str" and isinstance(value, list) else []
-    if any(isinstance(item, (dict, list)) for item in items):
+    if any(isinstance(item, (dict, list, bool)) for item in items) and "choices" not in option:
         return "must be a list of texts."
     return ""
 

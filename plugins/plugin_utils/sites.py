@@ -13,7 +13,12 @@ from typing import Any
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import parse
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context, check_names, choose
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import (
+    Context,
+    check_ids,
+    check_names,
+    choose,
+)
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import (
     fill,
     role_data,
@@ -52,6 +57,8 @@ _ERROR_PAGES = {
 }
 #: nginx's longest parameter is 4096 bytes, all quotation marks included (NGX_CONF_BUFFER).
 PAGE_BYTES = 4000
+#: A certificate of the allowlist with its chain is a hundredth of that.
+_ALLOWED_BYTES = 1 << 20
 #: What a header's value may hold (RFC 9110, 5.5); nginx itself would take a line break.
 _FIELD = re.compile(r"[!-~]([\t -~]*[!-~])?\Z")
 
@@ -60,6 +67,7 @@ def build_sites(values: Mapping[str, Any], names: list[str], context: Context) -
     sites = values["mtls_server_sites"]
     profiles = _profiles(values["mtls_server_tls_profiles"], context)
     check_names(sites, "mtls_server_sites", "site", context)
+    check_ids(sites, "mtls_server_sites", "site", context)
     if sites:
         return [
             _site(site, f"mtls_server_sites[{index}]", names, profiles, context)
@@ -141,6 +149,8 @@ def _site(
     probe_path = context.parse(forms.location, site["probe_path"], f"{place}.probe_path", "/.mtls/probe")
     if probe_path.endswith("/"):
         problems.add(f"{place}.probe_path", "must be the path of one page, without / at its end.")
+    if probe_path.startswith("/.mtls/page/"):
+        problems.add(f"{place}.probe_path", "/.mtls/page/ belongs to error_pages.", "Choose another path.")
     if site["tls_profile"] not in profiles:
         words = f"{site['tls_profile']!r} is not one of {', '.join(profiles)}."
         problems.add(f"{place}.tls_profile", words, suggest(site["tls_profile"], profiles))
@@ -216,7 +226,7 @@ def _backend(value: Any, place: str, context: Context) -> dict[str, Any]:
         if value["max_fails"] is not None and value["max_fails"] < 0:
             context.problems.add(f"{place}.max_fails", "must be at least 0.")
         result["fail_timeout"] = context.parse(
-            forms.timeout, value["fail_timeout"], f"{place}.fail_timeout", ""
+            forms.timeout_in_seconds, value["fail_timeout"], f"{place}.fail_timeout", ""
         )
     else:
         context.problems.add(place, "is neither a URL nor a mapping with servers.")
@@ -240,14 +250,30 @@ def _allowed(entry: dict[str, Any], place: str, context: Context) -> dict[str, A
         "serial": forms.serial,
     }
     if "certificate" in given:
-        return {"certificate": {"src": context.file(given["certificate"]["src"], f"{place}.certificate.src")}}
+        path = context.file(given["certificate"]["src"], f"{place}.certificate.src")
+        if path and context.parse(_certificates, path, f"{place}.certificate.src", 1) > 1:
+            context.warnings.append(f"{place}: {path} holds several certificates, the first one is allowed.")
+        return {"certificate": {"src": path}}
     return {key: context.parse(parsers[key], value, f"{place}.{key}") for key, value in given.items()}
+
+
+def _certificates(path: str) -> int:
+    """How many stand in the file; of one that a vault encrypts, which is not opened here, 1."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(_ALLOWED_BYTES)
+    except OSError as error:
+        raise MtlsError(f"{path} cannot be read: {error.strerror}.") from None
+    count = len(re.findall(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", data))
+    if not count and not data.startswith(b"$ANSIBLE_VAULT;"):
+        raise MtlsError(f"{path} holds no certificate in PEM.")
+    return count or 1
 
 
 def _headers(headers: dict[str, Any], place: str, context: Context) -> dict[str, str]:
     result, seen = {}, {}
     for key, value in headers.items():
-        result[key] = context.parse(forms.header, value, f"{place}.{key}", "")
+        result[key] = context.parse(forms.identity_header, value, f"{place}.{key}", "")
         # nginx and CGI take - and _ for the same in a header's name.
         same = result[key].lower().replace("_", "-")
         if same and same in seen:

@@ -120,7 +120,7 @@ def server(address, **more):
 SITES = [
     site("plain"),
     site("a-b", allow=[{"dn": HOSTILE_DN}, {"issuer": "CN=Clients", "serial": "1F"}, {"sha1": "ab" * 20}]),
-    site("adb", headers={**HEADERS, "subject": "X-Who", "certificate": "X-Cert"}, tls=PROFILES["modern"]),
+    site("acb", headers={**HEADERS, "subject": "X-Who", "certificate": "X-Cert"}, tls=PROFILES["modern"]),
     site("extra", extra_server="location /x {\n    return 204;\n}", extra_location="proxy_read_timeout 5s;"),
     site("proxied", proxy_protocol=True, listen=["127.0.0.1:8443"]),
     site(
@@ -313,8 +313,8 @@ def test_every_identity_header_is_set_or_cleared_where_a_site_proxies(blocks, na
 
 
 def test_identity_is_told_only_of_a_verified_client(blocks):
-    maps = {d["args"][1]: d for d in blocks["adb"] if d["directive"] == "map"}
-    (location,) = find(blocks["adb"], "location", "/")
+    maps = {d["args"][1]: d for d in blocks["acb"] if d["directive"] == "map"}
+    (location,) = find(blocks["acb"], "location", "/")
     sent = [value for value in proxied_headers(location).values() if value.startswith("$mtls_server_")]
     assert len(sent) == 6
     for variable in sent:
@@ -353,10 +353,10 @@ def test_certificates_given_as_files_are_told_by_their_fingerprint(blocks, rende
 
 
 def test_tls_profiles(blocks):
-    for name, protocols in (("plain", ["TLSv1.2", "TLSv1.3"]), ("adb", ["TLSv1.3"])):
+    for name, protocols in (("plain", ["TLSv1.2", "TLSv1.3"]), ("acb", ["TLSv1.3"])):
         (found,) = find(blocks[name], "ssl_protocols")
         assert found["args"] == protocols
-    assert not find(blocks["adb"], "ssl_ciphers")
+    assert not find(blocks["acb"], "ssl_ciphers")
     assert all(
         "CBC" not in c and "DHE" in c for c in find(blocks["plain"], "ssl_ciphers")[0]["args"][0].split(":")
     )

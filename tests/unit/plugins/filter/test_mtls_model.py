@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,9 +43,18 @@ PLAY = """
 """
 
 
-def example(name):
-    hostvars, groups = load(str(EXAMPLES / name / "inventory.yml"))
+def example(name, folder=EXAMPLES):
+    hostvars, groups = load(str(folder / name / "inventory.yml"))
     return mtls_model(hostvars, groups=groups)
+
+
+def with_clients(folder):
+    """A copy of the fleet example with the certificates that its allowlist names."""
+    project = folder / "fleet"
+    shutil.copytree(EXAMPLES / "fleet", project)
+    for name in ("b2", "b4", "b5", "b5-billing"):
+        (project / f"pki/{name}.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    return folder
 
 
 def play(folder, inventory, host):
@@ -80,10 +90,10 @@ def test_the_simple_example():
     assert found["warnings"] == []
 
 
-def test_the_fleet_example():
-    found = example("fleet")
+def test_the_fleet_example(tmp_path):
+    found = example("fleet", with_clients(tmp_path))
     assert list(found["hosts"]) == ["a1", "a2", "a3", "b1", "b2", "b3", "b4", "b5"]
-    pki = str(EXAMPLES / "fleet/pki")
+    pki = str(tmp_path / "fleet/pki")
     server, probe = found["hosts"]["a2"]["credentials"]
     assert server["files"]["private_key"] == f"{pki}/a2.key.vault"
     assert (server["hostnames"], server["crl"]) == (
@@ -104,8 +114,8 @@ def test_the_fleet_example():
     assert found["warnings"] == []
 
 
-def test_two_identities_have_two_routes():
-    b5 = example("fleet")["hosts"]["b5"]
+def test_two_identities_have_two_routes(tmp_path):
+    b5 = example("fleet", with_clients(tmp_path))["hosts"]["b5"]
     assert [(route["listen"], route["credential"]) for route in b5["routes"]] == [
         ("127.0.0.1:8080", "client"),
         ("127.0.0.1:8081", "billing"),
@@ -116,9 +126,10 @@ def test_two_identities_have_two_routes():
 @pytest.mark.parametrize(("name", "host"), [("simple", "a1.example.com"), ("fleet", "a1")])
 def test_in_a_play(name, host, tmp_path):
     """The same from Jinja, with lazy templating and through a fact."""
-    done, result = play(tmp_path, EXAMPLES / name / "inventory.yml", host)
+    folder = EXAMPLES if name == "simple" else with_clients(tmp_path)
+    done, result = play(tmp_path, folder / name / "inventory.yml", host)
     assert done.returncode == 0, done.stdout + done.stderr
-    wanted = example(name)
+    wanted = example(name, folder)
     assert result == [wanted, wanted["hosts"][host]]
 
 

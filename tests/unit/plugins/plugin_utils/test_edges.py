@@ -637,7 +637,9 @@ def test_what_cannot_be_read_is_refused_or_unknown(world):
     world.installed(B, client=b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     assert times(world.judged(world.wanted(), hosts=[]))[0] == "refused"
     world.installed(B)
-    found = world.judged(world.wanted(allow=[{"file": b"no certificate"}]))
+    model = world.wanted(allow=[{"file": CLIENT.pem}])
+    world.file("allowed.pem", b"no certificate")
+    found = world.judged(model)
     assert outcome(found)[0] == "unknown"
     assert "holds no certificate" in found["told"]["unknown"][0]
     world.installed(B, client=b"")

@@ -187,6 +187,27 @@ def test_a_route_where_a_site_listens_is_refused(tmp_path):
     assert fleet(tmp_path, {"a1": host}, {"a1": host})
 
 
+@pytest.mark.parametrize(
+    ("site_s", "route_s", "free"),
+    [
+        ("443", "127.0.0.1:443", False),
+        ("443", "127.0.0.2:443", True),
+        ("443", "[::1]:443", True),
+        ("[::]:443", "[::1]:443", False),
+        ("127.0.0.1:443", "443", False),
+        ("192.0.2.1:443", "443", True),
+        ("443", "192.0.2.1:443", True),
+    ],
+)
+def test_a_route_where_a_site_is_proven_is_refused(site_s, route_s, free, tmp_path):
+    """A wildcard is asked on the loopback address, and there the nearer address answers."""
+    host = {**site("o.test", listen=[site_s, "8443"]), **route(server_name="o.test", listen=route_s)}
+    if free:
+        assert fleet(tmp_path, {"a1": host}, {"a1": host})
+    else:
+        assert "is taken by site 'orders'" in refusal(tmp_path, {"a1": host}, {"a1": host})
+
+
 def test_all_problems_of_all_hosts_are_told_together(tmp_path):
     servers = {f"a{number}": {"nginx_mtls_keep": 0, **site("o.test")} for number in range(1, 6)}
     servers["a3"] = {**servers["a3"], "mtls_server_site": [], "private_ca_throttle": 0}

@@ -39,6 +39,10 @@ def server(text):
         (forms.distinguished_name, "CN=a\\\\,O=B", "CN=a\\\\,O=B"),
         (forms.distinguished_name, "1.2.3.4=#$ {x}", "1.2.3.4=#$ {x}"),
         (forms.distinguished_name, "CN=", "CN="),
+        # nginx compares as it writes: types in OpenSSL's case, hexadecimal in upper case.
+        (forms.distinguished_name, "cn=b1+Ou=x,EMAILADDRESS=a,dc=b", "CN=b1+OU=x,emailAddress=a,DC=b"),
+        (forms.distinguished_name, "CN=\\c3\\bc,O=a\\\\c3", "CN=\\C3\\BC,O=a\\\\c3"),
+        (forms.distinguished_name, "CN=a\\,o=b,O=a\\\\,ou=x", "CN=a\\,o=b,O=a\\\\,OU=x"),
         (forms.sha1, "AB:" * 19 + "CD", "ab" * 19 + "cd"),
         (forms.serial, "1f", "1F"),
         (forms.serial, "f", "0F"),
@@ -188,9 +192,13 @@ def test_a_distinguished_name_has_no_line_break_and_no_bare_quote(text):
     ("hostname", "name", "wanted"),
     [
         ("a.test", "a.test", True),
-        ("*.test", "a.test", True),
-        ("*.test", "a.b.test", False),
-        ("*.test", "test", False),
+        ("*.a.test", "b.a.test", True),
+        ("*.a.test", "c.b.a.test", False),
+        ("*.a.test", "a.test", False),
+        # As OpenSSL has it: of no name with two labels, and with letters, digits and - alone.
+        ("*.test", "a.test", False),
+        ("*.a.test", "b_c.a.test", False),
+        ("b_c.a.test", "b_c.a.test", True),
         ("b.test", "a.test", False),
     ],
 )

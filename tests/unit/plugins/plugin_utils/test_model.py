@@ -21,6 +21,7 @@ FILES = {
     "trust": {"sources": [{"src": "pki/ca.pem"}]},
 }
 
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 #: Mozilla's guidelines 5.7 without the three DHE suites, 6.0 as they are.
 INTERMEDIATE = [
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -323,6 +324,8 @@ def test_an_error_page_has_room_in_the_configuration(text, fits, tmp_path):
 
 
 def test_allow_is_in_nginx_own_forms(tmp_path):
+    (tmp_path / "pki").mkdir()
+    (tmp_path / "pki/b.pem").write_text(PEM)
     given = [
         {"certificate": {"src": "pki/b.pem"}},
         {"sha1": ":".join(["AB"] * 20)},
@@ -335,6 +338,24 @@ def test_allow_is_in_nginx_own_forms(tmp_path):
         {"dn": "CN=b1,O=Shop\\, Inc."},
         {"issuer": "CN=Clients", "serial": "1F"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (PEM, False),
+        (PEM.replace("CERT", "X509 CERT"), False),
+        (PEM + PEM, True),
+        # Who may open it does so in the role.
+        ("$ANSIBLE_VAULT;1.1;AES256\n", False),
+    ],
+)
+def test_a_file_of_the_allowlist_lists_one_client(text, warned, tmp_path):
+    path = tmp_path / "b.pem"
+    path.write_text(text)
+    given = {"name": "orders", "allow": [{"certificate": {"src": "b.pem"}}]}
+    said = f"{A}: mtls_server_sites[0].allow[0]: {path} holds several certificates, the first one is allowed."
+    assert fleet(tmp_path, {A: {"mtls_server_sites": [given]}})["warnings"] == ([said] if warned else [])
 
 
 def test_defaults_are_laid_under_each_credential(tmp_path):
@@ -430,6 +451,29 @@ def test_probe_of_files(tmp_path):
 def test_no_probe_for_files_alone(tmp_path):
     found = server(tmp_path, mtls_server_credentials=[{"name": "server", **FILES}])
     assert [entry["name"] for entry in found["credentials"]] == ["server"]
+
+
+def test_no_probe_where_nobody_trusts_the_private_authority(tmp_path):
+    """A site that trusts another authority alone would refuse it, at every run."""
+    clients = {"src": "pki/clients-ca.pem"}
+
+    def names(*sources):
+        given = [{"name": "server", "trust": {"sources": list(sources)}}]
+        return [one["name"] for one in server(tmp_path, mtls_server_credentials=given)["credentials"]]
+
+    assert names(clients) == ["server"]
+    assert names(clients, "issuer") == ["server", "probe"]
+
+
+def test_the_probe_is_like_the_first_of_the_private_authority(tmp_path):
+    first = {"name": "server", "trust": {"sources": [{"src": "ca.pem"}]}, "key": {"type": "rsa2048"}}
+    second = {"name": "second", "hostnames": ["x.test"]}
+    found = server(tmp_path, mtls_server_credentials=[first, second])["credentials"]
+    assert [(one["name"], one["key"]["type"]) for one in found] == [
+        ("server", "rsa2048"),
+        ("second", "p256"),
+        ("probe", "rsa2048"),
+    ]
 
 
 def test_two_probes_are_refused(tmp_path):

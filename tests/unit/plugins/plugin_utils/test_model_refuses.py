@@ -50,6 +50,7 @@ def expand(short):
 def model(folder, row, which):
     """Server A alone, or B beside an A without variables, or both with the same."""
     side, variables = row.get("side", "server"), expand(row[which])
+    (folder / "a.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     if side == "server":
         return fleet(folder, {A: variables})
     return fleet(folder, {A: variables if side == "both" else {}}, {B: variables})
