@@ -65,6 +65,7 @@ def _edges(told: Mapping[str, Any]) -> list[str]:
     if not told.get("edges"):
         return []
     lines = [f"edges: {told['working']} of {told['edges']} accepted in both directions"]
+    lines += [f"edges: WARNING: {text}" for text in told["revoked"]]
     lines += [f"edges: warning: {text}" for text in told["broken"] + told["doubtful"]]
     return lines + [f"edges: {text}" for text in told["unknown"]]
 

@@ -24,6 +24,8 @@ NEW = "new"
 
 WORKS = "works"
 BREAKS = "breaks"
+#: It would break because a CRL revokes the certificate, which is what the CRL is for.
+REVOKED = "revoked"
 #: Refused before and refused after: the run makes nothing worse, and it may be on the way to mend it.
 BROKEN = "broken"
 #: Refused after the run, and what was before is not known.
@@ -42,6 +44,8 @@ _TRUST = {
 _WHEN = {
     (BREAKS, DURING): "while this run goes, when Server A is done and Server B is not",
     (BREAKS, AFTER): "after this run",
+    (REVOKED, DURING): "while this run goes, when Server A is done and Server B is not",
+    (REVOKED, AFTER): "after this run",
     (BROKEN, AFTER): "after this run as before it",
     (DOUBTFUL, AFTER): "after this run, and what it did before is not known",
 }
@@ -98,6 +102,8 @@ def judge(edge: Mapping[str, Any], side: str, now: Answer, during: Answer, after
     # Who verifies and may be on the list is taken for one that was let in: better a refusal than an outage.
     before = ACCEPTED if now.verified else now.state
     outcome, time = _outcome(before, during.state, after.state)
+    if outcome == BREAKS and answers[time].code == "crl.revoked":
+        outcome = REVOKED
     return Verdict(edge, side, answers, outcome, time)
 
 
@@ -131,6 +137,7 @@ def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     others, equal ones once."""
     groups: dict[str, dict[tuple[str, ...], list[Verdict]]] = {
         BREAKS: {},
+        REVOKED: {},
         BROKEN: {},
         DOUBTFUL: {},
         UNKNOWN: {},
@@ -148,6 +155,7 @@ def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
         "edges": len(every),
         "working": sum(every.values()),
         "breaking": [_sentence(group) for group in groups[BREAKS].values()],
+        "revoked": [_sentence(group) for group in groups[REVOKED].values()],
         "broken": [_sentence(group) for group in groups[BROKEN].values()],
         "doubtful": [_sentence(group) for group in groups[DOUBTFUL].values()],
         "unknown": [_counted(group) for group in groups[UNKNOWN].values()],

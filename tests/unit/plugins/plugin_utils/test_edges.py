@@ -198,12 +198,6 @@ REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"client": builders.client(ROOT, DN, end=AT).pem},
         {"client": builders.client(ROOT, DN, end=AT + DAY).pem},
     ),
-    "revoked": (
-        "client",
-        "crl.revoked",
-        {"server_crl": crl(ROOT, CLIENT)},
-        {"server_crl": crl(ROOT, TWIN)},
-    ),
     "CRL missing": (
         "client",
         "crl.missing_for_ca",
@@ -344,6 +338,7 @@ def test_each_reason_breaks_an_edge_and_its_twin_does_not(world, reason):
         "working": 1,
         "breaking": [],
         "broken": [],
+        "revoked": [],
         "doubtful": [],
         "unknown": [],
     }
@@ -358,6 +353,32 @@ def test_what_was_broken_before_is_no_change_and_may_be_mended(world, reason):
     found = world.run(good, before=bad)
     assert (times(found, side)[0], times(found, side)[2]) == ("refused", "accepted")
     assert outcome(found, side) == ("works", "")
+
+
+def test_a_revocation_is_meant_and_ends_its_edge_with_a_warning(world):
+    """The list must be in force, whatever B has. Its twins: a list that has run out breaks each edge, and one
+    with another client none."""
+    found = world.run({"server_crl": crl(ROOT, CLIENT)})
+    assert (outcome(found), times(found)) == (("revoked", "crl.revoked"), ["accepted", "refused", "refused"])
+    assert (found["told"]["breaking"], found["told"]["working"]) == ([], 0)
+    (told,) = found["told"]["revoked"]
+    assert told.startswith(
+        f"{B} (route default) to {A} (site orders): {A} would refuse the client certificate"
+    )
+    assert "[crl.revoked]" in told
+    found = world.run({"server_crl": crl(ROOT, CLIENT), "client": TWIN.pem})
+    assert (outcome(found)[0], times(found)) == ("revoked", ["accepted", "refused", "accepted"])
+    assert "while this run goes" in found["told"]["revoked"][0]
+    found = world.run({"server_crl": crl(ROOT, CLIENT, end=AT - builders.SECOND)})
+    assert outcome(found)[0] == "breaks"
+    found = world.run({"server_crl": crl(ROOT, TWIN)})
+    assert (outcome(found), found["told"]["revoked"]) == (("works", ""), [])
+
+
+def test_what_was_revoked_before_is_broken(world):
+    revoked = {"server_crl": crl(ROOT, CLIENT)}
+    assert outcome(world.run(revoked, before=revoked)) == ("broken", "crl.revoked")
+    assert outcome(world.run({"server_crl": crl(ROOT, TWIN)}, before=revoked))[0] == "works"
 
 
 # -- the times

@@ -74,10 +74,12 @@ def test_edges_are_counted_and_those_that_do_not_work_are_told():
         "breaking": [],
         "broken": ["b1 to a1: x"],
         "doubtful": ["b2 to a1: y"],
+        "revoked": ["b3 to a1: z"],
         "unknown": ["1 edge is unknown"],
     }
     assert site_report(FLEET, {}, told)[:-1] == [
         "edges: 2 of 4 accepted in both directions",
+        "edges: WARNING: b3 to a1: z",
         "edges: warning: b1 to a1: x",
         "edges: warning: b2 to a1: y",
         "edges: 1 edge is unknown",

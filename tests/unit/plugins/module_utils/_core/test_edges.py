@@ -84,6 +84,14 @@ def test_who_verified_before_and_may_have_been_let_in_is_taken_for_one_that_was(
     assert (found.outcome, found.time) == (outcome, time)
 
 
+@pytest.mark.parametrize(
+    ("letters", "outcome"), [("aar", "revoked"), ("ara", "revoked"), ("nnr", "revoked"), ("rrr", "broken")]
+)
+def test_what_a_crl_ends_is_meant_to_end(letters, outcome):
+    assert judged(letters, code="crl.revoked").outcome == outcome
+    assert judged(letters, code="crl.expired").outcome in ("breaks", "broken")
+
+
 def test_the_sentence_names_edge_time_reason_and_remedy():
     (told,) = edges.told([judged("ara")])["breaking"]
     assert told == (
