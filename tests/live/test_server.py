@@ -10,6 +10,7 @@ all questions are asked at once (ask.py). The twin of most is the same question 
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from itertools import product
@@ -233,7 +234,10 @@ def spellings(name: str) -> list[str]:
 
 
 FORGERY = [
-    [spelt, "forged"] for name in (*FAMILY, *OWN_NAMES.values(), "X-Only-Print") for spelt in spellings(name)
+    [spelt, "forged"]
+    for name in (*FAMILY, *OWN_NAMES.values(), "X-Only-Print")
+    # PHP takes a dot for an underscore, and others whatever is no letter.
+    for spelt in (*spellings(name), name.replace("-", "."), name.replace("-", "~", 1))
 ]
 WEBSOCKET = [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Key", "eA=="]]
 
@@ -476,6 +480,7 @@ class Scene:
                 "mtls_server_sites": [site("orders", 443)],
             },
             "three": {**given, "mtls_server_sites": given["mtls_server_sites"][:3]},
+            "optional": {**given, "mtls_server_sites": [site("optional", 8001, verify="optional")]},
             **{
                 name: {**given, "mtls_server_sites": [site("orders", 443, **more)]}
                 for name, more in (
@@ -507,9 +512,10 @@ def placed(one: dict[str, Any], ports: dict[str, int]) -> dict[str, Any]:
     return {"port": ports[one["to"]], **one, **more}
 
 
-#: Header names with underscores pass, a backend behind a unix socket, and what no site may inherit.
+#: Header names of all kinds pass, a backend behind a unix socket, and what no site may inherit.
 OWN = """
 underscores_in_headers on;
+ignore_invalid_headers off;
 proxy_cache_path /var/cache/own keys_zone=answers:1m;
 proxy_cache answers;
 proxy_cache_key $uri;
@@ -545,7 +551,7 @@ def told(answer: dict[str, Any], own: Iterable[str] = ()) -> dict[str, list[str]
     names = {name.lower() for name in (*FAMILY, *own)}
     found: dict[str, list[str]] = {}
     for name, value in json.loads(answer["body"])["headers"]:
-        plain = name.lower().replace("_", "-")
+        plain = re.sub("[^a-z0-9]", "-", name.lower())
         if plain in names:
             found.setdefault(plain, []).append(value)
     return found
@@ -812,6 +818,7 @@ server {{
     ssl_certificate {KEYS}/server.pem;
     ssl_certificate_key {KEYS}/server.key;
     ssl_protocols TLSv1.2 TLSv1.3;
+    ignore_invalid_headers HEADERS;
     SESSIONS
     return 200 "own $ssl_client_verify";
 }}
@@ -856,7 +863,8 @@ def test_beside_a_default_server_of_the_user(scene: Scene, default: str, session
     """Marked, or first in the configuration without the word: it stays the default, and lets nobody in."""
     machine = scene.machine
     assert machine.call(state="absent")["state"] == "absent"
-    block = USERS_DEFAULT.replace("DEFAULT", default)
+    users = USERS_DEFAULT.replace("DEFAULT", default)
+    block = users.replace("HEADERS", "on")
     path = "/etc/nginx/conf.d/a.conf"
     machine.write(path, block.replace("SESSIONS", sessions))
     machine.sh("nginx -t -q && systemctl reload nginx")
@@ -881,8 +889,35 @@ def test_beside_a_default_server_of_the_user(scene: Scene, default: str, session
     machine.write(path, block.replace("SESSIONS", "ssl_session_cache shared:own:1m;"))
     done = machine.call(parts=scene.parts["three"], _ansible_check_mode=True)
     assert (done["code"], f"{path}:3" in done["msg"]) == ("server.default_governs", True), done
+    # It reads the headers of whoever names no server.
+    machine.write(path, users.replace("SESSIONS", sessions).replace("HEADERS", "off"))
+    done = machine.call(parts=scene.parts["three"], _ansible_check_mode=True)
+    assert (done["code"], "ignore_invalid_headers" in done["msg"]) == ("server.default_governs", True), done
     assert machine.current() == before
     machine.sh(f"rm {path}; nginx -t -q && systemctl reload nginx")
+
+
+def test_the_default_server_reads_the_headers_of_who_names_no_server(scene: Scene) -> None:
+    """So a site that asks for no certificate would pass on what its own block drops."""
+    machine = scene.machine
+    assert machine.call(state="absent")["state"] == "absent"
+    path = "/etc/nginx/conf.d/a.conf"
+    block = USERS_DEFAULT.replace("DEFAULT", "").replace("SESSIONS", "").replace("443", "8001")
+    machine.write(path, block.replace("HEADERS", "on"))
+    machine.sh("nginx -t -q && systemctl reload nginx")
+    assert machine.call(parts=scene.parts["optional"]).get("state") == "stable"
+    # nginx goes on by the site's rules once it has read Host.
+    lines = ["GET / HTTP/1.1", *map(": ".join, FORGERY), "Host: optional.test", "Connection: close", "", ""]
+    unnamed = {"to": "optional", "raw": "\r\n".join(lines)}
+    named = {**unnamed, "sni": "optional.test"}
+    seen = []
+    for ignore in ("on", "off"):
+        machine.write(path, block.replace("HEADERS", ignore))
+        machine.sh("nginx -t -q && systemctl reload nginx; sleep 1")
+        answers = scene.ask({"named": named, "unnamed": unnamed}, {"optional": 8001})
+        seen.append([any(map(any, told(answers[who]).values())) for who in ("named", "unnamed")])
+    machine.sh(f"rm {path}; nginx -t -q && systemctl reload nginx")
+    assert seen == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -892,7 +927,7 @@ def test_behind_the_release_only_a_marked_default_server_stays(scene: Scene, mar
     assert machine.call(state="absent")["state"] == "absent"
     path = "/etc/nginx/sites-enabled/zz"
     block = USERS_DEFAULT.replace("DEFAULT", "default_server" if marked else "")
-    machine.write(path, block.replace("SESSIONS", ""))
+    machine.write(path, block.replace("SESSIONS", "").replace("HEADERS", "on"))
     machine.sh("nginx -t -q && systemctl reload nginx")
     done = machine.call(parts=scene.parts["three"])
     assert done.get("state") == "stable", done

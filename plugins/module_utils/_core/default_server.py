@@ -65,6 +65,7 @@ _EFFECTIVE = (
     "ssl_protocols",
     "ssl_ecdh_curve",
     "ssl_verify_client",
+    "ignore_invalid_headers",
 )
 
 
@@ -227,6 +228,11 @@ def _judge(
     if user.get("ssl_session_ticket_key"):
         _refuse(
             place, key, "has a ticket key file, so sessions outlive every change", "no ssl_session_ticket_key"
+        )
+    if user.get("ignore_invalid_headers") == "off":
+        # Without a server name nginx reads all that comes before Host by the default's rules.
+        _refuse(
+            place, key, "takes headers with odd names for every block there", "ignore_invalid_headers on;"
         )
     protocols = tuple(user.get("ssl_protocols").split())
     effective = protocols or (_NEW_DEFAULT if nginx_version >= (1, 23, 4) else _OLD_DEFAULT)

@@ -121,6 +121,7 @@ def test_other_sockets_of_the_user_do_not_matter() -> None:
         "server { listen 443 ssl; } ENTRY;",
         "server { listen 443 ssl default_server; ssl_session_cache off; } ENTRY;",
         "ssl_session_cache none; server { listen 443 ssl; ssl_verify_client off; } ENTRY;",
+        "ignore_invalid_headers off; server { listen 443 ssl; ignore_invalid_headers on; } ENTRY;",
     ],
 )
 def test_a_users_default_that_lets_nobody_in_stays(http: str) -> None:
@@ -133,6 +134,8 @@ def test_a_users_default_that_lets_nobody_in_stays(http: str) -> None:
         ("server { listen 443 ssl; ssl_session_cache shared:x:1m; } ENTRY;", "keeps sessions"),
         ("ssl_session_cache shared:x:1m; server { listen 443 ssl; } ENTRY;", "keeps sessions"),
         ("server { listen 443 ssl; ssl_session_ticket_key /k; } ENTRY;", "ticket key"),
+        ("server { listen 443 ssl; ignore_invalid_headers off; } ENTRY;", "ignore_invalid_headers on"),
+        ("ignore_invalid_headers off; server { listen 443 ssl; } ENTRY;", "ignore_invalid_headers on"),
         ("server { listen 443 ssl; ssl_protocols TLSv1.2; } ENTRY;", "rules out TLSv1.3"),
         ("server { listen 443 ssl; ssl_protocols TLSv1 TLSv1.2 TLSv1.3; } ENTRY;", "also allows TLSv1"),
         (
