@@ -66,9 +66,15 @@ def _rendered(
         "template": str(ROOT / "roles" / role / "templates" / template),
         "out": str(folder),
     }
-    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, local)}}))
+    play(folder, PLAY, dict.fromkeys(hosts, local), given)
+    return {host: json.loads((folder / f"{host}.json").read_text()) for host in hosts}
+
+
+def play(folder: Path, text: str, hosts: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Runs the play *text*: *hosts* with their variables, and *given* for all of them."""
+    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     (folder / "vars.json").write_text(json.dumps(given))
-    (folder / "play.yml").write_text(PLAY)
+    (folder / "play.yml").write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "ansible.cli.playbook", "-i", "hosts.json", "-e", "@vars.json", "play.yml"],
         cwd=folder,
@@ -78,4 +84,3 @@ def _rendered(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {host: json.loads((folder / f"{host}.json").read_text()) for host in hosts}

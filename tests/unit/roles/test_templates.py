@@ -11,9 +11,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from rendered import play
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.blocks import upstream_servers
@@ -214,18 +213,7 @@ def rendered(tmp_path_factory):
         host["mtls_fleet"] = {"hosts": {name: {"sites": sites, "routes": routes, "credentials": [probe]}}}
     roles = {"server": str(ROOT / "roles" / "mtls_server"), "proxy": str(ROOT / "roles" / "mtls_proxy")}
     shared = {**roles, "out": str(folder)}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    (folder / "vars.json").write_text(json.dumps(shared))
-    (folder / "play.yml").write_text(PLAY)
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible.cli.playbook", "-i", "hosts.json", "-e", "@vars.json", "play.yml"],
-        cwd=folder,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play(folder, PLAY, hosts, shared)
     found = {version: json.loads((folder / f"{name}.json").read_text()) for name, version in versions.items()}
     return {**found, "sha1": pki}
 
