@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry, request
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS
 
 RESULTS = {"server": "mtls_server_result", "proxy": "mtls_proxy_result"}
@@ -39,6 +39,9 @@ def site_report(
             result = hostvars[host].get(RESULTS[side]) if host in hostvars else None
             lines.append(f"{host} {side}: {_line(result)}")
             lines += [f"{host} {side}: {text}" for text in _due(model, side, result, at)]
+            if side == "proxy" and host in hostvars:
+                requests = hostvars[host].get("mtls_requests") or {}
+                lines += [f"{host} {side}: {text}" for text in _renamed(model, requests)]
     return lines
 
 
@@ -83,6 +86,21 @@ def _due(
         left = expiry.days_left(expiry.parse_rfc3339(end), at) if end else least
         if credential["side"] == side and left < least:
             yield f"WARNING: the certificate of {name} is due: {left} days are left, and {least} are wanted"
+
+
+def _renamed(model: Mapping[str, Any], requests: Mapping[str, Any]) -> Iterator[str]:
+    """Clients whose name has changed: an only credential has its host's, beside another its own."""
+    renamed = [
+        one["name"]
+        for one in requests.get("credentials") or []
+        if (one["part"], one["reason"]) == ("proxy", request.NAMES)
+    ]
+    for credential in model.get("credentials", []):
+        if credential["side"] == "proxy" and credential["name"] in renamed:
+            yield (
+                f"WARNING: the certificate of {credential['name']} is issued anew for"
+                f" CN={credential['common_name']}. Who lets it in by its former name has to be told."
+            )
 
 
 def _line(result: Mapping[str, Any] | None) -> str:

@@ -59,6 +59,27 @@ def test_a_certificate_with_fewer_days_left_than_asked_for_is_due(min_days, due)
     assert lines[1:] == (told if due else [])
 
 
+@pytest.mark.parametrize(
+    ("reason", "part", "told"),
+    [("names", "proxy", True), ("expired", "proxy", False), ("names", "server", False)],
+)
+def test_a_client_that_is_called_otherwise_is_told(reason, part, told):
+    """As an only credential it had the host's name, beside another it has one of its own."""
+    model = {
+        "sides": [part],
+        "credentials": [
+            {"name": "partner", "side": part, "common_name": "b1.partner", "renew": {"min_days": 0}},
+        ],
+    }
+    asked = {"credentials": [{"part": part, "name": "partner", "needed": True, "reason": reason}]}
+    lines = site_report({"hosts": {"b1": model}}, {"b1": {"mtls_requests": asked}})
+    said = (
+        "b1 proxy: WARNING: the certificate of partner is issued anew for CN=b1.partner. Who lets it in by"
+        " its former name has to be told."
+    )
+    assert lines[1:] == ([said] if told else [])
+
+
 def test_a_host_that_was_not_read_is_not_done():
     assert site_report(FLEET, {}) == ["a1 server: not done in this run"]
 
