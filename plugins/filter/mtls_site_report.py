@@ -8,8 +8,13 @@ from __future__ import annotations
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.site_report import site_report
 
 
+def mtls_site_report(fleet, hostvars, edges=None):
+    """As of now."""
+    return site_report(fleet, hostvars, edges)
+
+
 class FilterModule:
     """Registers the filter."""
 
     def filters(self):
-        return {"mtls_site_report": site_report}
+        return {"mtls_site_report": mtls_site_report}
