@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is taken out of the inventory: a site, a route, a credential, a role, a host. It is the last file.
 
-a leaves both groups. b, which was both, stays a Server A; c, which was both, stays a Server B, and asks b.
+a leaves both groups. b, which was both, stays a Server A. c, which was both, stays a Server B: it asked all
+three, and then b alone.
 """
 
 from __future__ import annotations
@@ -69,8 +70,10 @@ def _day(multi):
     ):
         variables[kind] = [one for one in variables[kind] if one["name"] in kept]
     path.write_text(yaml.safe_dump(inventory))
-    code, output = scene.site()
-    return {"before": before, "had": had, "code": code, "output": " ".join(output.split())}
+    with scene.meanwhile(REMAINING) as watch:
+        code, output = scene.site()
+    output = " ".join(output.split())
+    return {"before": before, "had": had, "code": code, "output": output, "watch": watch}
 
 
 FILES = {
@@ -94,6 +97,12 @@ def test_a_site_a_route_and_a_credential(multi, day):
         kept = files(scene, *file)
         assert kept, name
         assert "current" not in kept, name
+
+
+def test_no_request_is_lost_where_a_server_leaves(multi, day):
+    """Of three that c asked, one is left."""
+    for question, answers in day["watch"].answers.items():
+        assert {answer[:5] for answer in answers} == {"200, "}, (question, answers)
 
 
 def test_what_a_host_serves_without_its_group_is_told_loudly(multi, day):
