@@ -511,10 +511,10 @@ installed:
           type: list
           elements: str
           returned: always
-        ports:
-          description: The ports on which it speaks TLS.
+        listen:
+          description: Addresses and ports on which it speaks TLS, such as V(*:443).
           type: list
-          elements: int
+          elements: str
           returned: always
         credential:
           description: Its credential. Null where it includes none.

@@ -44,6 +44,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import release_credentials
 
 _NOT_READ = "not read in this run (outside its limit, not reached, or failed before)."
+_TWO_SITES = "its sites have one name at several addresses, and which is asked is not known."
 _NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
 
 
@@ -159,16 +160,15 @@ class _World:
         name, address = edge["server_name"], edge["address"]
         alias = forms.plain_address(address.rpartition(":")[0])
         for host in self._fleet["addresses"].get(alias, ()):
-            site = next(iter(answering(self._real_sites(host), name, address)), None)
-            if site is None or not self._changes(host, "server"):
+            sites = answering(self._real_sites(host), name, address)
+            if not sites or not self._changes(host, "server"):
                 continue
-            edge = {**edge, "server": host, "site": site["name"]}
+            edge = {**edge, "server": host, "site": sites[0]["name"]}
             door, identity = self._door(edge, False), self._identity(edge, False)
             found = no_site(host, name, address, self._wanted_sites(host))
             if found is None:
-                then = next(iter(answering(self._wanted_sites(host), name, address)))["name"]
-                door_then = self._door({**edge, "site": then}, True)
-                pair = (door_then, identity)
+                then = answering(self._wanted_sites(host), name, address)
+                pair = (self._door({**edge, "site": then[0]["name"]}, True), identity)
                 yield from self._both(edge, [(door, identity), pair, pair if stays else (NO_EDGE, NO_EDGE)])
                 continue
             client, server = self._client(door, identity), self._server(door, identity, name)
@@ -244,16 +244,20 @@ class _World:
     def _real_door(self, host: str, name: str, address: str) -> Union[Door, Answer]:
         if self._real[host] is None:
             return Answer(UNKNOWN, message=_NOT_READ, subject=host)
-        for site in answering(self._real_sites(host), name, address):
-            material = self._real_material(host, "server", site["credential"])
-            why = Answer(
-                UNKNOWN,
-                message="the text of the site is not the role's, so who is let in is not known.",
-                subject=f"{host} site {site['name']}",
-            )
-            allow, probes = site["allow"], frozenset(site["probes"])
-            return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
-        return NO_EDGE
+        sites = answering(self._real_sites(host), name, address)
+        if not sites:
+            return NO_EDGE
+        if len(sites) > 1:
+            return Answer(UNKNOWN, message=_TWO_SITES, subject=f"{host} at {address}")
+        (site,) = sites
+        material = self._real_material(host, "server", site["credential"])
+        why = Answer(
+            UNKNOWN,
+            message="the text of the site is not the role's, so who is let in is not known.",
+            subject=f"{host} site {site['name']}",
+        )
+        allow, probes = site["allow"], frozenset(site["probes"])
+        return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
 
     def _wanted_door(self, host: str, name: str) -> Union[Door, Answer]:
         site = next(one for one in self._models[host]["sites"] if one["name"] == name)
@@ -423,8 +427,8 @@ def _key(edge: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _place(site: Mapping[str, Any]) -> dict[str, Any]:
     """Where a site of the model answers, as ``credential_info`` tells of an installed one."""
-    ports = {listener["port"] for listener in site["listeners"]}
-    return {"name": site["name"], "server_names": site["server_names"], "ports": ports}
+    listen = [forms.socket(listener) for listener in site["listeners"]]
+    return {"name": site["name"], "server_names": site["server_names"], "listen": listen}
 
 
 def _state(door: Union[Door, Answer], identity: Union[Material, Answer]) -> Optional[Answer]:

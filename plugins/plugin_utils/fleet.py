@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answering import answering
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import forms
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.context import Context
@@ -156,7 +157,7 @@ class _Servers:
             for alias in contexts[host].aliases:
                 self.by_alias.setdefault(alias, []).append(host)
         self.common = self.names_of(self.models)
-        self._found: dict[tuple[str, str], tuple[str, dict[str, Any]] | None] = {}
+        self._found: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
 
     def names_of(self, hosts: Iterable[str]) -> list[str]:
         """The server names that all of *hosts* have."""
@@ -183,20 +184,19 @@ class _Servers:
         host, _colon, port = address.rpartition(":")
         return [(name, int(port)) for name in self.by_alias.get(forms.plain_address(host), [])]
 
-    def serving(self, address: str, server_name: str) -> tuple[str, dict[str, Any]] | None:
-        """The A host and its site for *server_name* at *address*; thousands of routes ask the same."""
+    def serving(self, address: str, server_name: str) -> list[tuple[str, dict[str, Any]]]:
+        """The A host and its site for *server_name* at *address*; several where a name leaves them possible.
+        Thousands of routes ask the same."""
         key = (address, server_name)
         if key not in self._found:
-            self._found[key] = next(
-                (
-                    (host, site)
-                    for host, port in self.at(address)
+            found: list[tuple[str, dict[str, Any]]] = []
+            for host, _port in self.at(address):
+                sites = [
+                    {**site, "listen": [forms.socket(entry) for entry in site["listeners"]]}
                     for site in self.models[host]["sites"]
-                    if server_name in site["server_names"]
-                    and any(entry["port"] == port for entry in site["listeners"])
-                ),
-                None,
-            )
+                ]
+                found = found or [(host, dict(site)) for site in answering(sites, server_name, address)]
+            self._found[key] = found
         return self._found[key]
 
 
@@ -267,7 +267,15 @@ def _edges(
     name = route["server_name"]
     paths: dict[str, str] = {}
     for address in [one["address"] for one in route["servers"]]:
-        server, site = servers.serving(address, name) or ("", None)
+        found = servers.serving(address, name)
+        if len(found) > 1:
+            named = " or ".join(repr(one["name"]) for dummy, one in found)
+            context.problems.add(
+                place,
+                f"{address} may be site {named} of {found[0][0]}: they have one name, and two addresses.",
+                "Name the address instead.",
+            )
+        server, site = found[0] if found else ("", None)
         if site is None:
             route["external"] = True
             _warn_of_ours(route, address, servers, context)

@@ -144,7 +144,7 @@ def _described_sites(source: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
         yield {
             "name": site.name,
             "server_names": list(site.server_names),
-            "ports": sorted({listen.port for listen in site.listens if listen.tls and listen.port}),
+            "listen": sorted({listen.key for listen in site.listens if listen.tls and not listen.is_unix}),
             "credential": site.credential,
             "verify": site.verify,
             "allow": allow,

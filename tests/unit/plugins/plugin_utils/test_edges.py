@@ -99,7 +99,7 @@ class World:
         proxies = {"mtls_proxy_credentials": [common["client"]]}
         if "routes" in want:
             proxies["mtls_proxy_routes"] = want["routes"]
-        return fleet(self.folder, {A: servers}, {B: proxies})
+        return fleet(self.folder, {A: {**servers, **want.get("host", {})}}, {B: proxies})
 
     def installed(self, host: str, **changes: Any) -> None:
         """What ``credential_info`` has read on that host."""
@@ -115,7 +115,8 @@ class World:
             {"sha1": certificate_sha1(entry["file"])} if "file" in entry else entry for entry in have["allow"]
         ]
         site = {
-            "name": "orders", "server_names": have.get("site_names", [NAME]), "ports": [443],
+            "name": "orders", "server_names": have.get("site_names", [NAME]),
+            "listen": have.get("listen", ["*:443", "[::]:443"]),
             "credential": "server", "verify": have["verify"], "allow": allow, "probes": [],
         }  # fmt: skip
         route = {
@@ -568,6 +569,35 @@ def test_an_installed_route_is_judged_by_the_site_that_it_will_find(world):
     found = world.judged(world.wanted(**more, **{**new, "server_trust": OTHER.pem + ROOT.pem}))
     assert of(found) == ("absent", ["accepted", "accepted", "new"], "")
     assert (found["told"]["edges"], found["told"]["working"]) == (1, 1)
+
+
+def test_a_site_that_moves_to_another_address_is_taken_away(world):
+    at = "192.0.2.1:443"
+    routes = [{**FIXED[0], "servers": [at]}]
+
+    def judged(listen: list[str]) -> dict[str, Any]:
+        world.installed(A, listen=[at])
+        world.installed(B, servers=[at])
+        return world.judged(
+            world.wanted(site={"listen": listen}, routes=routes, host={"ansible_host": "192.0.2.1"})
+        )
+
+    assert "[edge.no_site]" in judged(["192.0.2.2:443"])["told"]["breaking"][0]
+    for fits in ([at, "192.0.2.2:443"], ["443"]):
+        assert judged(fits)["told"] == world.run({})["told"]
+
+
+def test_which_of_two_sites_a_name_leads_to_is_unknown(world):
+    """An address tells."""
+    for address, expected in ((A, "unknown"), ("192.0.2.1", "accepted")):
+        routes = [{**FIXED[0], "servers": [f"{address}:443"]}]
+        model = world.wanted(routes=routes, host={"ansible_host": "192.0.2.1"})
+        world.installed(A, listen=["192.0.2.1:443"])
+        installed = world.variables[A]["mtls_installed"]["installed"]
+        installed["sites"].append({**installed["sites"][0], "name": "other", "listen": ["10.0.0.1:443"]})
+        world.installed(B, servers=[f"{address}:443"])
+        found = world.judged(model, hosts=[])
+        assert times(found)[0] == expected
 
 
 def test_what_did_not_work_is_not_taken_away(world):

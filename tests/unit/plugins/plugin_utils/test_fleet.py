@@ -147,6 +147,34 @@ def test_the_edge_goes_to_the_site_of_that_port(tmp_path):
     assert [edge["site"] for edge in found["edges"]] == ["two"]
 
 
+def two_addresses(**ext):
+    """One name on two addresses of one port: two sites."""
+    sites = [
+        {"name": "int", "server_names": ["o.test"], "listen": ["10.0.0.1:443"], "probe_path": "/int"},
+        {"name": "ext", "server_names": ["o.test"], "listen": ["192.0.2.1:443"], "probe_path": "/ext", **ext},
+    ]
+    return {"a1": {"mtls_server_sites": sites, "ansible_host": "192.0.2.1"}}
+
+
+@pytest.mark.parametrize("ext", [{}, {"listen": ["443"]}])
+def test_the_edge_goes_to_the_site_of_that_address(tmp_path, ext):
+    found = fleet(
+        tmp_path, two_addresses(**ext), {"b1": route(server_name="o.test", servers=["192.0.2.1:443"])}
+    )
+    assert [edge["site"] for edge in found["edges"]] == ["ext"]
+    assert found["hosts"]["b1"]["routes"][0]["probe_path"] == "/ext"
+
+
+def test_a_name_that_leaves_two_sites_possible_is_a_problem(tmp_path):
+    routes = {"b1": route(server_name="o.test", servers=["a1:443"])}
+    with pytest.raises(MtlsError, match=r"b1: .*a1:443 may be site 'int' or 'ext' of a1.*Name the address"):
+        fleet(tmp_path, two_addresses(), routes)
+    # At another port, or on the loopback address of A, there is but one.
+    for listen in ("8443", "127.0.0.1:443"):
+        found = fleet(tmp_path, two_addresses(listen=[listen]), routes)
+        assert [edge["site"] for edge in found["edges"]] == ["int"]
+
+
 def test_somebody_else_s_server_is_external(tmp_path):
     found = fleet(
         tmp_path, THREE, {"b1": route(server_name="o.test", servers=["a1:443", "lb.example.com:443"])}

@@ -158,13 +158,18 @@ def test_sites_and_routes_are_told_by_their_texts(base: str) -> None:
     assert foreign == {
         "name": "orders",
         "server_names": ["orders.test"],
-        "ports": [443],
+        "listen": ["127.0.0.1:443"],
         "credential": "server",
         "verify": "off",
         "allow": None,  # the text is not the role's, so who is let in is not known
         "probes": [],
     }
-    assert (own["name"], own["ports"], own["verify"], own["allow"]) == ("ours", [443, 8443], "on", [])
+    assert (own["name"], own["listen"], own["verify"], own["allow"]) == (
+        "ours",
+        ["*:443", "[::]:8443"],
+        "on",
+        [],
+    )
 
 
 def test_what_is_public_of_a_credential_has_no_key(base: str) -> None:

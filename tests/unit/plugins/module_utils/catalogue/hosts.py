@@ -256,7 +256,7 @@ def no_site():
     """a site at another port | at the port that is asked for"""
 
     def at(port: int):
-        site = {"server_names": ["orders.test"], "ports": [port]}
+        site = {"server_names": ["orders.test"], "listen": [f"*:{port}"]}
         found = answering.no_site("a1", "orders.test", "a1:443", [site])
         return [found] if found else []
 
