@@ -76,7 +76,7 @@ class Pki:
             file.write(chain)
         revoked = clients.leaf(folder / "revoked", "CN=revoked", CLIENT)
         (folder / "clients.crl").write_bytes(clients.revocation_list(revoked))
-        servers.leaf(folder / "server", "CN=server", SERVER, names=("*.test",))
+        servers.leaf(folder / "server", "CN=server", SERVER, names=("*.a.test",))
         self.b1 = clients.leaf(folder / "b1", "CN=b1,O=Shop", CLIENT, serial=0x1FAB)
         clients.leaf(folder / "b2", "CN=b2,O=Shop", CLIENT)
         clients.leaf(folder / "b1-old", "CN=b1,O=Shop", CLIENT, days=(-9, -1))
@@ -98,7 +98,7 @@ class Pki:
             "name": name,
             "issuer": "files",
             "files": self.pair("server"),
-            "hostnames": ["*.test"],
+            "hostnames": ["*.a.test"],
             "trust": {"sources": [{"src": str(self.folder / f"{trust}-ca.pem")}]},
             **({"probe": self.pair(probe)} if probe else {}),
             **more,
@@ -108,7 +108,7 @@ class Pki:
 def site(name: str, port: int, **more: Any) -> dict[str, Any]:
     return {
         "name": name,
-        "server_names": [f"{name}.test"],
+        "server_names": [f"{name}.a.test"],
         "listen": [str(port), f"[::]:{port}"],
         "credential": "server",
         **more,
@@ -243,7 +243,7 @@ WEBSOCKET = [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocke
 
 
 def question(to: str, who: str = "", **more: Any) -> dict[str, Any]:
-    return {"to": to, "sni": f"{to}.test", **({"who": who} if who else {}), **more}
+    return {"to": to, "sni": f"{to}.a.test", **({"who": who} if who else {}), **more}
 
 
 #: What is asked, and the status that is the answer, or a word of the error with which the handshake fails.
@@ -306,9 +306,9 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
     },
     "almost a probe identity": (question("orders", "no-probe"), 200),
     # several sites on one address and port
-    "same trust: another's Host": (question("orders", "b1", host="stock.test"), 421),
-    "other trust: another's Host": (question("orders", "b1", host="billing.test"), 421),
-    "nobody's Host": (question("orders", "b1", host="nobody.test"), 421),
+    "same trust: another's Host": (question("orders", "b1", host="stock.a.test"), 421),
+    "other trust: another's Host": (question("orders", "b1", host="billing.a.test"), 421),
+    "nobody's Host": (question("orders", "b1", host="nobody.a.test"), 421),
     "other trust: its own client": (question("billing", "x1"), 200),
     "other trust: a client of orders": (question("billing", "b1"), 400),
     **{
@@ -317,13 +317,13 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
             "UNRECOGNIZED_NAME",
         )
         for key in (V12, V13)
-        for who, host in (("b1", "orders.test"), ("x1", "billing.test"), ("b1", "billing.test"))
-        for sni in ("", "nobody.test")
+        for who, host in (("b1", "orders.a.test"), ("x1", "billing.a.test"), ("b1", "billing.a.test"))
+        for sni in ("", "nobody.a.test")
     },
     # several listens: two ports, and an address beside all addresses on one of them
     **{
         f"{to} at {address}:{port}, {sni or 'no name'}: {who or 'nobody'}": (
-            {**question("ports", who), "sni": sni, "host": "ports.test", "address": address, "port": port},
+            {**question("ports", who), "sni": sni, "host": "ports.a.test", "address": address, "port": port},
             wanted,
         )
         for to, address, port in (
@@ -332,8 +332,8 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
             ("the other port", "127.0.0.1", 8018),
         )
         for sni, who, wanted in (
-            ("ports.test", "b1", 200),
-            ("ports.test", "", 400),
+            ("ports.a.test", "b1", 200),
+            ("ports.a.test", "", 400),
             (None, "b1", "UNRECOGNIZED_NAME"),
         )
     },
@@ -396,12 +396,12 @@ OTHERS: dict[str, dict[str, Any]] = {
     "told": question("orders", "b1", headers=FORGERY),
     "extra: good": question("extra", "b1", headers=FORGERY, path="/in"),
     "h2": question(
-        "h2", "b1", how="h2", path="/", hosts=["h2.test", "h2-others.test", "nobody.test", "h2.test"]
+        "h2", "b1", how="h2", path="/", hosts=["h2.a.test", "h2-others.a.test", "nobody.a.test", "h2.a.test"]
     ),
-    "h2: nobody": question("h2", how="h2", path="/", hosts=["h2.test"]),
-    "h2: a client of the other site": question("h2", "x1", how="h2", path="/", hosts=["h2.test"]),
-    "h2: the other site": question("h2-others", "x1", how="h2", path="/", hosts=["h2-others.test"]),
-    "h2: not asked for": question("orders", "b1", how="h2", path="/", hosts=["orders.test"]),
+    "h2: nobody": question("h2", how="h2", path="/", hosts=["h2.a.test"]),
+    "h2: a client of the other site": question("h2", "x1", how="h2", path="/", hosts=["h2.a.test"]),
+    "h2: the other site": question("h2-others", "x1", how="h2", path="/", hosts=["h2-others.a.test"]),
+    "h2: not asked for": question("orders", "b1", how="h2", path="/", hosts=["orders.a.test"]),
     "ws": question("ws", "b1", how="upgrade", path="/ws", headers=WEBSOCKET, body="hello"),
     "ws: nobody": question("ws", how="upgrade", path="/ws", headers=WEBSOCKET, body="hello"),
     "ws: another protocol": question(
@@ -411,7 +411,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "stream": question("stream", "b1", how="stream", path="/stream"),
     "stream: not asked for": question("orders", "b1", how="stream", path="/stream"),
     **{
-        name: question(name, "b1", how="h2", path="/", hosts=[f"{name}.test"] * 6)
+        name: question(name, "b1", how="h2", path="/", hosts=[f"{name}.a.test"] * 6)
         for name in ("counts", "tries")
     },
     "upload": question("stream", "b1", how="upload", method="POST", path="/upload", body="x" * 2000),
@@ -439,7 +439,7 @@ OTHERS: dict[str, dict[str, Any]] = {
         f"session: without a name ({key['version']})": {
             "to": "orders",
             "who": "b1",
-            "host": "billing.test",
+            "host": "billing.a.test",
             "how": "resume",
             "first": {**question("orders", "b1"), **key},
             **key,
@@ -721,7 +721,7 @@ def test_servers_of_a_backend_that_fail(scene: Scene) -> None:
         assert [one["status"] for one in scene.answers[name]["answers"]] == [200] * 6, name
         refused[name] = int(
             scene.machine.sh(
-                f"grep -c 'refused.*{local(DEAD)}.*{name}[.]test' /var/log/nginx/error.log || true"
+                f"grep -c 'refused.*{local(DEAD)}.*{name}[.]a[.]test' /var/log/nginx/error.log || true"
             )
         )
     assert (refused["counts"], refused["tries"] >= 3) == (1, True), refused
@@ -814,7 +814,7 @@ def test_extra_lines_that_undo_nothing_are_taken(scene: Scene) -> None:
 USERS_DEFAULT = f"""
 server {{
     listen 443 ssl DEFAULT;
-    server_name own.test;
+    server_name own.a.test;
     ssl_certificate {KEYS}/server.pem;
     ssl_certificate_key {KEYS}/server.key;
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -825,16 +825,16 @@ server {{
 """
 #: Of orders, stock and billing on 443: what is asked, the status, and whether the user's block answers.
 BESIDE: dict[str, tuple[dict[str, Any], int, bool]] = {
-    "the user's name": ({"to": "orders", "sni": "own.test"}, 200, True),
-    "no name": ({"to": "orders", "host": "own.test"}, 200, True),
+    "the user's name": ({"to": "orders", "sni": "own.a.test"}, 200, True),
+    "no name": ({"to": "orders", "host": "own.a.test"}, 200, True),
     **{
         f"{sni or 'no name'} and the Host of {host}, {who}": (
-            {"to": "orders", "host": f"{host}.test", "who": who, **({"sni": sni} if sni else {})},
+            {"to": "orders", "host": f"{host}.a.test", "who": who, **({"sni": sni} if sni else {})},
             status,
             False,
         )
         # Without a name the site itself answers: the default asked for no certificate.
-        for sni, status in (("own.test", 421), ("", 400))
+        for sni, status in (("own.a.test", 421), ("", 400))
         for host, who in (("orders", "b1"), ("orders", "x1"), ("billing", "b1"))
     },
     "good": (question("orders", "b1"), 200, False),
@@ -846,7 +846,7 @@ BESIDE: dict[str, tuple[dict[str, Any], int, bool]] = {
 
 #: A client with its session of another block, and what it gets. The user's block hands out tickets even
 #: without a session cache; with one nginx before 1.30 answers 421 or ends the handshake.
-OWN_NAME: dict[str, Any] = {"to": "orders", "sni": "own.test"}
+OWN_NAME: dict[str, Any] = {"to": "orders", "sni": "own.a.test"}
 NOT_IN = (None, 400, 421)
 SESSIONS_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int | None, ...]]] = {
     "own to orders": (OWN_NAME, question("orders"), NOT_IN),
@@ -907,9 +907,9 @@ def test_the_default_server_reads_the_headers_of_who_names_no_server(scene: Scen
     machine.sh("nginx -t -q && systemctl reload nginx")
     assert machine.call(parts=scene.parts["optional"]).get("state") == "stable"
     # nginx goes on by the site's rules once it has read Host.
-    lines = ["GET / HTTP/1.1", *map(": ".join, FORGERY), "Host: optional.test", "Connection: close", "", ""]
+    lines = ["GET / HTTP/1.1", *map(": ".join, FORGERY), "Host: optional.a.test", "Connection: close", "", ""]
     unnamed = {"to": "optional", "raw": "\r\n".join(lines)}
-    named = {**unnamed, "sni": "optional.test"}
+    named = {**unnamed, "sni": "optional.a.test"}
     seen = []
     for ignore in ("on", "off"):
         machine.write(path, block.replace("HEADERS", ignore))
@@ -933,8 +933,8 @@ def test_behind_the_release_only_a_marked_default_server_stays(scene: Scene, mar
     assert done.get("state") == "stable", done
     assert any(f"{path}:3" in one for one in done["warnings"]) is not marked, done["warnings"]
     asked = {
-        "no name": {"to": "orders", "host": "own.test"},
-        "its name": {"to": "orders", "sni": "own.test"},
+        "no name": {"to": "orders", "host": "own.a.test"},
+        "its name": {"to": "orders", "sni": "own.a.test"},
         "good": question("orders", "b1"),
         "nobody": question("orders"),
     }
