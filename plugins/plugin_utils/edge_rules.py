@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
@@ -37,12 +37,12 @@ _SEVERAL = (
 @dataclass(frozen=True)
 class Material:
     """The public files of one credential at one time. *certificate* is empty where it is not known, and *why*
-    says why."""
+    says why; so does *depth* itself."""
 
     certificate: bytes
     trust: bytes
     crl: Optional[bytes]
-    depth: int
+    depth: Union[int, Answer]
     why: Optional[Answer] = None
 
 
@@ -60,6 +60,8 @@ class Rules:
         given?"""
         if sent.why is not None:
             return sent.why
+        if isinstance(by.depth, Answer):
+            return by.depth
         key = (sent.certificate, by.trust, by.crl, by.depth, purpose, name)
         if key not in self._answers:
             self._answers[key] = self._asked(*key)

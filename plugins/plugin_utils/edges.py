@@ -45,6 +45,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.part import relea
 
 _NOT_READ = "not read in this run (outside its limit, not reached, or failed before)."
 _TWO_SITES = "its sites have one name at several addresses, and which is asked is not known."
+_NO_DEPTH = "the verify depth in its tls.conf cannot be read."
 _NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
 
 
@@ -304,7 +305,9 @@ class _World:
             files["certificate"].encode(),
             (files["trust"] or "").encode(),
             files["crl"].encode() if files["crl"] else None,
-            files["verify_depth"] or 0,
+            Answer(UNKNOWN, message=_NO_DEPTH, subject=f"{host} {part}/{name}")
+            if files["verify_depth"] is None
+            else files["verify_depth"],
         )
 
     def _wanted_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
@@ -356,8 +359,9 @@ class _World:
             files["trust.pem"] = real.trust
             if real.crl is not None:
                 files["crl.pem"] = real.crl
-            text = tls_conf(part, name, TlsSettings(real.depth), real.trust, real.crl or b"")
-            files["tls.conf"] = text.encode()
+            if not isinstance(real.depth, Answer):
+                text = tls_conf(part, name, TlsSettings(real.depth), real.trust, real.crl or b"")
+                files["tls.conf"] = text.encode()
         return {credential_path(part, name, file): data for file, data in files.items()}
 
     def _tools(self) -> desired.Tools:

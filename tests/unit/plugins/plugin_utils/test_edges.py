@@ -699,6 +699,20 @@ def test_what_cannot_be_read_is_refused_or_unknown(world):
     assert f"{B} proxy/client: its certificate is lost." in found["told"]["unknown"][0]
 
 
+def test_a_depth_that_cannot_be_read_is_unknown(world):
+    """It is not 0, which lets in nobody with an intermediate. A sends its certificate all the same."""
+    for depth, expected in ((None, "unknown"), (1, "accepted"), (0, "refused")):
+        below = {"client": BELOW.pem + MIDDLE.pem, "server_depth": depth}
+        for host in (A, B):
+            world.installed(host, **below)
+        found = world.judged(world.wanted(), hosts=[])
+        assert (times(found)[0], times(found, "server")[0]) == (expected, "accepted")
+        assert any(f"{A} server/server" in told for told in found["told"]["unknown"]) == (depth is None)
+    # The run writes it anew.
+    world.installed(A, server_depth=None)
+    assert times(world.judged(world.wanted(client=BELOW.pem + MIDDLE.pem)))[2] == "accepted"
+
+
 def test_a_wrong_name_beside_a_refused_chain_is_the_lesser_fault(world):
     both = {"server": builders.server(OTHER, names=("stock.example.com",)).pem}
     assert outcome(world.run(both), "server") == ("breaks", "chain.missing_intermediate")
