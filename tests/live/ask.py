@@ -11,7 +11,8 @@
 *who*: certificate and key below the folder that is the first argument; without *sni* none is sent. *before*:
 what a load balancer says before TLS begins. With "how" it is another kind of question:
 
-    resume     asks *first*, then with the session of that -> as above, and "first": the first status
+    resume     asks *first*, then with the session of that -> as above, and "first": the first status;
+               *between*: a shell command before the second
     h2         HTTP/2, one connection for all of *hosts* -> {"alpn": "h2", "answers": [{status, body}, …]}
     upgrade    to 101, then *body* as a WebSocket's frame -> {"status": 101, "body": what came back}
     stream     -> {"early": did anything come before the backend was told to go on, "whole": true}
@@ -26,6 +27,7 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 import sys
 import time
 import urllib.request
@@ -108,6 +110,8 @@ def resume(given: dict) -> dict:
     """One context for both: OpenSSL takes a session only back into the context that it came from."""
     context = tls(given)
     first = plain(given["first"], context=context)
+    if "between" in given:
+        subprocess.run(given["between"], shell=True, check=True, stdout=subprocess.DEVNULL)
     try:
         second = plain(given, first["session"], context)
     except OSError as fault:
