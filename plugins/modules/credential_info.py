@@ -524,6 +524,16 @@ installed:
           description: Its C(ssl_verify_client).
           type: str
           returned: always
+        protocols:
+          description: Its C(ssl_protocols), empty where it says nothing.
+          type: list
+          elements: str
+          returned: always
+        curves:
+          description: Its C(ssl_ecdh_curve), empty where it says nothing.
+          type: list
+          elements: str
+          returned: always
         allow:
           description:
             - Who is let in of those who verify, elements with C(dn), C(sha1), or C(issuer) and C(serial);

@@ -124,6 +124,11 @@ class Rules:
         # A wrong name beside a refused chain is the lesser fault.
         return _refused(next(one for one in _errors(seen) if _is_about_names(one) != (accepted is False)))
 
+    def curve(self, data: bytes) -> str:
+        """The curve of the first certificate's key, "" for another kind of key and where none can be read."""
+        read = self._shelf.certificates("certificate", data, "certificate").certificates
+        return read[0].facts.curve if read else ""
+
     def client(self, data: bytes) -> Client:
         """The first certificate of *data*, as nginx tells of it. Raises MtlsError for none."""
         if data not in self._clients:

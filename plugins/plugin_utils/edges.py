@@ -10,12 +10,17 @@ by the functions by which that makes it. Nobody is asked: a verdict is that of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Optional, Union
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, desired, edges
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import (
+    allowlist,
+    desired,
+    edges,
+    key_curve,
+)
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answering import answering, no_site
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
     ACCEPTED,
@@ -57,6 +62,8 @@ class Door:
     verify: str
     allow: Optional[list[dict[str, str]]]
     probes: frozenset[str]
+    protocols: Sequence[str]
+    curves: Sequence[str]
     why: Answer = NO_EDGE
 
 
@@ -212,6 +219,11 @@ class _World:
             return state or NO_EDGE
         if door.verify == "off":
             return YES
+        if door.curves and identity.why is None:
+            curve = self._rules.curve(identity.certificate)
+            unfit = key_curve.refusal(curve, door.protocols, door.curves)
+            if unfit is not None:
+                return Answer(REFUSED, unfit.code, unfit.message, unfit.remedy)
         answer = self._rules.chain(identity, door.material, CLIENT)
         if door.verify == "optional_no_ca" and answer.state == REFUSED:
             if door.allow:
@@ -257,8 +269,15 @@ class _World:
             message="the text of the site is not the role's, so who is let in is not known.",
             subject=f"{host} site {site['name']}",
         )
-        allow, probes = site["allow"], frozenset(site["probes"])
-        return Door(material, site["verify"], allow, probes, why if allow is None else NO_EDGE)
+        return Door(
+            material,
+            site["verify"],
+            site["allow"],
+            frozenset(site["probes"]),
+            site["protocols"],
+            site["curves"],
+            why if site["allow"] is None else NO_EDGE,
+        )
 
     def _wanted_door(self, host: str, name: str) -> Union[Door, Answer]:
         site = next(one for one in self._models[host]["sites"] if one["name"] == name)
@@ -274,7 +293,10 @@ class _World:
                 why = Answer(UNKNOWN, message=error.message, subject=f"{host} site {name} allow")
         material = self._wanted_material(host, "server", site["credential"])
         known = allow if allow or why is NO_EDGE else None
-        return Door(material, site["verify"], known, self._probe_files(), why)
+        tls = site["tls"]
+        return Door(
+            material, site["verify"], known, self._probe_files(), tls["protocols"], tls["curves"], why
+        )
 
     def _identity(self, edge: Mapping[str, Any], then: bool) -> Union[Material, Answer]:
         host = edge["proxy"]

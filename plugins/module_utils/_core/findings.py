@@ -232,6 +232,8 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Add the client to the site's `allow`, a new certificate beside the old one, or take the route away."),
     ("edge.probe_identity", ERROR, "A client of a Server A is the probe identity of some Server A",
      "Give Server B a certificate of its own: A's probe identity may ask the probe path and nothing else."),
+    ("edge.curve", ERROR, "A site without TLS 1.3 does not have the curve of a client's key",
+     "Add TLSv1.3 or the curve to the site's `tls_profile`, or give Server B a key on one of its curves."),
     ("edge.no_site", ERROR, "A site is taken away that a route still asks for",
      "First the new name or listen beside the old one, then the routes, then the old one out."),
     ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",

@@ -147,6 +147,8 @@ def _described_sites(source: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
             "listen": sorted({listen.key for listen in site.listens if listen.tls and not listen.is_unix}),
             "credential": site.credential,
             "verify": site.verify,
+            "protocols": list(site.protocols),
+            "curves": site.curves.split(":") if site.curves else [],
             "allow": allow,
             "probes": probes,
         }

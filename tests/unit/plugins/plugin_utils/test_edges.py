@@ -28,6 +28,8 @@ SERVER = builders.server(ROOT, names=(NAME, NEW_NAME))
 DN = "CN=b1,O=Shop"
 CLIENT = builders.client(ROOT, DN)
 TWIN = builders.client(ROOT, DN)
+P384 = builders.client(ROOT, DN, key=builders.new_key("p384"))
+OLD = {"verify": "optional_no_ca", "tls": {"protocols": ["TLSv1.2"], "curves": ["prime256v1"]}}
 BELOW = builders.client(MIDDLE, DN)
 GOOD: dict[str, Any] = {
     "server": SERVER.pem,
@@ -36,6 +38,7 @@ GOOD: dict[str, Any] = {
     "server_depth": 1,
     "allow": [],
     "verify": "on",
+    "tls": {"protocols": ["TLSv1.2", "TLSv1.3"], "curves": []},
     "client": CLIENT.pem,
     "client_trust": ROOT.pem,
     "client_crl": None,
@@ -80,6 +83,7 @@ class World:
             "server_names": [NAME],
             "allow": allow,
             "verify": want["verify"],
+            "tls_profile": "mine",
             **want.get("site", {}),
         }
         common = {
@@ -95,7 +99,12 @@ class World:
             credential["verify_depth"] = want[f"{name}_depth"]
             if want[f"{name}_crl"]:
                 credential["crl"] = [self.file(f"{name}_crl.pem", want[f"{name}_crl"])]
-        servers = {"mtls_server_sites": [site], "mtls_server_credentials": [common["server"]]}
+        profiles = {"mine": want["tls"]}
+        servers = {
+            "mtls_server_tls_profiles": profiles,
+            "mtls_server_sites": [site],
+            "mtls_server_credentials": [common["server"]],
+        }
         proxies = {"mtls_proxy_credentials": [common["client"]]}
         if "routes" in want:
             proxies["mtls_proxy_routes"] = want["routes"]
@@ -117,7 +126,7 @@ class World:
         site = {
             "name": "orders", "server_names": have.get("site_names", [NAME]),
             "listen": have.get("listen", ["*:443", "[::]:443"]),
-            "credential": "server", "verify": have["verify"], "allow": allow, "probes": [],
+            "credential": "server", "verify": have["verify"], "allow": allow, "probes": [], **have["tls"],
         }  # fmt: skip
         route = {
             "name": "default",
@@ -241,6 +250,24 @@ REASONS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "edge.probe_identity",
         {"client": builders.client(ROOT, "CN=mtls-probe.a1").pem},
         {"client": builders.client(ROOT, "CN=probe.a1").pem},
+    ),
+    "curve": (
+        "client",
+        "edge.curve",
+        {"tls": {"protocols": ["TLSv1.2"], "curves": ["secp384r1"]}},
+        {"tls": {"protocols": ["TLSv1.2", "TLSv1.3"], "curves": ["secp384r1"]}},
+    ),
+    "curve of a key": (
+        "client",
+        "edge.curve",
+        {"tls": {"protocols": ["TLSv1.2"], "curves": ["P-256"]}, "client": P384.pem},
+        {"tls": {"protocols": ["TLSv1.2"], "curves": ["P-256", "P-384"]}, "client": P384.pem},
+    ),
+    "curve, optional_no_ca": (
+        "client",
+        "edge.curve",
+        {**OLD, "client": builders.client(OTHER, DN, key=builders.new_key("p384")).pem},
+        {**OLD, "client": builders.client(OTHER, DN).pem},
     ),
     "optional is not optional with a certificate": (
         "client",
@@ -674,6 +701,13 @@ def test_who_is_let_in_as_nobody(world, more, expected):
     found = world.judged(world.wanted(), hosts=[])
     assert times(found) == [expected] * 3
     assert len(found["told"]["unknown"]) == (expected == "unknown")
+
+
+def test_a_site_that_asks_nobody_for_a_certificate_looks_at_no_curve(world):
+    for verify, expected in (("off", "accepted"), ("optional", "refused")):
+        world.installed(A, verify=verify, tls={"protocols": ["TLSv1.2"], "curves": ["secp384r1"]})
+        world.installed(B)
+        assert times(world.judged(world.wanted(), hosts=[]))[0] == expected
 
 
 def test_a_site_that_asks_nobody_for_a_certificate_accepts_any(world):

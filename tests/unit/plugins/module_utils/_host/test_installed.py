@@ -44,6 +44,8 @@ server {
     listen 80;
     server_name ours.test;
     ssl_verify_client on;
+    ssl_protocols TLSv1.2;
+    ssl_ecdh_curve X25519:P-256;
     include @MTLS_RELEASE@/server/credentials/server/tls.conf;
 }
 """
@@ -161,9 +163,12 @@ def test_sites_and_routes_are_told_by_their_texts(base: str) -> None:
         "listen": ["127.0.0.1:443"],
         "credential": "server",
         "verify": "off",
+        "protocols": [],
+        "curves": [],
         "allow": None,  # the text is not the role's, so who is let in is not known
         "probes": [],
     }
+    assert (own["protocols"], own["curves"]) == (["TLSv1.2"], ["X25519", "P-256"])
     assert (own["name"], own["listen"], own["verify"], own["allow"]) == (
         "ours",
         ["*:443", "[::]:8443"],

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import answering
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import answering, key_curve
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import refuse_older_trust
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import installed, processes
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
@@ -249,6 +249,17 @@ def not_allowed():
     return _refused(allowlists.OTHER, [{"dn": allowlists.B1.dn}]), _refused(
         allowlists.B1, [{"dn": allowlists.B1.dn}]
     )
+
+
+@row("edge.curve")
+def curve():
+    """a site of TLS 1.2 alone | of TLS 1.3, too"""
+
+    def of(*protocols: str):
+        found = key_curve.refusal("prime256v1", protocols, ["secp384r1"])
+        return [found] if found else []
+
+    return of("TLSv1.2"), of("TLSv1.2", "TLSv1.3")
 
 
 @row("edge.no_site")
