@@ -61,6 +61,18 @@ def test_callers_that_are_let_in(project):
     assert project.lab.ask("a1.example.com", **ask)["status"] == 403
 
 
+def test_what_b_tells_of_itself_it_tells_on_its_own_host(project):
+    """Whoever may ask for the orders themselves."""
+    ask = {"host": project.address("b1"), "port": 8088, "tls": False}
+    for path in ("/.mtls/proxy", "/.mtls/probe/orders", "/.mtls/probe/spare"):
+        statuses = [
+            project.lab.ask(f"{host}.example.com", **ask, path=path)["status"]
+            for host in ("caller", "app", "b1")
+        ]
+        assert statuses == [404, 404, 200], path
+    assert [project.plain(host, {"path": "/"})[0]["status"] for host in ("caller", "app")] == [200, 200]
+
+
 def test_who_may_say_who_the_original_client_was(project):
     claim = [["X-SSL-Client-S-DN", "CN=original"], ["X-SSL-Client-Verify", "SUCCESS"]]
     forged = [["X-Original-SSL-Client-S-DN", "CN=admin"], ["X_Original_SSL_Client_S_DN", "CN=admin"]]

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from alternative import BALANCED, BASE, HASTY, LEDGER, LIVE, OPEN, ORDERS, ORDERS_2, acceptable
-from live import headers_at_the_backend
+from live import headers_at_the_backend, reload_nginx
 
 # What a load balancer says before TLS begins.
 BALANCER = "PROXY TCP4 192.0.2.7 192.0.2.8 4711 9443\r\n"
@@ -37,7 +38,9 @@ def test_each_kind_of_entry_of_the_allowlist_lets_its_caller_in(ask, name):
 @pytest.mark.parametrize("path", ["/", "/version", "/internal/probe"])
 def test_who_is_not_on_the_allowlist_gets_403_and_no_reason(ask, path):
     answer = ask("uninvited", **ORDERS, path=path)
-    assert (answer["status"], "uninvited" in answer["body"]) == (403, False)
+    *told, software = re.sub(r"<[^>]*>", " ", answer["body"]).split()
+    assert (answer["status"], told) == (403, ["403", "Forbidden"] * 2)
+    assert software.startswith("nginx")
     if path == "/":
         assert ask("uninvited", **ORDERS_2)["status"] == 200  # a site without one
 
@@ -135,6 +138,26 @@ def test_lines_of_the_users_own(ask):
     assert ask("by-serial", **ORDERS_2, path="/version")["body"] != "version 7 for SUCCESS"
 
 
+def test_lines_of_the_users_own_for_the_application(project, ask):
+    """They verify it: with another certificate of its name it is told nothing."""
+    app, pair = project.host("app"), "/etc/ssl/private/{app.pem,app.key}"
+    assert ask("by-serial", **ORDERS)["status"] == 200
+    app.run_expect([0], f"bash -c 'mkdir /root/kept && cp -p {pair} /root/kept'")
+    try:
+        app.run_expect(
+            [0],
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=app.example.com"
+            " -addext subjectAltName=DNS:app.example.com -keyout /etc/ssl/private/app.key"
+            " -out /etc/ssl/private/app.pem",
+        )
+        reload_nginx(app)
+        assert ask("by-serial", **ORDERS)["status"] == 502
+    finally:
+        app.run_expect([0], "bash -c 'cp -p /root/kept/* /etc/ssl/private/ && rm -r /root/kept'")
+        reload_nginx(app)
+    assert ask("by-serial", **ORDERS)["status"] == 200
+
+
 def test_the_probe_path_of_ones_own(project, ask):
     release = project.live("a1").rpartition("/")[2]
     assert ask("by-serial", **ORDERS, path="/internal/probe")["body"].startswith(f"{release} SUCCESS ")
@@ -146,7 +169,8 @@ def test_a_probe_identity_may_only_probe(project, ask):
     folder = f"{BASE}/current/server/credentials/probe"
     pair = {"certificate": f"{folder}/fullchain.pem", "key": f"{folder}/privkey.pem"}
     for site in (ORDERS, ORDERS_2):
-        assert project.lab.ask("a2.example.com", **site, **pair)["status"] == 403
+        for path in ("/", "/version"):  # a location of the user's own on the first
+            assert project.lab.ask("a2.example.com", **site, **pair, path=path)["status"] == 403
         answer = project.lab.ask("a2.example.com", **site, **pair, path="/internal/probe")
         assert answer["status"] == 200
     assert project.lab.ask("a1.example.com", **LEDGER, **pair)["status"] == 403
