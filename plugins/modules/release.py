@@ -31,9 +31,12 @@ notes:
     write it to temporary files.
   - nginx itself is not installed or configured, apart from C(conf.d/mtls.conf), one line that includes the
     live release, and C(modules-enabled/mtls.conf), for O(worker_shutdown_timeout).
+  - Owners and modes follow whom the master of nginx runs as, as the process and its unit say.
+    An ordinary user's keys are its own and 0400, root's are 0600.
 requirements:
   - nginx >= 1.22
   - cryptography >= 38 (Python library)
+  - setpriv (util-linux), for an nginx whose master is not root's
 attributes:
   check_mode:
     description:

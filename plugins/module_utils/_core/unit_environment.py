@@ -101,6 +101,21 @@ def file_assignments(text: str) -> dict[str, str]:
     return assignments(found)
 
 
+def expanded(command: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """The words of an ``ExecStart`` with its variables (systemd.service(5), "Command lines"): ``${NAME}`` in
+    a word is its value, ``$NAME`` as a word of its own is the words of it."""
+    found: list[str] = []
+    for word in command:
+        alone = re.fullmatch(rf"\$({_NAME.pattern})", word)
+        if alone:
+            found += words(environment.get(alone.group(1), ""))
+        else:
+            found.append(
+                re.sub(rf"\$\{{({_NAME.pattern})\}}", lambda one: environment.get(one.group(1), ""), word)
+            )
+    return found
+
+
 def merged(manager: str, unit: UnitEnvironment, files: Iterable[str]) -> dict[str, str]:
     """The whole environment: *manager* is ``systemctl show-environment``, *files* the texts of the unit's."""
     found = assignments(word for line in manager.splitlines() for word in [" ".join(words(line))])

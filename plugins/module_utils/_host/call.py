@@ -178,7 +178,8 @@ class Call:
             raise MtlsError(
                 "nginx does not accept the release: " + " ".join(tested.lines),
                 f"release {wanted.identity}",
-                "Nothing was switched. Mend what nginx names in the block that the path ends with.",
+                "Nothing was switched. Mend what nginx names in the block that the path ends with."
+                + tested.hint,
             )
         told = self.ports.host.judge_dump(
             tested.dump, expected_files(self.ports.store.base, directory, wanted.source)

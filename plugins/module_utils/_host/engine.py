@@ -111,10 +111,14 @@ class Transaction(Recovering):
         store, host = self.ports.store, self.ports.host
         edited = release.EMPTY in store.names() and bool(store.damaged(release.EMPTY))
         store.stage(release.EMPTY, release.empty_source(), {"made_by": release.VERSION})
+        live = store.current() or release.EMPTY
+        opened = store.let_read(live)
+        if opened:
+            self.outcome.log.append(f"made readable for nginx in release {live}: {', '.join(opened)}")
         created = host.write_include()
-        self._entered = created or edited
+        self._entered = created or edited or bool(opened)
         try:
-            dump = host.configuration_without_us(store.directory(store.current() or release.EMPTY))
+            dump = host.configuration_without_us(store.directory(live))
             host.judge_dump(dump, [f"{store.base}/current/mtls.conf"])
         except MtlsError:
             if created:
@@ -334,7 +338,7 @@ class Transaction(Recovering):
         tested = self.ports.host.test_live()
         if not tested.ok:
             self.outcome.log += tested.lines
-            raise MtlsError("nginx -t refuses it: " + " ".join(tested.lines), place, remedy)
+            raise MtlsError("nginx -t refuses it: " + " ".join(tested.lines), place, remedy + tested.hint)
 
     # -- commit
 
@@ -343,8 +347,15 @@ class Transaction(Recovering):
 
         Returns how to undo that, None where nothing was done.
         """
-        change = self.ports.host.shutdown_timeout(dump, self.options.worker_shutdown_timeout)
+        wanted = self.options.worker_shutdown_timeout
+        change = self.ports.host.shutdown_timeout(dump, wanted)
         if change is None:
+            if self.ports.host.timeout_has_no_place(dump, wanted):
+                self.outcome.warnings.append(
+                    "After a reload nothing ends an old worker, with the trust of before, while a connection "
+                    "is open: nginx.conf reads no modules-enabled/*.conf. Put "
+                    f"`worker_shutdown_timeout {wanted};` on its main level."
+                )
             return None
         undo = change()
         try:

@@ -131,6 +131,11 @@ class Entry:
 
         return change
 
+    def timeout_has_no_place(self, dump: Dump, wanted: str) -> bool:
+        """Whether ``worker_shutdown_timeout`` is wanted, nobody says it, and there is nowhere to say it."""
+        named = any(item.name == "worker_shutdown_timeout" for item in dump.tree())
+        return bool(wanted) and not named and not self._reads_modules(dump.tree())
+
     def remove_shutdown_timeout(self) -> None:
         if self._main_is_ours():
             files.remove_file(self.main_file)

@@ -11,6 +11,8 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 
+from .._core.account import ROOT, Access, Account
+
 
 def fsync_directory(path: str) -> None:
     """Make the names in a directory last: a rename is only durable with it (fsync(2), NOTES)."""
@@ -40,13 +42,13 @@ def write_new(path: str, data: bytes, mode: int, owner: tuple[int, int] = (-1, -
         os.close(descriptor)
 
 
-def replace_file(path: str, data: bytes, mode: int) -> None:
+def replace_file(path: str, data: bytes, mode: int, owner: tuple[int, int] = (-1, -1)) -> None:
     """Put *data* at *path* by one rename(2); what was there keeps its inode until the last reader is gone."""
     temporary = f"{path}.new-{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     try:
-        write_new(temporary, data, mode)
+        write_new(temporary, data, mode, owner)
         os.rename(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -92,8 +94,11 @@ def make_parents(path: str) -> None:
         make_directory(parent, 0o755)
 
 
-def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:
-    """Create the directory *root* (0700, must not exist) with *files*, each file and directory fsynced."""
+def write_tree(root: str, files: Mapping[str, tuple[bytes, int]], account: Account = ROOT) -> None:
+    """Create the directory *root* (must not exist) with *files*, each file and directory fsynced.
+
+    *account*: who is to read it, see ``Account``.
+    """
     os.mkdir(root, 0o700)
     made = {root}
     for name, (data, mode) in sorted(files.items()):
@@ -103,9 +108,13 @@ def write_tree(root: str, files: Mapping[str, tuple[bytes, int]]) -> None:
             if folder not in made:
                 os.mkdir(folder, 0o700)
                 made.add(folder)
-        write_new(f"{root}/{name}", data, mode)
+        access = account.file(mode)
+        write_new(f"{root}/{name}", data, access.mode, (access.uid, access.gid))
     for folder in sorted(made, reverse=True):
-        fsync_directory(folder)
+        if account.is_root:
+            fsync_directory(folder)
+        else:
+            set_directory(folder, account.folder)
 
 
 def read_tree(root: str) -> dict[str, bytes]:
@@ -130,32 +139,44 @@ def read_file(path: str) -> bytes:
         return file.read()
 
 
-def is_wider(path: str, mode: int) -> bool:
-    """Whether a file has more permissions than *mode*, or another owner than who runs this."""
+def is_wrong(path: str, access: Access) -> bool:
+    """Whether a file has more permissions than *access* gives, or another owner."""
     found = os.lstat(path)
-    return bool(stat.S_IMODE(found.st_mode) & ~mode) or found.st_uid != os.geteuid()
+    mode = stat.S_IMODE(found.st_mode)
+    owner = os.geteuid() if access.uid < 0 else access.uid
+    fewer = access.exact and (access.mode & ~mode or access.gid not in (-1, found.st_gid))
+    return bool(mode & ~access.mode or found.st_uid != owner or fewer)
 
 
-def open_directories(root: str) -> list[str]:
-    """Relative paths, each with a final slash, of the directories at and below *root* into which others than
-    who runs this may look or write."""
+def wrong_directories(root: str, access: Access) -> list[str]:
+    """Relative paths, each with a final slash, of the directories at and below *root* that are not as
+    *access* says: others may look or write into them."""
     found = [
         os.path.relpath(folder, root) + "/"
         for folder, dummy, dummy_too in os.walk(root)
-        if is_wider(folder, 0o700)
+        if is_wrong(folder, access)
     ]
     return sorted(found)
 
 
-def close_directory(path: str) -> None:
-    """Give a directory to who runs this, 0700."""
+def set_directory(path: str, access: Access) -> None:
+    """Give a directory its owner and mode, to last."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        os.fchown(descriptor, os.geteuid(), -1)
-        os.fchmod(descriptor, 0o700)
+        # Closed while its owner changes: the group of before is none of those who may look.
+        os.fchmod(descriptor, access.mode & 0o700)
+        uid = os.geteuid() if access.uid < 0 else access.uid
+        os.fchown(descriptor, uid, os.getegid() if access.gid < 0 else access.gid)
+        os.fchmod(descriptor, access.mode)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def set_directories(root: str, access: Access) -> None:
+    """All directories at and below *root*; links are not followed."""
+    for folder, dummy, dummy_too in os.walk(root):
+        set_directory(folder, access)
 
 
 def remove_tree(path: str) -> None:

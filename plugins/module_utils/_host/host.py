@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Callable, NoReturn, Optional
 
+from .._core.account import ROOT, files_for
 from .._core.default_server import UserServer, user_servers
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.nginx_conf import Directive, Dump, parse
 from .._core.nginx_program import Invocation, below, configuration_path, invocation, started
 from .._core.undone import refuse, undone
-from . import shadow
+from . import files, shadow
 from .entry import Entry
-from .nginx import NO_FILE, ErrorLog, Finished, Nginx, Verdict, build_of
+from .nginx import NO_FILE, ErrorLog, Finished, Nginx, Verdict, build_of, wrapped_by
 from .processes import Process, Processes
 from .service import Service
 
@@ -49,10 +53,22 @@ class Host(Entry):
     ) -> None:
         """*environment*: what the unit gives nginx, such as OPENSSL_CONF; its test needs it as well."""
         built = build_of(binary, timeout_s, run)
-        running = [invocation(one.arguments) for one in processes.all() if one.is_master]
-        chosen = started(base, built, running, service.invocation() if service else Invocation())
+        masters = [(one.pid, invocation(one.arguments)) for one in processes.all() if one.is_master]
+        unit = service.invocation() if service else Invocation()
+        chosen = started(base, built, [one for dummy, one in masters], unit)
         conf_path = configuration_path(built, chosen)
-        self.nginx = Nginx(binary, built, conf_path, timeout_s, run, chosen, environment)
+        here = os.path.realpath(conf_path)
+        mine = [pid for pid, one in masters if os.path.realpath(configuration_path(built, one)) == here]
+        running = processes.account(mine[0]) if mine else None
+        #: Whom nginx will run as after its next start; the files of a release are for that one.
+        of_unit = service.account() if service else ROOT
+        self.account = files_for(running, of_unit, service.name if service else "nginx")
+        #: Whom it runs as now; nginx is tested as that one.
+        self.tester = of_unit if running is None else running
+        self._runs = running is not None
+        self.nginx = Nginx(
+            binary, built, conf_path, timeout_s, run, chosen, environment, wrapped_by(self.tester)
+        )
         self.base = base
         self.processes = processes
         self._service = service
@@ -65,11 +81,40 @@ class Host(Entry):
                 "Set nginx_mtls_base to a directory below nginx's own: relative includes start there.",
             )
         super().__init__(base, self.nginx.conf_path)
+        self._refuse_writable()
+        self.open(scratch)
         self._pid_file = self._full(built.pid_path)
         self._error_logs = [self._full(chosen.error_log or built.error_log)]
         self._worker_files = 0
         self._learn(_globals(chosen))
         self.test_seconds = 0.0
+
+    def _refuse_writable(self) -> None:
+        """Where an ordinary user may replace the base, or what leads there, root would write, and remove,
+        wherever that one lets it lead."""
+        if self.account.is_root:
+            return
+        for path in (self.base, os.path.realpath(self.base)):
+            while path != "/":
+                path = os.path.dirname(path)
+                if os.path.isdir(path) and self._is_writable(os.stat(path)):
+                    raise MtlsError(
+                        f"The user whom nginx runs as may write to it, and {self.base} lies below: that user "
+                        "could lead root elsewhere.",
+                        path,
+                        f"chown root:root {path} && chmod go-w {path}",
+                    )
+
+    def _is_writable(self, found: os.stat_result) -> bool:
+        mine = {self.account.gid, *self.account.groups}
+        others = bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid in mine))
+        # In a directory with the sticky bit nobody renames what is root's.
+        return found.st_uid == self.account.uid or (others and not found.st_mode & stat.S_ISVTX)
+
+    def open(self, folder: str) -> None:
+        """Let nginx's test look into a directory of ours, and those below."""
+        if not self.tester.is_root:
+            files.set_directories(folder, self.tester.folder)
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -119,25 +164,46 @@ class Host(Entry):
     def test_live(self) -> Verdict:
         tested = self.nginx.test(pid_file=self._pid_file)
         self.test_seconds = tested.seconds
-        return tested
+        return replace(tested, hint=self._hint(tested))
+
+    def _hint(self, tested: Verdict) -> str:
+        """What an ordinary user lacks to load this configuration."""
+        if self.tester.is_root or tested.ok:
+            return ""
+        said = " ".join(tested.lines)
+        name = str(self.tester.uid)
+        with contextlib.suppress(KeyError):
+            name = pwd.getpwuid(self.tester.uid).pw_name
+        if "bind() to" in said and "(13:" in said:
+            return (
+                f" nginx runs as user {name}, which may not listen there: give its unit "
+                "AmbientCapabilities=CAP_NET_BIND_SERVICE and restart it."
+            )
+        if "(13:" in said:
+            return f" nginx runs as user {name}, which must be able to open it."
+        if "(2:" in said and not self._runs:
+            start = f"systemctl start {self._service.name if self._service else 'nginx'}"
+            return f" nginx does not run, and its unit may make directories only while it does: {start}."
+        return ""
 
     def test_with(self, release_directory: str) -> Verdict:
         """``nginx -T`` of the whole configuration with another release in the live one's place."""
         with shadow.scratch(self._scratch) as folder:
             conf_path = shadow.build(folder, self.nginx.conf_path, self.base, release_directory)
+            self.open(folder)
             tested = self.nginx.test(conf_path, dump=True, pid_file=self._pid_file)
         here, there = folder + shadow.real_directory(self.nginx.conf_path), self.nginx.conf_directory
 
         def real(text: str) -> str:
             return text.replace(here, there).replace(folder, "")
 
-        lines = [real(line) for line in tested.lines]
+        lines, hint = [real(line) for line in tested.lines], self._hint(tested)
         dump = None
         if tested.dump:
             self._refuse_live_files(tested.dump, real)
             dump = tested.dump.moved(here, there).moved(folder, "")
         self.test_seconds = max(self.test_seconds, tested.seconds)
-        return Verdict(tested.ok, lines, tested.seconds, dump)
+        return Verdict(tested.ok, lines, tested.seconds, dump, hint)
 
     def _refuse_live_files(self, dump: Dump, real: Callable[[str], str]) -> None:
         """Raises MtlsError where nginx read a file of the live release while another one was tested.
@@ -183,7 +249,9 @@ class Host(Entry):
         A user's own block may include a credential of the live release, so that one is there all the same.
         """
         with shadow.scratch(self._scratch) as folder:
-            tested = self.test_with(shadow.without_blocks(folder, live_directory))
+            directory = shadow.without_blocks(folder, live_directory)
+            self.open(folder)
+            tested = self.test_with(directory)
         if tested.dump is None:
             said = " ".join(tested.lines)
             # nginx names whichever of the two it reads last.
@@ -196,7 +264,7 @@ class Host(Entry):
             raise MtlsError(
                 "nginx does not accept its configuration, even without any block of ours: " + said,
                 self.nginx.conf_path,
-                "Mend it until `nginx -t` passes, then run again.",
+                f"Mend it until `nginx -t` passes, then run again.{tested.hint}",
             )
         self._learn(tested.dump.tree())
         return tested.dump

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from .._core.account import Account
+from .._core.errors import MtlsError
 from .._core.nginx_conf import Dump, read_dump
 from .._core.nginx_program import Built, Invocation, built
 
@@ -65,12 +67,16 @@ def run(arguments: list[str], timeout_s: float, environment: Optional[Mapping[st
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict of ``nginx -t`` or ``-T``: its own lines, and the dump where one was asked for."""
+    """The verdict of ``nginx -t`` or ``-T``: its own lines, and the dump where one was asked for.
+
+    *hint*: what a remedy adds where the user whom nginx runs as is the reason.
+    """
 
     ok: bool
     lines: list[str]
     seconds: float
     dump: Optional[Dump] = None
+    hint: str = ""
 
 
 def own_lines(text: str) -> list[str]:
@@ -91,8 +97,11 @@ class Nginx:
         runner: Run = run,
         started: Optional[Invocation] = None,
         environment: Optional[Mapping[str, str]] = None,
+        wrapped: Sequence[str] = (),
     ) -> None:
+        """*wrapped*: what goes before the program, so that it runs as nginx's own user."""
         self.binary = binary
+        self._wrapped = list(wrapped)
         self.built = built
         self.conf_path = conf_path
         self.started = started or Invocation()
@@ -111,12 +120,13 @@ class Nginx:
         return self.started.prefix or self.built.prefix
 
     def test(self, conf_path: str = "", dump: bool = False, pid_file: str = "") -> Verdict:
-        """Let nginx read a configuration.
+        """Let nginx read a configuration, as the user whom its master runs as: what that one cannot read is
+        a fault, and a log that is made on the way is its own.
 
         Beside a stopped nginx it leaves an empty pid file: that is removed.
         """
         had_pid = bool(pid_file) and os.path.lexists(pid_file)
-        arguments = [self.binary, "-T" if dump else "-t", "-q", *self.started.arguments()]
+        arguments = [*self._wrapped, self.binary, "-T" if dump else "-t", "-q", *self.started.arguments()]
         arguments += ["-c", conf_path or self.conf_path]
         done = self._run(arguments, self._timeout_s, environment=self.environment)
         if pid_file and not had_pid:
@@ -138,6 +148,21 @@ def locate(which: Callable[[str], Optional[str]] = shutil.which) -> Optional[str
         if found:
             return found
     return None
+
+
+def wrapped_by(account: Account, *more: str) -> list[str]:
+    """What goes before a program so that it runs as *account*; *more*: options of setpriv.
+
+    Raises MtlsError where that is missing.
+    """
+    setpriv = shutil.which("setpriv") or ""
+    if not account.is_root and not setpriv:
+        raise MtlsError(
+            "It is missing, so nginx cannot be tested as its own user.",
+            "setpriv",
+            "Install the package util-linux.",
+        )
+    return account.command(setpriv, *more)
 
 
 def build_of(binary: str, timeout_s: float, runner: Run = run) -> Built:

@@ -112,7 +112,9 @@ class Preview(Call):
             return
         directory = f"{scratch}/wanted/{wanted.identity}"
         files.make_directory(os.path.dirname(directory), 0o700)
-        files.write_tree(directory, release.render(wanted.source, directory, wanted.identity))
+        rendered = release.render(wanted.source, directory, wanted.identity)
+        files.write_tree(directory, rendered, host.tester)
+        host.open(scratch)
         if host.included:
             self.test_in_shadow(wanted, directory)
         # It needs no include and touches nothing of the nginx that runs.

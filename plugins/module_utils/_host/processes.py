@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from .._core.account import Account, of_process
 from .._core.errors import MtlsError
 
 _STEP_S = 0.01
@@ -154,6 +155,10 @@ class Processes:
                 "nginx.many_masters",
             )
         return masters[0] if masters else None
+
+    def account(self, pid: int) -> Account:
+        """Whom a process runs as."""
+        return of_process(_read(f"{self._proc}/{pid}/status"))
 
     def open_files(self, pid: int) -> tuple[int, int]:
         """(open files, how many it may have open) of a process; (0, 0) where that cannot be read."""

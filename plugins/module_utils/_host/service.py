@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import grp
+import os
+import pwd
 from dataclasses import dataclass
 from typing import Callable
 
+from .._core.account import ROOT, Account
 from .._core.errors import MtlsError
 from .._core.nginx_program import Invocation, invocation
-from .._core.unit_environment import merged, unit_environment
+from .._core.unit_environment import expanded, merged, unit_environment
 from . import files
 from .nginx import Finished
 
@@ -29,6 +33,11 @@ def stays_stopped(name: str) -> MtlsError:
     )
 
 
+def _gid(group: str) -> int:
+    """Raises KeyError where there is no such group."""
+    return int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+
+
 @dataclass(frozen=True)
 class Service:
     """The unit that starts nginx; *run* is the injected runner of commands."""
@@ -40,7 +49,44 @@ class Service:
     def invocation(self) -> Invocation:
         """What its ExecStart starts nginx with; nothing where there is no such unit."""
         shown = self._done("systemctl", "show", self.name, "-pExecStart").out
-        return invocation(shown.partition("argv[]=")[2].partition(" ; ignore_errors=")[0].split())
+        words = shown.partition("argv[]=")[2].partition(" ; ignore_errors=")[0].split()
+        return invocation(expanded(words, self.environment()) if "$" in shown else words)
+
+    def account(self) -> Account:
+        """Whom it starts nginx as; root where there is no such unit.
+
+        Raises MtlsError where nobody can be named.
+        """
+        asked = "-pLoadState,User,Group,DynamicUser,SupplementaryGroups,AmbientCapabilities"
+        lines = self._done("systemctl", "show", self.name, asked).out.splitlines()
+        shown = {name: value for name, dummy, value in (line.partition("=") for line in lines)}
+        user = shown.get("User", "")
+        if shown.get("LoadState") != "loaded" or user in ("", "root", "0"):
+            return ROOT
+        if shown.get("DynamicUser") == "yes":
+            raise MtlsError(
+                "DynamicUser= of its unit gives nginx another user from time to time, and keys must belong "
+                "to it.",
+                f"service {self.name}",
+                "Create a user for nginx, name it in User= and set DynamicUser=no.",
+            )
+        try:
+            found = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+            group = shown.get("Group", "")
+            gid = _gid(group) if group else found.pw_gid
+            groups = [
+                *os.getgrouplist(found.pw_name, gid),
+                *(_gid(one) for one in shown.get("SupplementaryGroups", "").split()),
+            ]
+        except (KeyError, OverflowError) as error:
+            raise MtlsError(
+                f"This host has not the user or the group that its unit names: {error.args[0]}.",
+                f"service {self.name}",
+                "Create it, or mend User= and Group=.",
+            ) from None
+        capabilities = shown.get("AmbientCapabilities", "").lower().split()
+        names = tuple(one[4:] if one.startswith("cap_") else one for one in capabilities)
+        return Account(found.pw_uid, gid, tuple(dict.fromkeys(groups)), names)
 
     def journal(self, since: float) -> list[str]:
         """The messages of nginx since that time (seconds since 1970); none where there is no journal."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core import release
+from .._core.account import ROOT, Account
 from .._core.errors import MtlsError
 from .._core.transaction import State, read_state
 from . import files
@@ -31,10 +32,14 @@ def _refuse_shared(path: str) -> None:
 
 
 class Store:
-    """The base directory of one host. It decides nothing: what is whole or wanted is said by ``_core``."""
+    """The base directory of one host. It decides nothing: what is whole or wanted is said by ``_core``.
 
-    def __init__(self, base: str) -> None:
+    *account*: whom its releases are for.
+    """
+
+    def __init__(self, base: str, account: Account = ROOT) -> None:
         self.base = base
+        self._account = account
         self.releases = f"{base}/releases"
         self.link = f"{base}/current"
         self.lock_file = f"{base}/.lock"
@@ -53,6 +58,8 @@ class Store:
             files.make_directory(self.releases, 0o700)
             for path in (self.base, self.releases):
                 _refuse_shared(path)
+            if files.is_wrong(self.releases, self._account.folder):
+                files.set_directory(self.releases, self._account.folder)
         except OSError as error:
             raise MtlsError(
                 f"It cannot be created: {error.strerror}.", error.filename or self.base
@@ -102,7 +109,8 @@ class Store:
         files.remove_tree(temporary)
         text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
         try:
-            files.write_tree(temporary, {**wanted, release.MANIFEST: (text.encode(), 0o644)})
+            tree = {**wanted, release.MANIFEST: (text.encode(), 0o644)}
+            files.write_tree(temporary, tree, self._account)
             os.rename(temporary, self.directory(identity))
         except OSError as error:
             files.remove_tree(temporary)
@@ -115,18 +123,19 @@ class Store:
         return True
 
     def damaged(self, identity: str) -> list[str]:
-        """Paths of a release that are not what its id says, or that others may read or write."""
+        """Paths of a release that are not what its id says, that others may read or write, or that nginx may
+        not read."""
         directory, found = self.directory(identity), self.read(identity)
         wrong = set(release.differences(found, directory, identity))
         for path, (_data, mode) in release.render(release.unrender(found), directory, identity).items():
-            if path in found and files.is_wider(f"{directory}/{path}", mode):
+            if path in found and files.is_wrong(f"{directory}/{path}", self._account.file(mode)):
                 wrong.add(path)
-        return sorted(wrong) + files.open_directories(directory)
+        return sorted(wrong) + files.wrong_directories(directory, self._account.folder)
 
     def _close(self, identity: str) -> None:
         """Nobody else may put anything into a release, from before it is compared."""
-        for path in files.open_directories(self.directory(identity)):
-            files.close_directory(f"{self.directory(identity)}/{path}")
+        for path in files.wrong_directories(self.directory(identity), self._account.folder):
+            files.set_directory(f"{self.directory(identity)}/{path}", self._account.folder)
 
     def repair(self, identity: str, paths: list[str]) -> None:
         """Write rendered files of a release again whose source is whole; each gets a new inode.
@@ -138,9 +147,17 @@ class Store:
         wanted = release.render(release.unrender(self.read(identity)), directory, identity)
         for path in paths:
             if path in wanted:
-                files.replace_file(f"{directory}/{path}", *wanted[path])
+                data, mode = wanted[path]
+                access = self._account.file(mode)
+                files.replace_file(f"{directory}/{path}", data, access.mode, (access.uid, access.gid))
             elif not path.endswith("/"):
                 os.unlink(f"{directory}/{path}")
+
+    def let_read(self, identity: str) -> list[str]:
+        """Make a release readable for an nginx that runs as another user than before; what was mended."""
+        closed = [] if self._account.is_root else self.damaged(identity)
+        self.repair(identity, closed)
+        return closed
 
     def remove(self, identity: str) -> None:
         files.remove_tree(self.directory(identity))

@@ -23,6 +23,7 @@ from typing import Any, Callable, Optional
 
 from .._core import proof, trial_answers
 from .._core import trial as core
+from .._core.account import ROOT, Account
 from .._core.answers import Answer, Row
 from .._core.desired import PROBE
 from .._core.errors import MtlsError
@@ -30,7 +31,7 @@ from .._core.nginx_conf import Directive
 from .._core.probes import Probe
 from .._core.trial_questions import Question
 from . import files, shadow
-from .nginx import own_lines
+from .nginx import own_lines, wrapped_by
 from .probe import Observation, Target
 from .prover import answer_of
 
@@ -65,7 +66,7 @@ class Runner:
     """Tries releases one after the other.
 
     *prefix*: where nginx's relative module paths begin. *without*: see ``Built``. *rows* asks as
-    ``Prover.rows`` does, *ask* as ``probe.probe``.
+    ``Prover.rows`` does, *ask* as ``probe.probe``. *account*: whom the nginx that serves runs as.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Runner:
         ask: Callable[..., Observation],
         scratch: str = shadow.SCRATCH,
         start_s: float = _START_S,
+        account: Account = ROOT,
     ) -> None:
         self._binary = binary
         self._prefix = prefix
@@ -87,6 +89,7 @@ class Runner:
         self._ask = ask
         self._scratch = scratch
         self._start_s = start_s
+        self._account = account
 
     def rows(self, trial: core.Trial, tree: Sequence[Directive], directory: str, identity: str) -> list[Row]:
         """The rows of the release *identity* in *directory*; *tree*: of the live configuration.
@@ -100,8 +103,11 @@ class Runner:
             try:
                 folder = stack.enter_context(shadow.scratch(self._scratch))
                 text = core.configuration(trial, around, folder, directory, identity)
-                files.write_new(f"{folder}/nginx.conf", text.encode(), 0o600)
-                running = stack.enter_context(started(self._binary, folder, self._environment))
+                owner = (-1, -1) if self._account.is_root else (self._account.uid, self._account.gid)
+                files.write_new(f"{folder}/nginx.conf", text.encode(), 0o600, owner)
+                os.chown(folder, *owner)
+                program = [*wrapped_by(self._account, "--pdeathsig=TERM"), self._binary]
+                running = stack.enter_context(started(program, folder, self._environment))
             except OSError as error:
                 raise not_run(self._binary, f"{error.strerror or error}") from error
             self._wait(running, folder)
@@ -208,12 +214,13 @@ class Running:
 
 
 @contextlib.contextmanager
-def started(binary: str, folder: str, environment: Mapping[str, str]) -> Iterator[Running]:
+def started(program: Sequence[str], folder: str, environment: Mapping[str, str]) -> Iterator[Running]:
     """nginx with the configuration in *folder*, for as long as the block lasts or this process lives.
 
-    Raises OSError where no process can be made.
+    *program*: its path, and before it what lets it run as another user. Raises OSError where no process can
+    be made.
     """
-    arguments = [binary, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
+    arguments = [*program, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
     death_signal = _death_signal()
     life, ours = os.pipe()
     try:

@@ -59,7 +59,7 @@ def machine(
         is_here=routes.is_here,
     )
     return Ports(
-        store=Store(base),
+        store=Store(base, host.account),
         host=host,
         service=service,
         prover=prover,
@@ -77,6 +77,7 @@ def machine(
             prover.rows,
             probe.probe,
             scratch,
+            account=host.tester,
         ),
     )
 

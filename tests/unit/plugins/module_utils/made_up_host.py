@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.account import ROOT
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.changes import Decoder
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.desired import Tools
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
@@ -31,6 +32,13 @@ class QuietHost:
 
     version = (1, 26, 3)
     test_seconds = 0.0
+    tester = ROOT
+
+    def open(self, _folder: str) -> None:
+        pass
+
+    def timeout_has_no_place(self, _dump: Dump, _wanted: str) -> bool:
+        return False
 
     def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> list[Finding]:
         return []

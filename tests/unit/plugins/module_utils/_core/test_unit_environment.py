@@ -60,3 +60,18 @@ def test_the_whole_environment() -> None:
         "Q": 'it\'s "q" \\ x',
         "P": "a$b",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("nginx -c ${FILE}", ["nginx", "-c", "/etc/a b.conf"]),
+        ("nginx -c${FILE}${NONE}", ["nginx", "-c/etc/a b.conf"]),
+        ("nginx $MORE", ["nginx", "-e", "stderr"]),
+        ("nginx $NONE -q", ["nginx", "-q"]),
+        ("nginx a$MORE $1", ["nginx", "a$MORE", "$1"]),
+    ],
+)
+def test_variables_of_a_command(line: str, wanted: list[str]) -> None:
+    environment = {"FILE": "/etc/a b.conf", "MORE": "-e stderr"}
+    assert module.expanded(line.split(), environment) == wanted

@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.account import ROOT, Account
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import read_dump
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.host import Host
@@ -19,6 +22,7 @@ NO_PROCESSES: Any = SimpleNamespace(
     all=list,
     master=lambda pid_file, _ours: SimpleNamespace(pid=pid_file),
     open_files=lambda _pid: (0, 0),
+    account=lambda _pid: ROOT,
 )
 
 
@@ -174,7 +178,7 @@ def test_pid_file_and_error_log_are_those_of_the_configuration(etc: Etc, tmp_pat
 
 
 def with_processes(etc: Etc, *titles: str, **more: Any) -> Any:
-    masters = [SimpleNamespace(is_master=True, arguments=title.split()) for title in titles]
+    masters = [SimpleNamespace(pid=1, is_master=True, arguments=title.split()) for title in titles]
     return SimpleNamespace(**{**vars(NO_PROCESSES), "all": lambda: masters, **more})
 
 
@@ -370,3 +374,100 @@ def test_a_host_without_systemd() -> None:
     service = Service("nginx", missing, 5)
     assert not service.enabled()
     assert not service.start()
+
+
+@pytest.mark.parametrize(
+    ("main", "wanted", "told"),
+    [
+        ("", "60s", True),
+        ("", "", False),
+        (READS, "60s", False),
+        ("worker_shutdown_timeout 5s;", "60s", False),
+    ],
+)
+def test_a_timeout_that_has_no_place_is_told(etc: Etc, main: str, wanted: str, told: bool) -> None:
+    dump = read_dump(f"# configuration file {etc.root}/nginx.conf:\n{main}\n")
+    assert etc.host().timeout_has_no_place(dump, wanted) == told
+
+
+# -- an nginx that runs as an ordinary user
+
+
+WEB = Account(os.geteuid() + 7, os.getegid(), (os.getegid(),))
+
+
+def of_user(etc: Etc, account: Account = WEB) -> Host:
+    return started(etc, with_processes(etc, "nginx", account=lambda _pid: account))
+
+
+def test_nginx_is_tested_as_the_user_whom_it_runs_as(etc: Etc) -> None:
+    """And that one can look into each directory that the test reads, and write into none."""
+    calls: list[list[str]] = []
+    looked: list[int] = []
+
+    def run(arguments: list[str], timeout: float, environment: Any = None) -> Finished:
+        calls.append(arguments)
+        if "-T" in arguments:
+            begin = arguments.index("nginx")
+            for folder, dummy, dummy_too in os.walk(etc.scratch):
+                looked.append(stat.S_IMODE(os.stat(folder).st_mode))
+            return etc_run(arguments[begin:], timeout, environment)
+        return etc_run(arguments, timeout, environment)
+
+    etc_run = etc.run
+    etc.run = run  # type: ignore[method-assign]
+    host = of_user(etc)
+    assert (host.tester, host.account) == (WEB, WEB)
+    host.configuration_without_us(str(etc.root))
+    host.test_live()
+    for arguments in calls[1:]:
+        assert Path(arguments[0]).name == "setpriv"
+        assert f"--reuid={WEB.uid}" in arguments[: arguments.index("--")]
+    assert set(looked) == {0o750}
+    # The twin: root's nginx, and nobody may look.
+    calls.clear()
+    looked.clear()
+    started(etc, with_processes(etc, "nginx")).configuration_without_us(str(etc.root))
+    assert all(arguments[0] == "nginx" for arguments in calls)
+    assert 0o750 not in {stat.S_IMODE(os.stat(path).st_mode) for path in etc.scratch.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("bind() to 0.0.0.0:443 failed (13: Permission denied)", "AmbientCapabilities=CAP_NET_BIND_SERVICE"),
+        ('open() "/var/log/x.log" failed (13: Permission denied)', "which must be able to open it"),
+        ('unknown directive "x"', ""),
+    ],
+)
+def test_what_an_ordinary_user_lacks_is_told(etc: Etc, said: str, hint: str) -> None:
+    etc.code, etc.err = 1, f"nginx: [emerg] {said}"
+    told = of_user(etc).test_live()
+    assert (hint in told.hint, bool(told.hint)) == (True, bool(hint))
+    assert started(etc, with_processes(etc, "nginx")).test_live().hint == ""
+
+
+def test_a_directory_of_its_own_that_is_there_while_it_runs(etc: Etc) -> None:
+    etc.code, etc.err = 1, 'nginx: [emerg] open() "/run/web/nginx.pid" failed (2: No such file or directory)'
+    stopped = of_user(etc)
+    assert stopped.test_live().hint == ""
+    stopped._runs = False
+    assert "systemctl start nginx" in stopped.test_live().hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to somebody else")
+@pytest.mark.parametrize(
+    ("owner", "mode", "refused"),
+    [(0, 0o755, False), (7, 0o755, True), (0, 0o775, True), (0, 0o777, True), (0, 0o1777, False)],
+)
+def test_where_that_user_may_lead_root_elsewhere(etc: Etc, owner: int, mode: int, refused: bool) -> None:
+    os.chmod(etc.root, mode)
+    os.chown(etc.root, owner, -1)
+    account = Account(7, os.getegid(), (os.getegid(),))
+    if not refused:
+        assert of_user(etc, account).account == account
+        return
+    with pytest.raises(MtlsError, match="could lead root elsewhere") as found:
+        of_user(etc, account)
+    assert found.value.place == str(etc.root)
+    assert "chmod go-w" in found.value.remedy

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import release
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.account import ROOT, Account
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.transaction import State
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.store import Store
@@ -271,3 +272,71 @@ def test_what_was_live_last_counts_as_newest(store: Store) -> None:
     assert store.names() == identities[::-1]
     store.switch(ID)
     assert store.names() == identities
+
+
+# -- for an nginx that runs as an ordinary user; only root can give files away
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else")
+WEB = Account(65534, 65533)
+
+
+def modes(store: Store) -> set[tuple[str, int, int, int]]:
+    found = set()
+    for folder, dummy, names in os.walk(store.releases):
+        for kind, one in (("directory", folder), *(("file", f"{folder}/{name}") for name in names)):
+            kind = "key" if one.endswith("privkey.pem") else kind
+            status = os.lstat(one)
+            found.add((kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
+    return found
+
+
+OF_ROOT = {("directory", 0o700, 0, 0), ("key", 0o600, 0, 0), ("file", 0o644, 0, 0)}
+OF_WEB = {("directory", 0o750, 0, 65533), ("key", 0o400, 65534, 0), ("file", 0o644, 0, 0)}
+
+
+@needs_root
+def test_a_release_follows_the_user_whom_nginx_runs_as(tmp_path: Path) -> None:
+    """Nothing is written anew: whoever nginx runs as, it is the same release."""
+    root, web = (Store(str(tmp_path / "mtls"), account) for account in (ROOT, WEB))
+    root.create()
+    root.stage(ID, SOURCE, {})
+    assert (modes(root), root.let_read(ID), root.damaged(ID)) == (OF_ROOT, [], [])
+    key = "server/credentials/s/privkey.pem"
+    assert key in web.damaged(ID)
+    web.create()
+    assert key in web.let_read(ID)
+    assert (modes(web), web.damaged(ID), web.let_read(ID), web.whole()) == (OF_WEB, [], [], {ID})
+    assert root.damaged(ID)
+    root.create()
+    assert not root.stage(ID, SOURCE, {})
+    assert (modes(root), root.damaged(ID)) == (OF_ROOT, [])
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("name", "owner", "group", "mode"),
+    [
+        ("server/credentials/s/privkey.pem", 0, 0, 0o400),
+        ("server/credentials/s/privkey.pem", 65534, 0, 0o440),
+        ("server/credentials/s/privkey.pem", 65534, 0, 0o000),
+        ("server/credentials", 0, 0, 0o750),
+        ("server/credentials", 0, 65533, 0o710),
+        ("server/credentials", 65534, 65533, 0o750),
+        ("server/sites/a.conf", 0, 0, 0o600),
+        ("server/sites/a.conf", 65534, 0, 0o644),
+    ],
+)
+def test_what_that_user_cannot_read_or_may_change_is_mended(
+    tmp_path: Path, name: str, owner: int, group: int, mode: int
+) -> None:
+    store = Store(str(tmp_path / "mtls"), WEB)
+    store.create()
+    store.stage(ID, SOURCE, {})
+    assert modes(store) == OF_WEB
+    os.chown(path(store, name), owner, group)
+    os.chmod(path(store, name), mode)
+    slash = "/" if path(store, name).is_dir() else ""
+    assert store.damaged(ID) == [name + slash]
+    store.repair(ID, store.damaged(ID))
+    assert (modes(store), store.damaged(ID)) == (OF_WEB, [])

@@ -398,6 +398,9 @@ class Disk:
     def damaged(self, identity: str) -> list[str]:
         return {WORN: ["mtls.conf"], CUT: ["id"]}.get(self._condition(identity), [])
 
+    def let_read(self, _identity: str) -> list[str]:
+        return []
+
     def repair(self, identity: str, paths: list[str]) -> None:
         if paths:
             if self._full("repair"):
