@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import layouts
 import pytest
 from live import Lab
 
@@ -81,6 +82,9 @@ def user() -> User:
 
 @pytest.fixture(scope="session")
 def first_run(user: User) -> str:
+    """On A as nginx.org lays nginx out, and on a B whose nginx is an ordinary user's."""
+    for host, script in (("a1.example.com", layouts.NGINX_ORG), ("b1.example.com", layouts.UNPRIVILEGED)):
+        user.lab.connect(host).run_expect([0], script)
     return user.site("-vv")
 
 

@@ -18,6 +18,14 @@ from live import headers_at_the_backend
 A1, B1, STRANGER = "a1.example.com", "b1.example.com", "stranger.example.com"
 BASE = "/etc/nginx/mtls"
 ORDERS = {"host": A1, "sni": "orders.example.com"}
+# Laid out by nginx.org; of an ordinary user. Owners of all files, mode and owner of a key, mode and group of
+# a release's directory.
+OWNED = {
+    A1: ({"root:root"}, ("600", "root:root"), (0o700, "root")),
+    B1: ({"root:root", "root:web", "web:root"}, ("400", "web:root"), (0o750, "web")),
+}
+# Whom they run as, and whether that user can read a key.
+WORKERS = {A1: ("nginx", False), B1: ("web", True)}
 PROXY = {"host": "127.0.0.1", "port": 8080, "tls": False}
 
 
@@ -104,16 +112,25 @@ def test_a_caller_without_a_certificate_is_refused(user, second_run):
 
 
 @pytest.mark.parametrize("host", [A1, B1])
+def test_nginx_runs_as_its_layout_says(user, second_run, host):
+    printed = user.lab.connect(host).run_expect([0], "ps -C nginx -o user=,args=").stdout.splitlines()
+    found = {(line.split()[0], line.split()[2]) for line in printed}
+    master = "root" if host == A1 else WORKERS[host][0]
+    assert found == {(master, "master"), (WORKERS[host][0], "worker")}
+
+
+@pytest.mark.parametrize("host", [A1, B1])
 def test_modes_of_files(user, second_run, host):
     found = user.lab.connect(host)
     listed = found.run_expect([0], f"find {BASE}/ -printf '%y %m %u:%g %f\\n'").stdout.splitlines()
     rows = [line.split(" ", 3) for line in listed]
-    assert {owner for dummy, dummy, owner, dummy in rows} == {"root:root"}
-    keys = {mode for kind, mode, dummy, name in rows if name.endswith("privkey.pem")}
-    assert keys == {"600"}
+    owners, key, directory = OWNED[host]
+    assert {owner for dummy, dummy, owner, dummy in rows} == owners
+    keys = {(mode, owner) for kind, mode, owner, name in rows if name.endswith("privkey.pem")}
+    assert keys == {key}
     assert [row for row in rows if row[0] != "l" and int(row[1], 8) & 0o022] == []
     live = found.file(found.file(f"{BASE}/current").linked_to)
-    assert (live.mode, live.user) == (0o700, "root")
+    assert (live.mode, live.user, live.group) == (directory[0], "root", directory[1])
     include = found.file("/etc/nginx/conf.d/mtls.conf")
     assert (include.mode, include.user, include.group) == (0o644, "root", "root")
 
@@ -123,6 +140,9 @@ def test_the_user_of_ssh_reads_no_key_and_nothing_is_left_of_it(user, second_run
     found = user.lab.connect(host)
     key = found.run_expect([0], f"find {BASE}/current/ -name privkey.pem").stdout.split()[0]
     assert found.run("runuser -u operator -- cat %s", key).rc != 0
+    # Nor a worker, where the master is root's: it has read the key before.
+    user_of_workers, reads = WORKERS[host]
+    assert (found.run("runuser -u %s -- cat %s", user_of_workers, key).rc == 0) == reads
     secret = found.file(key).content_string.splitlines()[1]
     places = "/tmp /var/tmp /home /root /var/log /run --exclude-dir=user"
     assert found.run(f"grep -rlF %s {places}", secret).stdout == ""
