@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks fault fault-sample bench sanity
+.PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks scan fault fault-sample bench sanity
 .PHONY: molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
@@ -99,6 +99,10 @@ live: ## `release` on a throw-away host: lost reloads, odd configurations, on ng
 leaks: ## identities of B under load and reloads, a minute on each of three versions of nginx
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@MTLS_LEAK_SECONDS=60 MTLS_LIVE_IMAGES='bookworm trixie sid' $(STEP) 'leaks' pytest tests/live/test_leaks.py
+
+scan: ## sslyze on each TLS profile, gixy on each template, on three versions of nginx: a table
+	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
+	@$(STEP) 'scan' .venv/bin/python tests/lab/scan.py
 
 fault-sample:
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
