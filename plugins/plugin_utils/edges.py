@@ -56,7 +56,8 @@ _NOT_ISSUED = "its certificate is not issued yet, which check mode does not do."
 
 @dataclass(frozen=True)
 class Door:
-    """A site of Server A at one time. *allow* None: not known, *why* says why."""
+    """A site of Server A at one time. *allow*: as much of its list as is known, None for nothing; *why*: why
+    the rest is not known, None where all is."""
 
     material: Union[Material, Answer]
     verify: str
@@ -64,10 +65,11 @@ class Door:
     probes: frozenset[str]
     protocols: Sequence[str]
     curves: Sequence[str]
-    why: Answer = NO_EDGE
+    why: Optional[Answer] = None
 
 
-_Pairs = list[tuple[Union[Door, Answer], Union[Material, Answer]]]
+#: What is known of A and of B at one time, each or the answer that says why not.
+_Pair = tuple[Union[Door, Answer], Union[Material, Answer]]
 
 
 def judge(
@@ -86,7 +88,7 @@ def judge(
     by_edge: dict[int, dict[str, Any]] = {}
     for one in found:
         by_edge.setdefault(id(one.edge), dict(one.edge))[f"{one.side}_accepted"] = one.to_dict()
-    return {"edges": list(by_edge.values()), "told": edges.told(found)}
+    return {"edges": list(by_edge.values()), "told": edges.summary(found)}
 
 
 class _World:
@@ -124,12 +126,13 @@ class _World:
             door, door_then = self._door(edge, False), self._door(edge, True)
             identity, identity_then = self._identity(edge, False), self._identity(edge, True)
             pairs = [(door, identity), (door_then, identity), (door_then, identity_then)]
-            if _state(door, identity) is NO_EDGE:
+            before = _ends(door, identity)
+            if isinstance(before, Answer) and before.state == NEW:
                 pairs[1] = pairs[0]  # nobody asks yet, so nothing can break on the way
             yield from self._both(edge, pairs)
         yield from self._installed_only()
 
-    def _both(self, edge: Mapping[str, Any], pairs: _Pairs) -> Iterator[Verdict]:
+    def _both(self, edge: Mapping[str, Any], pairs: Sequence[_Pair]) -> Iterator[Verdict]:
         yield self._with_remedy(
             edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
             [_trust(each.material if isinstance(each, Door) else each) for each, _identity in pairs],
@@ -180,7 +183,7 @@ class _World:
                 yield from self._both(edge, [(door, identity), pair, pair if stays else (NO_EDGE, NO_EDGE)])
                 continue
             client, server = self._client(door, identity), self._server(door, identity, name)
-            gone = Answer(REFUSED, found.code, found.message, found.remedy)
+            gone = edges.refused(found)
             now = client if server.state == ACCEPTED else server
             yield edges.judge(edge, CLIENT, now, gone, gone if stays else NO_EDGE)
             yield edges.judge(edge, SERVER, server, NO_EDGE, NO_EDGE)
@@ -214,37 +217,49 @@ class _World:
     # -- the answers
 
     def _client(self, door: Union[Door, Answer], identity: Union[Material, Answer]) -> Answer:
-        state = _state(door, identity)
-        if state is not None or not isinstance(door, Door) or not isinstance(identity, Material):
-            return state or NO_EDGE
-        if door.verify == "off":
+        ends = _ends(door, identity)
+        if isinstance(ends, Answer):
+            return ends
+        site, material, asking = ends
+        if site.verify == "off":
             return YES
-        if door.curves and identity.why is None:
-            curve = self._rules.curve(identity.certificate)
-            unfit = key_curve.refusal(curve, door.protocols, door.curves)
+        if site.curves and asking.why is None:
+            unfit = key_curve.refusal(self._rules.curve(asking.certificate), site.protocols, site.curves)
             if unfit is not None:
-                return Answer(REFUSED, unfit.code, unfit.message, unfit.remedy)
-        answer = self._rules.chain(identity, door.material, CLIENT)
-        if door.verify == "optional_no_ca" and answer.state == REFUSED:
-            if door.allow:
-                return answer  # if let in, then as nobody, whom no list has
-            nobody = self._rules.nobody(answer, identity, door.material)
-            return door.why if nobody is YES and door.allow is None else nobody
-        if answer.state != ACCEPTED:
-            return answer
-        client = self._rules.client(identity.certificate)
-        found = allowlist.refusal(client, door.allow or [], door.probes)
-        if found is not None and (door.why is NO_EDGE or found.code != "edge.not_allowed"):
-            return Answer(REFUSED, found.code, found.message, found.remedy)
-        if door.why is not NO_EDGE and (found is not None or door.allow is None):
-            return replace(door.why, verified=True)
-        return YES
+                return edges.refused(unfit)
+        answer = self._rules.chain(asking, material, CLIENT)
+        if answer.state == ACCEPTED:
+            return self._listed(site, asking)
+        if answer.state == REFUSED and site.verify == "optional_no_ca":
+            return self._nobody(site, answer, asking, material)
+        return answer
+
+    def _listed(self, site: Door, asking: Material) -> Answer:
+        """What the site says to a client that verifies."""
+        found = allowlist.refusal(self._rules.client(asking.certificate), site.allow or [], site.probes)
+        unknown: Optional[Answer] = site.why and replace(site.why, verified=True)
+        if found is None:
+            # On what is known of the list, or there is none; where nothing is known of it, that says nothing.
+            return unknown if unknown and site.allow is None else YES
+        if unknown and found.code == "edge.not_allowed":
+            return unknown  # the rest of the list may have it
+        return edges.refused(found)
+
+    def _nobody(self, site: Door, refused: Answer, asking: Material, material: Material) -> Answer:
+        """What a site with optional_no_ca says to a client that does not verify: let in, it is nobody."""
+        if site.allow:
+            return refused  # whom no list has
+        answer = self._rules.nobody(refused, asking, material)
+        if answer.state == ACCEPTED and site.allow is None and site.why is not None:
+            return site.why
+        return answer
 
     def _server(self, door: Union[Door, Answer], identity: Union[Material, Answer], name: str) -> Answer:
-        state = _state(door, identity)
-        if state is not None or not isinstance(door, Door) or not isinstance(identity, Material):
-            return state or NO_EDGE
-        return self._rules.chain(door.material, identity, SERVER, name)
+        ends = _ends(door, identity)
+        if isinstance(ends, Answer):
+            return ends
+        _site, material, asking = ends
+        return self._rules.chain(material, asking, SERVER, name)
 
     # -- the two sides of an edge
 
@@ -276,13 +291,13 @@ class _World:
             frozenset(site["probes"]),
             site["protocols"],
             site["curves"],
-            why if site["allow"] is None else NO_EDGE,
+            why if site["allow"] is None else None,
         )
 
     def _wanted_door(self, host: str, name: str) -> Union[Door, Answer]:
         site = next(one for one in self._models[host]["sites"] if one["name"] == name)
         allow: list[dict[str, str]] = []
-        why = NO_EDGE
+        why: Optional[Answer] = None
         for entry in site["allow"]:
             if "certificate" not in entry:
                 allow.append(entry)
@@ -292,7 +307,7 @@ class _World:
             except MtlsError as error:
                 why = Answer(UNKNOWN, message=error.message, subject=f"{host} site {name} allow")
         material = self._wanted_material(host, "server", site["credential"])
-        known = allow if allow or why is NO_EDGE else None
+        known = allow if allow or why is None else None
         tls = site["tls"]
         return Door(
             material, site["verify"], known, self._probe_files(), tls["protocols"], tls["curves"], why
@@ -457,11 +472,16 @@ def _place(site: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": site["name"], "server_names": site["server_names"], "listen": listen}
 
 
-def _state(door: Union[Door, Answer], identity: Union[Material, Answer]) -> Optional[Answer]:
-    """The answer where a side is not there or not known."""
-    sides = [door.material if isinstance(door, Door) else door, identity]
-    answers = [side for side in sides if isinstance(side, Answer)]
-    return next((one for one in answers if one.state != NEW), answers[0] if answers else None)
+def _ends(
+    door: Union[Door, Answer], identity: Union[Material, Answer]
+) -> Union[Answer, tuple[Door, Material, Material]]:
+    """The site, its credential and that of B; or the answer where one is not known, else where one is not
+    there."""
+    material = door.material if isinstance(door, Door) else door
+    if isinstance(door, Door) and isinstance(material, Material) and isinstance(identity, Material):
+        return door, material, identity
+    answers = [side for side in (material, identity) if isinstance(side, Answer)]
+    return next((one for one in answers if one.state != NEW), answers[0])
 
 
 def _trust(side: Union[Material, Answer]) -> bytes:

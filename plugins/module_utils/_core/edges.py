@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .findings import Finding
+
 NOW, DURING, AFTER = "now", "during", "after"
 
 ACCEPTED = "accepted"
@@ -67,6 +69,10 @@ class Answer:
 
 YES = Answer(ACCEPTED)
 NO_EDGE = Answer(NEW)
+
+
+def refused(found: Finding) -> Answer:
+    return Answer(REFUSED, found.code, found.message, found.remedy)
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ def authority_remedy(side: str, dropped: Sequence[str]) -> str:
     return f"{first} rotate_ca.yml replaces an authority in such phases."
 
 
-def told(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+def summary(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """What a run says: how many edges there are after it and how many of them work, and sentences about all
     others, equal ones once."""
     groups: dict[str, dict[tuple[str, ...], list[Verdict]]] = {

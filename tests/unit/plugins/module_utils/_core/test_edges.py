@@ -93,22 +93,22 @@ def test_what_a_crl_ends_is_meant_to_end(letters, outcome):
 
 
 def test_the_sentence_names_edge_time_reason_and_remedy():
-    (told,) = edges.told([judged("ara")])["breaking"]
+    (told,) = edges.summary([judged("ara")])["breaking"]
     assert told == (
         "b1 (route orders) to a1 (site shop): a1 would refuse the client certificate while this run goes,"
         " when Server A is done and Server B is not: So it is. [x.y] Do."
     )
-    (told,) = edges.told([judged("aar", edges.SERVER)])["breaking"]
+    (told,) = edges.summary([judged("aar", edges.SERVER)])["breaking"]
     assert "b1 would refuse the certificate of a1 after this run: So it is." in told
-    (told,) = edges.told([judged("rrr")])["broken"]
+    (told,) = edges.summary([judged("rrr")])["broken"]
     assert "after this run as before it" in told
-    (told,) = edges.told([judged("uur")])["doubtful"]
+    (told,) = edges.summary([judged("uur")])["doubtful"]
     assert "refuse the client certificate after this run, and what it did before is not known: So" in told
 
 
 def test_equal_reasons_are_told_once_and_others_each():
     others = [{**EDGE, "proxy": f"b{number}"} for number in range(5)]
-    found = edges.told(
+    found = edges.summary(
         [
             *(judged("aar", edge=edge) for edge in others),
             judged("aar", edges.SERVER, others[0]),
@@ -120,25 +120,25 @@ def test_equal_reasons_are_told_once_and_others_each():
     assert found["breaking"][0].startswith(f"{named[0]}: ")
     assert f" The same: {named[1]}, {named[2]}, {named[3]} and 1 more. " in found["breaking"][0]
     assert "The same" not in found["breaking"][1]
-    (two,) = edges.told([judged("aar", edge=edge) for edge in others[:2]])["breaking"]
+    (two,) = edges.summary([judged("aar", edge=edge) for edge in others[:2]])["breaking"]
     assert f" The same: {named[1]}. Do." in two
     assert (found["edges"], found["working"]) == (5, 0)
 
 
 def test_an_edge_works_when_both_directions_do():
     both = [judged("aaa"), judged("aaa", edges.SERVER)]
-    assert edges.told(both)["working"] == 1
-    assert edges.told([both[0], judged("aau", edges.SERVER)])["working"] == 0
+    assert edges.summary(both)["working"] == 1
+    assert edges.summary([both[0], judged("aau", edges.SERVER)])["working"] == 0
 
 
 def test_what_is_not_there_after_the_run_is_not_counted():
     absent = [judged("aan"), judged("aan", edges.SERVER)]
-    found = edges.told([*absent, judged("aaa", edge={**EDGE, "proxy": "b2"})])
+    found = edges.summary([*absent, judged("aaa", edge={**EDGE, "proxy": "b2"})])
     assert (found["edges"], found["working"]) == (1, 1)
 
 
 def test_a_site_that_is_gone_is_told_in_its_own_words():
-    (told,) = edges.told([judged("aar", code="edge.no_site")])["breaking"]
+    (told,) = edges.summary([judged("aar", code="edge.no_site")])["breaking"]
     assert told == (
         "b1 (route orders) to a1 (site shop): a1 would not answer there after this run: So it is."
         " [edge.no_site] Do."
@@ -147,10 +147,10 @@ def test_a_site_that_is_gone_is_told_in_its_own_words():
 
 def test_unknown_edges_are_counted_with_whom_it_is_about():
     listed = [{**EDGE, "proxy": f"b{number}"} for number in range(5)]
-    found = edges.told([judged("uuu", edge=edge, subject=edge["proxy"]) for edge in listed])
+    found = edges.summary([judged("uuu", edge=edge, subject=edge["proxy"]) for edge in listed])
     assert found["unknown"] == ["5 edges are unknown: b0, b1, b2, b3 and 1 more: So it is."]
     # Both directions of one edge are one edge.
-    found = edges.told([judged("uuu", side, subject="b1") for side in (edges.CLIENT, edges.SERVER)])
+    found = edges.summary([judged("uuu", side, subject="b1") for side in (edges.CLIENT, edges.SERVER)])
     assert found["unknown"] == ["1 edge is unknown: b1: So it is."]
 
 
