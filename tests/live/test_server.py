@@ -166,7 +166,13 @@ def variables(pki: Pki) -> dict[str, Any]:
             site("noca", 8002, verify="optional_no_ca"),
             site("noca-list", 8002, verify="optional_no_ca", allow=[{"dn": "CN=b1,O=Shop"}]),
             *allowed(8003, pki),
-            site("named", 8004, headers=OWN_NAMES),
+            site(
+                "named",
+                8004,
+                headers=OWN_NAMES,
+                extra_server="location = /own { return 200 own; }",
+                extra_location="add_header X-Extra location always;",
+            ),
             site("print", 8004, headers=ONLY_PRINT),
             site("pages", 8005, error_pages=pages),
             site("pages-list", 8005, error_pages=pages, allow=[{"dn": "CN=b1,O=Shop"}]),
@@ -392,6 +398,8 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
 #: Asked the same way; each has a test of its own.
 OTHERS: dict[str, dict[str, Any]] = {
     "named": question("named", "b1", headers=FORGERY),
+    "named: own": question("named", "b1", path="/own"),
+    "named: own, nobody": question("named", path="/own"),
     "print": question("print", "b1", headers=FORGERY),
     "told": question("orders", "b1", headers=FORGERY),
     "extra: good": question("extra", "b1", headers=FORGERY, path="/in"),
@@ -802,6 +810,19 @@ def test_what_would_undo_a_site_is_refused(scene: Scene, name: str) -> None:
     assert (done.get("failed"), done.get("code", "")) == (True, code), done
     assert word in done["msg"]
     assert scene.machine.current() == before
+
+
+def test_extra_lines_of_a_site_and_of_its_location(scene: Scene) -> None:
+    """Each in its place, and of this site only."""
+    for name, status, extra, own in (
+        ("named", 200, "location", False),
+        ("print", 200, None, False),
+        ("named: own", 200, None, True),
+        ("named: own, nobody", 400, None, False),
+    ):
+        answer = scene.answers[name]
+        found = answer["status"], dict(answer["headers"]).get("x-extra"), answer["body"] == "own"
+        assert found == (status, extra, own), name
 
 
 def test_extra_lines_that_undo_nothing_are_taken(scene: Scene) -> None:
