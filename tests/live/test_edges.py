@@ -58,6 +58,11 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"client": "client-expired", "verify": "optional_no_ca"},
         {"client": "client", "verify": "optional_no_ca"},
     ),
+    "optional_no_ca, unknown CA and expired": (
+        "client",
+        {"client": "client-other-expired", "verify": "optional_no_ca"},
+        {"client": "client-other", "verify": "optional_no_ca"},
+    ),
     "optional_no_ca, allowlist": (
         "client",
         {"client": "client-other", "verify": "optional_no_ca", "allow": [{"dn": DN}]},
@@ -108,6 +113,7 @@ class Files:
             twin = root.leaf(folder / f"{side}-twin", subject, usage, names=names)
             (folder / f"{side}.crl").write_bytes(root.revocation_list(found))
             (folder / f"{side}-twin.crl").write_bytes(root.revocation_list(twin))
+        other.leaf(folder / "client-other-expired", DN, CLIENT, days=(-9, -1))
         self.leaf(root, "client-probe", "CN=mtls-probe.a1", CLIENT)
         self.leaf(root, "client-no-probe", "CN=probe.a1", CLIENT)
         self.leaf(root, "server-name", "CN=a", SERVER, ("stock.example.com",))
