@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import traceback
+from collections.abc import Sequence
 
 from .._core import proof, proof_plan, release
 from .._core.answers import FAILED
@@ -66,12 +67,19 @@ class Recovering(Serving):
         if master is None:
             return
         log, tested = host.error_log(), host.test_live()
-        if not tested.ok or not self._reload_once(master, log):
-            said = " ".join(log.urgent() if tested.ok else tested.lines)
+        if not tested.ok:
             raise MtlsError(
-                f"nginx does not take release {recovery.live} back, and may serve another one: {said}",
+                f"nginx does not take release {recovery.live} back, and may serve another one: "
+                + " ".join(tested.lines),
                 self.ports.store.base,
                 "Mend what nginx names, and run again.",
+            )
+        if not self._reload_once(master, log):
+            raise MtlsError(
+                f"Release {recovery.live} is back on disk, but nginx did not reload, and may serve another: "
+                + _said(log.urgent()),
+                self.ports.store.base,
+                "Mend what is named, and run again.",
             )
 
     # -- from a failure
@@ -126,8 +134,7 @@ class Recovering(Serving):
             return f"Release {origin} is back on disk; nginx does not run.", True
         log = self.ports.host.error_log()
         if not self._reload_once(master, log):
-            words = " ".join(log.urgent())
-            return f"Release {origin} is back on disk, but nginx did not reload: {words}", False
+            return f"Release {origin} is back on disk, but nginx did not reload: {_said(log.urgent())}", False
         if store.current() != origin:
             return f"Somebody else has moved {store.link} away from release {origin} meanwhile.", False
         source = release.unrender(store.read(origin))
@@ -139,6 +146,10 @@ class Recovering(Serving):
         if any(row.verdict == FAILED for row in rows):
             return f"Release {origin} is back and serves; what others answer it fails: see restored.", True
         return f"Release {origin} is back and serves as before.", True
+
+
+def _said(lines: Sequence[str]) -> str:
+    return " ".join(lines) or "It names no reason. Somebody else may reload it again and again."
 
 
 def _words(error: Exception) -> str:

@@ -1331,7 +1331,9 @@ def test_a_rollback_that_nginx_does_not_take_tells_its_lines(world: World, why: 
     else:
         world.will_not_load = lambda identity: True
     error, outcome = failing(world, {})
-    assert ("[emerg] of the test" if why == "test" else "[emerg] no") in error.message
+    assert (
+        "[emerg] of the test" if why == "test" else "did not reload, and may serve another: [emerg] no"
+    ) in error.message
     assert outcome.state == ""
 
 
