@@ -385,17 +385,17 @@ def beyond_the_guideline(site: str, result: dict[str, Any]) -> Iterator[str]:
 def scan_tls(hosts: list[Host]) -> Iterator[Finding]:
     given = guidelines()
     own_guideline(given)
+    versions = {host.name: host.nginx for host in hosts}
     yield from compare_profiles(given)
     for guideline in sorted(set(PROFILES.values())):
         sites = [name for name, wanted in PROFILES.items() if wanted == guideline]
         for key, one in sslyze(hosts, sites, guideline).items():
             name, at = key.split()
-            nginx = next(host.nginx for host in hosts if host.name == at)
             texts = [in_order(f"{rule}: {words}") for rule, words in one["issues"].items()]
             for text in [*texts, *beyond_the_guideline(name, one["result"])] or [""]:
-                yield Finding("sslyze", guideline, text, name, nginx)
+                yield Finding("sslyze", guideline, text, name, versions[at])
     # The twin: it does tell one profile from another.
-    (control,) = sslyze(hosts[-1:], ["intermediate"], "modern").values()
+    control = sslyze(hosts[-1:], ["intermediate"], "modern")[f"intermediate {hosts[-1].name}"]
     if "tls_versions" not in control["issues"]:
         sys.exit(f"sslyze takes the intermediate profile for modern: {control['issues']}")
 
