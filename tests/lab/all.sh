@@ -47,7 +47,7 @@ set +m
 for target in lint units; do
     make "$target" || failed+=("$target")
 done
-both 'sanity molecule-alone' 'molecule-shared fault-sample'
+both 'sanity molecule-alone fault-sample' 'molecule-shared'
 wait "$images" || { failed+=(images); cat .cache/logs/images.log; }
 images=
 [ ${#failed[@]} = 0 ]
