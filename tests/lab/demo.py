@@ -300,7 +300,7 @@ def inventory_of(host: str) -> str:
 
 def write_project() -> None:
     """A copy of examples/simple, as a user makes one, and beside its inventory how to reach the hosts."""
-    shutil.rmtree(DEMO, ignore_errors=True)
+    shutil.rmtree(DEMO, ignore_errors=True)  # there may be none
     shutil.copytree(ROOT / "examples" / "simple", PROJECT, ignore=shutil.ignore_patterns("private_ca"))
     (PROJECT / "lab.json").write_text(lab("inventory", LAB))
 

@@ -519,7 +519,7 @@ def main():
     if scenario == "rolled_back":
         options = {**options, "to": origin}
     systemctl("stop", "nginx")
-    shutil.rmtree(SNAPSHOT, ignore_errors=True)
+    shutil.rmtree(SNAPSHOT, ignore_errors=True)  # there may be none
     shutil.copytree(ETC, SNAPSHOT, symlinks=True)
     systemctl("start", "nginx")
     clean = call(options, Watch())

@@ -252,7 +252,7 @@ def down(lab: str | None) -> None:
         networks &= {f"{PREFIX}-{lab}"}
     # A kept connection would lead to a host that is gone, under an address that is used again. Another lab's
     # are in use.
-    shutil.rmtree(CONTROL / lab if lab else CONTROL, ignore_errors=True)
+    shutil.rmtree(CONTROL / lab if lab else CONTROL, ignore_errors=True)  # there may be none
     removed = remove(*filters)
     for network in networks:
         podman("network", "rm", "--force", network)

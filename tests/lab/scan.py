@@ -273,7 +273,7 @@ class Host:
 
 
 def bring_up() -> list[Host]:
-    shutil.rmtree(STATE, ignore_errors=True)
+    shutil.rmtree(STATE, ignore_errors=True)  # there may be none
     PROJECT.mkdir(parents=True)
     hosts = {name: {"image": image, "backend": True} for name, image in HOSTS.items()}
     (STATE / "hosts.json").write_text(json.dumps(hosts))

@@ -148,7 +148,7 @@ def _place(machine: Any, layout: str, folder: Path) -> Place:
 @pytest.fixture(name="place", params=list(SCRIPTS))
 def _each(request: Any, machines: Any, tmp_path: Path) -> Place:
     place = _place(machines[request.param], request.param, tmp_path)
-    place.layout = request.param  # type: ignore[attr-defined]
+    place.layout = request.param  # type: ignore[attr-defined]  # only these tests ask for it
     return place
 
 
