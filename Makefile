@@ -125,7 +125,7 @@ ALONE := default fleet alternative package
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
 SHARED := rollback recover multi
 
-molecule: ## the scenarios on real hosts, with three versions of nginx
+molecule: ## the scenarios on real hosts, with three versions of nginx; each row of the tables that `test` samples
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid
 	@code=0; \
 	$(MAKE) --no-print-directory molecule-alone || code=1; \

@@ -15,7 +15,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,6 +94,12 @@ def listening(blocks: list[dict[str, str]], port: int) -> list[dict[str, str]]:
     ssl = " ssl" if "ssl_verify_client" in first["content"] else ""
     more = f"    listen {port}{ssl};\n    server_name "
     return [{**first, "content": first["content"].replace("    server_name ", more, 1)}, *others]
+
+
+def cases(table: Collection[str], sample: Collection[str]) -> list[Any]:
+    """The rows of a table, for parametrize; those outside the sample are for `make molecule` alone."""
+    assert set(sample) <= set(table), set(sample) - set(table)
+    return [pytest.param(name, marks=() if name in sample else pytest.mark.whole) for name in table]
 
 
 class Scene:

@@ -60,6 +60,7 @@ def test_never_back_to_a_ca_that_is_gone(scene, watched_release):
     assert (result.code, result.told["release"]) == (0, narrow)
 
 
+@pytest.mark.whole
 def test_keep(scene):
     """As many as are wanted, those that were live last; never fewer than the live one and the one before."""
     kinds = ("good-server", "newer-server", "other-server", "third-server")
