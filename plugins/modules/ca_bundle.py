@@ -214,14 +214,13 @@ backup_file:
 """
 
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible import result
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import FactsModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target, There, Wish
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target, Wish
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trust_sources import SourceReader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle
 
@@ -265,21 +264,6 @@ def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundl
     return made
 
 
-def replace(target: Target, there: There, planned: Optional[There], at: Optional[datetime]) -> dict[str, Any]:
-    """Write *planned*, or remove what is there; with *at*, keep a copy of that, and return its path."""
-    copy = target.back_up(there, at) if at and there.data is not None else ""
-    try:
-        if planned:
-            target.write(planned)
-        else:
-            target.remove()
-    except MtlsError:
-        if copy:
-            target.drop_copy(copy, there)
-        raise
-    return {"backup_file": copy} if copy else {}
-
-
 def keep(params: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, Any]:
     """The whole call."""
     target = Target(params["path"])
@@ -294,7 +278,8 @@ def keep(params: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, A
         told = bundle.told(made)
     changed = planned != there if planned else there.data is not None
     if changed and not check_mode:
-        told.update(replace(target, there, planned, now if params["backup"] else None))
+        copy = target.change(planned, there, now if params["backup"] else None)
+        told.update({"backup_file": copy} if copy else {})
     heads = {"before_header": target.header(there), "after_header": target.header(planned)}
     lines = bundle.diff(there.data, planned.data if planned else None)
     return {**told, "changed": changed, "diff": {**heads, **lines}}

@@ -37,6 +37,8 @@ STRICTEST = SINCE_EMPTY_POINTS_ARE_REFUSED
 
 # What a message lists before it stops.
 _LISTED = 8
+# No certificate that a CRL speaks of has it: RFC 5280, 4.1.2.2 asks for at most 20 octets.
+_NOBODYS_SERIAL = -(1 << 200)
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,38 @@ def verify(
     if questions and verdict.accepted is not False:
         return replace(verdict, accepted=None, open_questions=tuple(questions))
     return verdict
+
+
+def of_ca(
+    ca: CertificateFacts,
+    crls: Sequence[CrlFacts],
+    signed_by: CrlSignedBy,
+    at: datetime,
+    openssl: tuple[int, ...] = STRICTEST,
+) -> tuple[list[Finding], list[str]]:
+    """What these CRLs make of any certificate that *ca* has issued: why it is refused, and what only OpenSSL
+    can tell. Not looked at: *ca* itself and what is above it."""
+    said = _Said()
+    _look_up(_Case((issued_by(ca), ca), crls, signed_by, at, openssl), 0, said)
+    return said.faults, said.questions
+
+
+def issued_by(ca: CertificateFacts) -> CertificateFacts:
+    """Some certificate of which only the issuer is known, and that no CRL revokes."""
+    return replace(
+        ca,
+        sha256="",
+        subject=(),
+        subject_key=b"",
+        issuer=ca.subject,
+        issuer_key=ca.subject_key,
+        serial=_NOBODYS_SERIAL,
+        authority_key_id=ca.subject_key_id,
+        authority_issuer=None,
+        authority_serial=None,
+        basic_constraints=(False, None),
+        tbs=b"",
+    )
 
 
 @dataclass
@@ -264,18 +298,27 @@ def _check_signature(case: _Case, crl: CrlFacts, signer: CertificateFacts, said:
     if signed is None:
         said.questions.append(f'who signed the CRL of "{names.text(crl.issuer)}"')
     elif not signed:
-        text = f"{crl.text} is not signed with its key."
-        said.faults.append(Finding("crl.signature_invalid", text, crl.place))
+        said.faults.append(not_signed(crl))
+
+
+def not_signed(crl: CrlFacts) -> Finding:
+    return Finding("crl.signature_invalid", f"{crl.text} is not signed with its key.", crl.place)
 
 
 def _check_entry(crl: CrlFacts, cert: CertificateFacts, said: _Said) -> None:
+    found = revocation(crl, cert)
+    if found is not None:
+        said.faults.append(found)
+
+
+def revocation(crl: CrlFacts, cert: CertificateFacts, harmless: bool = False) -> Finding | None:
     """The second half of cert_crl; an unknown critical extension may change what an entry means."""
     entry = None if crl.unknown_critical else crl.entry(cert)
     if entry is None or entry.reason == revoked.REMOVE_FROM_CRL:
-        return
+        return None
     since = f" since {entry.revoked_at.text}" if entry.revoked_at.text else ""
     why = f" ({entry.reason_text})" if entry.reason_text else ""
-    said.faults.append(Finding("crl.revoked", f'"{cert.subject_text}" is revoked{since}{why}.', cert.place))
+    return Finding("crl.revoked", f'"{cert.subject_text}" is revoked{since}{why}.', cert.place, harmless)
 
 
 def _date_faults(crl: CrlFacts, at: datetime, now: int) -> Iterator[Finding]:
@@ -307,10 +350,15 @@ def _why_none(case: _Case, index: int, covered: int) -> Finding:
             " as its distribution points say."
         )
         return Finding("crl.partial", text, cert.place)
-    text = f'There is no CRL of the CA "{issuer.subject_text}".'
-    if own:
+    return missing(issuer, bool(own))
+
+
+def missing(ca: CertificateFacts, of_a_namesake: bool) -> Finding:
+    """*of_a_namesake*: there is a CRL of another CA of that name."""
+    text = f'There is no CRL of the CA "{ca.subject_text}".'
+    if of_a_namesake:
         text = text[:-1] + ", only of another one of this name (see their key identifiers)."
-    return Finding("crl.missing_for_ca", text, issuer.place)
+    return Finding("crl.missing_for_ca", text, ca.place)
 
 
 def _unused(crl: CrlFacts, harmless: bool = False) -> Finding:
@@ -330,13 +378,13 @@ def _partial(crl: CrlFacts, what: str, harmless: bool = False) -> Finding:
     return Finding("crl.partial", f"{crl.text} {what}.", crl.place, harmless)
 
 
-_MAX_SHOWN = 1 << 160  # RFC 5280, 5.2.3: a CRL's number has at most 20 octets
+MAX_NUMBER = 1 << 160  # RFC 5280, 5.2.3: a CRL's number has at most 20 octets
 
 
 def _delta(crl: CrlFacts, harmless: bool = False) -> Finding:
     number = crl.base_number or 0
     # Python writes no integer of thousands of digits
-    shown = str(number) if abs(number) < _MAX_SHOWN else f"of {number.bit_length() // 8 + 1} octets"
+    shown = str(number) if abs(number) < MAX_NUMBER else f"of {number.bit_length() // 8 + 1} octets"
     text = f"{crl.text} holds only what changed since its number {shown}."
     return Finding("crl.delta", text, crl.place, harmless)
 
@@ -367,5 +415,9 @@ def _remarks(crl: CrlFacts, namesakes: int) -> Iterator[Finding]:
     for fault in crl.extension_faults[:_LISTED]:
         yield Finding("crl.invalid_extension", f"{crl.text}: {fault}.", crl.place)
     if namesakes > 1 and crl.authority_key_id is None and crl.authority_serial is None:
-        text = f"{crl.text} does not say which of the CAs of that name made it."
-        yield Finding("crl.no_key_identifier", text, crl.place)
+        yield untold(crl)
+
+
+def untold(crl: CrlFacts) -> Finding:
+    text = f"{crl.text} does not say which of the CAs of that name made it."
+    return Finding("crl.no_key_identifier", text, crl.place)

@@ -111,6 +111,20 @@ class Target:
         self._put(copy, there)
         return copy
 
+    def change(self, planned: Optional[There], there: There, at: Optional[datetime]) -> str:
+        """Write *planned*, or remove what is there; with *at*, keep a copy of that, and return its path."""
+        copy = self.back_up(there, at) if at and there.data is not None else ""
+        try:
+            if planned:
+                self.write(planned)
+            else:
+                self.remove()
+        except MtlsError:
+            if copy:
+                self.drop_copy(copy, there)
+            raise
+        return copy
+
     def drop_copy(self, copy: str, there: There) -> None:
         """Remove what ``back_up`` made of *there*, unless the file is another one by now."""
         with contextlib.suppress(OSError):

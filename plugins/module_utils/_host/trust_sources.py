@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sources of a trust bundle: files, contents, and the files of directories, whatever they are called."""
+"""The sources of a bundle of certificates or CRLs: files, contents, and the files of directories, whatever
+they are called."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ from .intake import shown
 # A directory is read to be joined into one file that nginx loads, so it is no archive.
 _MOST_FILES = 10_000
 _MOST_BYTES = 64 << 20
-# What a directory may hold beside certificates.
+# What a directory may hold beside files.
 _PASSED_OVER = ("file.missing", "file.not_regular")
 
 
 @dataclass
 class Sources:
     """*given*: (name in messages, bytes). *found*: the same for what lay in a directory, where a file that
-    holds nothing of a certificate is no fault. *passed_over*: what of a directory is no file; *unreadable*:
+    holds nothing of what is wanted is no fault. *passed_over*: what of a directory is no file; *unreadable*:
     what cannot be read and should."""
 
     given: list[tuple[str, bytes]] = field(default_factory=list)
@@ -50,8 +51,8 @@ class SourceReader:
         self._holds_target = holds_target
         self._left = _MOST_BYTES
 
-    def all(self, options: Sequence[Mapping[str, Any]]) -> Sources:
-        """All that the option ``sources`` names. Raises MtlsError where the bundle would be one of them."""
+    def all(self, options: Sequence[Mapping[str, Any]], name: str = "sources") -> Sources:
+        """All that the option *name* names. Raises MtlsError where the bundle would be one of them."""
         sources = Sources()
         for number, option in enumerate(options):
             if option.get("path") is not None:
@@ -59,13 +60,13 @@ class SourceReader:
             elif option.get("directory") is not None:
                 self._directory(option["directory"], sources)
             elif option.get("content") is not None:
-                sources.given.append((f"sources[{number}].content", bytes_of(option["content"])))
+                sources.given.append((f"{name}[{number}].content", bytes_of(option["content"])))
         return sources
 
     def _file(self, path: str, sources: Sources) -> None:
         if self._is_target(path):
             raise MtlsError(
-                "The bundle would be its own source, and a CA could never leave it.",
+                "The bundle would be its own source, and nothing could ever leave it.",
                 path,
                 "Write the bundle to another path.",
             )
@@ -104,7 +105,7 @@ class SourceReader:
                 raise MtlsError(
                     f"The sources have more than {_MOST_BYTES >> 20} MiB in all.",
                     path,
-                    "Name the files of the CAs, not an archive.",
+                    "Name the files, not an archive.",
                 )
         return taken
 
@@ -131,6 +132,6 @@ def _names(directory: str) -> list[str]:
         raise MtlsError(
             f"It has {len(names)} entries.",
             directory,
-            "Name the files of the CAs, or a directory of their own.",
+            "Name the files, or a directory of their own.",
         )
     return [os.path.join(directory, name) for name in sorted(names)]

@@ -24,9 +24,7 @@ from .certificate import Certificate, CertificateFile
 # One source: what to call it in messages (variable or file), and its bytes.
 Source = tuple[str, bytes]
 # What is written is clean PEM, whatever nginx would make of the source.
-_FORMS = frozenset(
-    f"format.{form}" for form in ("der", "pkcs7", "utf16", "bom", "glued_blocks", "wrong_kind")
-)
+FORMS = frozenset(f"format.{form}" for form in ("der", "pkcs7", "utf16", "bom", "glued_blocks", "wrong_kind"))
 # So many offenders a message names.
 _TOLD = 20
 
@@ -44,7 +42,7 @@ class Bundle:
 
 
 @dataclass
-class _Gathered:
+class Gathered:
     """What all sources hold, before any policy."""
 
     certificates: dict[str, Certificate]
@@ -73,15 +71,15 @@ def build(
     be read, and when nothing is left. Not checked: whether a CA of the bundle is itself signed by anybody.
     """
     pinned = frozenset(_digest(entry) for entry in allow_pinned)
-    gathered = _gather(sources, found)
+    gathered = gather(sources, found)
     result = rules.sort(gathered.facts, at, rules.Policy(on_expired, on_leaf, on_non_ca, pinned))
     faults = [*refused, *gathered.refused, *result.refused]
     if faults:
-        raise _refusal(faults, [*gathered.findings, *result.findings])
+        raise refusal(faults, [*gathered.findings, *result.findings])
     dropped = [{**described(cert), "place": cert.place, "reason": code} for cert, code in result.dropped]
     dropped += gathered.dropped
     if not result.kept:
-        raise _empty(dropped, place)
+        raise empty(dropped, place)
     return Bundle(
         pem=b"".join(gathered.certificates[cert.sha256].pem for cert in result.kept),
         certificates=[described(cert) for cert in result.kept],
@@ -92,20 +90,16 @@ def build(
     )
 
 
-def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
-    gathered = _Gathered({}, [], [], [], [])
-    marked = [(label, data, False) for label, data in sources] + [
-        (label, data, True) for label, data in found
-    ]
-    # In the order of their names, so that of two equal certificates the same place is told.
-    for label, data, in_directory in sorted(marked):
+def gather(sources: Iterable[Source], found: Iterable[Source]) -> Gathered:
+    gathered = Gathered({}, [], [], [], [])
+    for label, data, in_directory in in_order(sources, found):
         file = certificate.load("trust", data, label)
         keys = file.private_keys(label)
-        if in_directory and not keys and _is_something_else(file, data):
+        if in_directory and not keys and is_something_else(file.contents, data, kinds.CERTIFICATE):
             gathered.dropped.append(_passed_over(label, file))
             continue
         held = [*file.certificates, *file.unseen]
-        said = [finding for finding in file.findings if finding.code not in _FORMS or not held]
+        said = [finding for finding in file.findings if finding.code not in FORMS or not held]
         if not held and not any(finding.severity == ERROR for finding in said):
             said.append(Finding("format.unreadable", "The file holds no certificate.", label))
         gathered.refused += keys
@@ -117,15 +111,22 @@ def _gather(sources: Iterable[Source], found: Iterable[Source]) -> _Gathered:
     return gathered
 
 
-def _is_something_else(file: CertificateFile, data: bytes) -> bool:
-    """A file with no certificate in it, not even a damaged one (a SEQUENCE of 128 octets or more)."""
-    form = file.contents.form
+def in_order(sources: Iterable[Source], found: Iterable[Source]) -> list[tuple[str, bytes, bool]]:
+    """All, with whether it lay in a directory, in the order of their names: so that of two equal values the
+    same place is told."""
+    return sorted([(*one, False) for one in sources] + [(*one, True) for one in found])
+
+
+def is_something_else(file: contents.Contents, data: bytes, wanted: str) -> bool:
+    """A file with none of the *wanted* kind in it, not even a damaged one (a SEQUENCE of 128 octets or
+    more)."""
+    form = file.form
     if form == contents.OTHER:
         return not (data[:1] == b"\x30" and data[1:2] >= b"\x80")
     return form == contents.EMPTY or (
         form in (contents.PEM, contents.DER, contents.UTF16)
-        and not file.contents.certificates()
-        and all(problem.kind == "utf16" for problem in file.contents.problems)
+        and not file.of_kind(wanted)
+        and all(problem.kind == "utf16" for problem in file.problems)
     )
 
 
@@ -150,7 +151,7 @@ def _digest(entry: str) -> str:
     return digest
 
 
-def _empty(dropped: Sequence[dict[str, Any]], place: str) -> MtlsError:
+def empty(dropped: Sequence[dict[str, Any]], place: str) -> MtlsError:
     reasons = _joined("; ", [_why_dropped(one) for one in dropped], "and {} more")
     return MtlsError(
         f"No certificate is left for the trust bundle{f' ({reasons})' if reasons else ''}.",
@@ -171,7 +172,8 @@ def _joined(between: str, sentences: Sequence[str], rest: str) -> str:
     return between.join([*sentences[:_TOLD], *([rest.format(more)] if more > 0 else [])])
 
 
-def _refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsError:
+def refusal(refused: Sequence[Finding], findings: Sequence[Finding]) -> MtlsError:
+    """The error that tells all of *refused*; its findings have the others, too."""
     first = refused[0]
     told = [
         f"{finding.place}: {finding.message}" if finding.place != first.place else finding.message
@@ -232,7 +234,7 @@ def refuse_keys(data: Optional[bytes], place: str) -> None:
     """Raises MtlsError where *data*, which is to be replaced or removed, holds a private key."""
     if data is not None and _may_hold_a_key(data):
         raise MtlsError(
-            "The file holds a private key or may hold one, so it is no trust bundle, and it is left alone.",
+            "The file holds a private key or may hold one, so it is no bundle, and it is left alone.",
             place,
             "Give the path of the bundle; if this is it, move the file away.",
             "bundle.private_key",

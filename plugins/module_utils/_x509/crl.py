@@ -35,7 +35,11 @@ class Crl:
 
 def load(data: bytes, place: str) -> tuple[list[Crl], list[Finding]]:
     """All CRLs of a file in any form, and what is wrong with the file; never raises for the bytes."""
-    found = contents.recognise(data)
+    return of_contents(contents.recognise(data), place)
+
+
+def of_contents(found: contents.Contents, place: str) -> tuple[list[Crl], list[Finding]]:
+    """The same of a file that is recognised."""
     findings = found.findings("crl", place)
     crls: list[Crl] = []
     for item in found.crls():

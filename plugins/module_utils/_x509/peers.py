@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
@@ -21,9 +20,6 @@ from .._core.path import Path, order
 from . import bundle
 from .crl import Crl
 from .shelf import Shelf
-
-# No CRL has it: RFC 5280, 5.1.2.6 asks for at most 20 octets.
-_NOBODYS_SERIAL = -(1 << 200)
 
 
 def examine(
@@ -59,28 +55,10 @@ def _revocation(
     for ca in trusted:
         if certificate_rules.is_ca(ca) and not expiry.is_expired(ca.not_after, at):
             above = _upwards(ca, trusted)
-            verdict = Verdict(True, Path((_issued_by(ca), *above), len(above), bool(above)), ())
+            verdict = Verdict(True, Path((crl_rules.issued_by(ca), *above), len(above), bool(above)), ())
             told += crl_rules.verify(verdict, crls, shelf.crl_signed_by, at, shelf.openssl).findings
     yield from told
     yield from crl_rules.remarks(crls, trusted, told)
-
-
-def _issued_by(ca: CertificateFacts) -> CertificateFacts:
-    """Some certificate of which only the issuer is known."""
-    return replace(
-        ca,
-        sha256="",
-        subject=(),
-        subject_key=b"",
-        issuer=ca.subject,
-        issuer_key=ca.subject_key,
-        serial=_NOBODYS_SERIAL,
-        authority_key_id=ca.subject_key_id,
-        authority_issuer=None,
-        authority_serial=None,
-        basic_constraints=(False, None),
-        tbs=b"",
-    )
 
 
 def _upwards(ca: CertificateFacts, trusted: Sequence[CertificateFacts]) -> list[CertificateFacts]:

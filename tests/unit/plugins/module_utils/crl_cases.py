@@ -16,6 +16,7 @@ from datetime import datetime
 
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY, SECOND
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.openssl import ask
 
 UNKNOWN = "1.2.3.4"
 CERT_SIGN, CRL_SIGN, BOTH = 0x04, 0x02, 0x06
@@ -84,13 +85,14 @@ def of(
     identifier: bytes | None = b"",
     signer: Issued | None = None,
     name: str | bytes = "",
+    number: int | None = 1,
     **signed,
 ) -> bytes:
     """issuer ──> CRL of *entries* (`raw.revoked`), DER; with *signer* it is another key that signs.
 
     *more* are extensions; *identifier* b"" is the issuer's, None leaves it out; *signed* is for ``raw.crl``.
     """
-    extensions = [raw.crl_number(1), *more]
+    extensions = [*([] if number is None else [raw.crl_number(number)]), *more]
     if identifier is not None:
         extensions.insert(0, raw.authority_key_id(identifier or issuer.key_id))
     return raw.crl(
@@ -102,6 +104,18 @@ def of(
         extensions=extensions,
         **signed,
     )
+
+
+def openssl_accepts(leaf: bytes, sent: bytes, crls: bytes, trust: bytes) -> bool:
+    """Whether `openssl verify` with the flags that nginx sets accepts *leaf*; all in PEM."""
+    untrusted = ["-untrusted", "sent"] if sent else []
+    said = ask(
+        *("verify", "-no-CApath", "-no-CAstore", "-CAfile", "trust", *untrusted, "-CRLfile", "crl"),
+        *("-crl_check", "-crl_check_all", "-attime", str(int(AT.timestamp())), "leaf"),
+        files={"trust": trust, "sent": sent, "leaf": leaf, "crl": crls},
+    )
+    assert said.ok or "depth lookup" in said.err, said
+    return said.ok
 
 
 def dead(serial: int, *extensions: bytes) -> bytes:
