@@ -23,8 +23,9 @@ from .certificate import Certificate, CertificateFile
 
 # One source: what to call it in messages (variable or file), and its bytes.
 Source = tuple[str, bytes]
-# What is written is clean PEM, whatever nginx would make of the source.
-FORMS = frozenset(f"format.{form}" for form in ("der", "pkcs7", "utf16", "bom", "glued_blocks", "wrong_kind"))
+# What is written is clean PEM, whatever nginx would make of the source. Not here: glued blocks, for they are
+# lost to us as well.
+FORMS = frozenset(f"format.{form}" for form in ("der", "pkcs7", "utf16", "bom", "wrong_kind"))
 # So many offenders a message names.
 _TOLD = 20
 

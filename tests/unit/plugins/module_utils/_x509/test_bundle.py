@@ -40,6 +40,16 @@ def test_same_bytes_in_any_order() -> None:
     assert [one.facts.subject_text for one in found] == ["CN=Issuing", "CN=Other", "CN=Root"]
 
 
+def test_no_ca_is_lost_where_two_blocks_stand_on_one_line() -> None:
+    glued = OTHER.pem + ROOT.pem.rstrip() + INTERMEDIATE.pem
+    with pytest.raises(MtlsError) as caught:
+        bundle.build([("all.pem", glued)], AT)
+    assert (caught.value.code, caught.value.place.split(":")[0]) == ("format.glued_blocks", "all.pem")
+    assert (
+        len(bundle.build([("all.pem", glued.replace(b"----------", b"-----\n-----"))], AT).certificates) == 3
+    )
+
+
 def test_what_is_told() -> None:
     made = build(ROOT, INTERMEDIATE)
     assert made.certificates[1] == {
