@@ -83,7 +83,7 @@ def judge(
 
     *fleet* is the model of all hosts. *opened*: content of vault files, by path. See the filter's page.
     """
-    world = _World(fleet, hostvars, hosts, Files(opened), at)
+    world = World(fleet, hostvars, hosts, Files(opened), at)
     found = list(world.verdicts())
     by_edge: dict[int, dict[str, Any]] = {}
     for one in found:
@@ -91,7 +91,7 @@ def judge(
     return {"edges": list(by_edge.values()), "told": edges.summary(found)}
 
 
-class _World:
+class World:
     """What all hosts have and what they are to have. Each thing is made once, however many edges use it."""
 
     def __init__(
@@ -105,11 +105,11 @@ class _World:
         self._fleet = fleet
         self._models = fleet["hosts"]
         self._variables = {host: _facts(hostvars[host]) for host in self._models if host in hostvars}
-        self._real = {host: _read(self._variables.get(host, {})) for host in self._models}
-        read = (host for host, real in self._real.items() if real is not None)
+        self.real = {host: _read(self._variables.get(host, {})) for host in self._models}
+        read = (host for host, real in self.real.items() if real is not None)
         self._changing = frozenset(read if hosts is None else hosts)
         self._files = files
-        self._rules = Rules(at)
+        self.rules = Rules(at)
         self._memory: dict[tuple[Any, ...], Any] = {}
         self._probes: Optional[frozenset[str]] = None
 
@@ -134,12 +134,12 @@ class _World:
 
     def _both(self, edge: Mapping[str, Any], pairs: Sequence[_Pair]) -> Iterator[Verdict]:
         yield self._with_remedy(
-            edges.judge(edge, CLIENT, *(self._client(*pair) for pair in pairs)),
+            edges.judge(edge, CLIENT, *(self.client(*pair) for pair in pairs)),
             [_trust(each.material if isinstance(each, Door) else each) for each, _identity in pairs],
         )
         name = edge["server_name"]
         yield self._with_remedy(
-            edges.judge(edge, SERVER, *(self._server(*pair, name) for pair in pairs)),
+            edges.judge(edge, SERVER, *(self.server(*pair, name) for pair in pairs)),
             [_trust(each) for _door, each in pairs],
         )
 
@@ -148,7 +148,7 @@ class _World:
     def _installed_only(self) -> Iterator[Verdict]:
         """B goes on asking until its own turn, and after that where it is not of this run."""
         wanted: dict[tuple[str, ...], bool] = {_key(edge): edge["external"] for edge in self._fleet["edges"]}
-        for proxy, real in self._real.items():
+        for proxy, real in self.real.items():
             for route in real["routes"] if real else ():
                 if self._takes_off(proxy, route["name"]):
                     continue  # whoever takes a route off wants no answer from it
@@ -171,7 +171,7 @@ class _World:
         name, address = edge["server_name"], edge["address"]
         alias = forms.plain_address(address.rpartition(":")[0])
         for host in self._fleet["addresses"].get(alias, ()):
-            sites = answering(self._real_sites(host), name, address)
+            sites = answering(self.real_sites(host), name, address)
             if not sites or not self._changes(host, "server"):
                 continue
             edge = {**edge, "server": host, "site": sites[0]["name"]}
@@ -182,7 +182,7 @@ class _World:
                 pair = (self._door({**edge, "site": then[0]["name"]}, True), identity)
                 yield from self._both(edge, [(door, identity), pair, pair if stays else (NO_EDGE, NO_EDGE)])
                 continue
-            client, server = self._client(door, identity), self._server(door, identity, name)
+            client, server = self.client(door, identity), self.server(door, identity, name)
             gone = edges.refused(found)
             now = client if server.state == ACCEPTED else server
             yield edges.judge(edge, CLIENT, now, gone, gone if stays else NO_EDGE)
@@ -195,8 +195,8 @@ class _World:
         routes = self._models[proxy]["routes"]
         return self._changes(proxy, "proxy") and all(one["name"] != route for one in routes)
 
-    def _real_sites(self, host: str) -> list[dict[str, Any]]:
-        return (self._real[host] or {"sites": []})["sites"]
+    def real_sites(self, host: str) -> list[dict[str, Any]]:
+        return (self.real[host] or {"sites": []})["sites"]
 
     def _wanted_sites(self, host: str) -> list[dict[str, Any]]:
         return self._once(("sites", host), lambda: [_place(site) for site in self._models[host]["sites"]])
@@ -209,14 +209,14 @@ class _World:
         working = verdict.answers[edges.NOW].state == ACCEPTED
         if verdict.outcome != edges.BREAKS or not working or not verdict.answer.code.startswith("chain."):
             return verdict
-        then = self._rules.authorities(accepting[1 if verdict.time == edges.DURING else 2])
-        before = self._rules.authorities(accepting[0])
+        then = self.rules.authorities(accepting[1 if verdict.time == edges.DURING else 2])
+        before = self.rules.authorities(accepting[0])
         dropped = [name for sha256, name in before.items() if sha256 not in then]
         return verdict.with_remedy(edges.authority_remedy(verdict.side, dropped))
 
     # -- the answers
 
-    def _client(self, door: Union[Door, Answer], identity: Union[Material, Answer]) -> Answer:
+    def client(self, door: Union[Door, Answer], identity: Union[Material, Answer]) -> Answer:
         ends = _ends(door, identity)
         if isinstance(ends, Answer):
             return ends
@@ -224,10 +224,10 @@ class _World:
         if site.verify == "off":
             return YES
         if site.curves and asking.why is None:
-            unfit = key_curve.refusal(self._rules.curve(asking.certificate), site.protocols, site.curves)
+            unfit = key_curve.refusal(self.rules.curve(asking.certificate), site.protocols, site.curves)
             if unfit is not None:
                 return edges.refused(unfit)
-        answer = self._rules.chain(asking, material, CLIENT)
+        answer = self.rules.chain(asking, material, CLIENT)
         if answer.state == ACCEPTED:
             return self._listed(site, asking)
         if answer.state == REFUSED and site.verify == "optional_no_ca":
@@ -236,7 +236,7 @@ class _World:
 
     def _listed(self, site: Door, asking: Material) -> Answer:
         """What the site says to a client that verifies."""
-        found = allowlist.refusal(self._rules.client(asking.certificate), site.allow or [], site.probes)
+        found = allowlist.refusal(self.rules.client(asking.certificate), site.allow or [], site.probes)
         unknown: Optional[Answer] = site.why and replace(site.why, verified=True)
         if found is None:
             # On what is known of the list, or there is none; where nothing is known of it, that says nothing.
@@ -249,17 +249,17 @@ class _World:
         """What a site with optional_no_ca says to a client that does not verify: let in, it is nobody."""
         if site.allow:
             return refused  # whom no list has
-        answer = self._rules.nobody(refused, asking, material)
+        answer = self.rules.nobody(refused, asking, material)
         if answer.state == ACCEPTED and site.allow is None and site.why is not None:
             return site.why
         return answer
 
-    def _server(self, door: Union[Door, Answer], identity: Union[Material, Answer], name: str) -> Answer:
+    def server(self, door: Union[Door, Answer], identity: Union[Material, Answer], name: str) -> Answer:
         ends = _ends(door, identity)
         if isinstance(ends, Answer):
             return ends
         _site, material, asking = ends
-        return self._rules.chain(material, asking, SERVER, name)
+        return self.rules.chain(material, asking, SERVER, name)
 
     # -- the two sides of an edge
 
@@ -267,12 +267,12 @@ class _World:
         host, name, address = edge["server"], edge["server_name"], edge["address"]
         if then and host in self._changing:
             return self._once(("wanted", host, edge["site"]), lambda: self._wanted_door(host, edge["site"]))
-        return self._once(("real", host, name, address), lambda: self._real_door(host, name, address))
+        return self._once(("real", host, name, address), lambda: self.real_door(host, name, address))
 
-    def _real_door(self, host: str, name: str, address: str) -> Union[Door, Answer]:
-        if self._real[host] is None:
+    def real_door(self, host: str, name: str, address: str) -> Union[Door, Answer]:
+        if self.real[host] is None:
             return Answer(UNKNOWN, message=_NOT_READ, subject=host)
-        sites = answering(self._real_sites(host), name, address)
+        sites = answering(self.real_sites(host), name, address)
         if not sites:
             return NO_EDGE
         if len(sites) > 1:
@@ -317,11 +317,11 @@ class _World:
         host = edge["proxy"]
         if then and host in self._changing:
             return self._wanted_material(host, "proxy", edge["credential"])
-        return self._once(("route", *_key(edge)), lambda: self._real_identity(edge))
+        return self._once(("route", *_key(edge)), lambda: self.real_identity(edge))
 
-    def _real_identity(self, edge: Mapping[str, Any]) -> Union[Material, Answer]:
+    def real_identity(self, edge: Mapping[str, Any]) -> Union[Material, Answer]:
         host = edge["proxy"]
-        real = self._real[host]
+        real = self.real[host]
         if real is None:
             return Answer(UNKNOWN, message=_NOT_READ, subject=host)
         for route in real["routes"]:
@@ -333,7 +333,7 @@ class _World:
     # -- credentials
 
     def _real_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
-        files = (self._real[host] or {"credentials": {}})["credentials"].get((part, name))
+        files = (self.real[host] or {"credentials": {}})["credentials"].get((part, name))
         if files is None:
             return NO_EDGE
         if not files["certificate"]:
@@ -408,7 +408,7 @@ class _World:
         on_expired, pinned = trust["on_expired"], trust["allow_pinned"]
         key = ("bundle", *(data for _label, data in given), on_expired, *pinned)
         return self._once(
-            key, lambda: bundle.build(given, self._rules.at, on_expired=on_expired, allow_pinned=pinned)
+            key, lambda: bundle.build(given, self.rules.at, on_expired=on_expired, allow_pinned=pinned)
         )
 
     # -- allowlists
@@ -433,7 +433,7 @@ class _World:
 
     def _sha1(self, path: str) -> str:
         data = self._files.read(path, "allow")
-        return self._rules.client(data).sha1
+        return self.rules.client(data).sha1
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         if key not in self._memory:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation_options
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     PLUGINS,
     ROLES,
@@ -185,7 +186,7 @@ def test_a_dead_link_is_found(text: str, found: int) -> None:
 # --- variables ---------------------------------------------------------------------------------------------
 
 # Extra vars of one run; each must be read by a playbook.
-RUN_OPTIONS = {"site_batches"}
+RUN_OPTIONS = {"site_batches"} | {f"rotate_{name}" for name in rotation_options.NAMES}
 NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
 
 

@@ -1,0 +1,266 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run of ``rotate.yml`` does on each host, planned before anything is touched.
+
+Real is what ``credential_info`` read on the hosts, wanted is the model. There is no other memory: a rerun
+plans anew, and what is done is not due any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Optional
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import due, expiry
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.request import Live, Wanted, reason
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import part
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import (
+    CHECKED,
+    PREVIOUS,
+    STABLE,
+    Options,
+)
+
+#: Nothing to do; to be done; to be done, but not in these hours; what it has is not known; only a person can.
+FRESH, DUE, WAITS, UNREAD, STUCK = "fresh", "due", "waits", "unread", "stuck"
+#: Where a new certificate comes from: a request, the controller's files; or nginx is only to load what is
+#: there.
+REQUEST, FILES, RELOAD = "request", "files", "reload"
+_SERVED = "endpoint.served_differs_from_file"
+_KEYS = {("ec", 256): "p256", ("ec", 384): "p384", ("ed25519", 256): "ed25519"}
+_WORDS = {
+    due.EXPIRED: "it has expired",
+    due.FILE: "the file on the controller holds another certificate",
+    due.SERVED: "nginx serves another certificate than the live release has",
+    due.THIRD: "a third of its lifetime or less is left",
+    due.MIN_DAYS: "fewer days are left than wanted",
+    due.FORCED: "forced",
+}
+_DIFFERS = {
+    "unreadable": "its files cannot be used",
+    "names": "the inventory wants other names",
+    "key_type": "the inventory wants another kind of key",
+    "purpose": "it is for another purpose",
+    "issuer": "it is of another issuer",
+}
+
+
+def plan(
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    options: Options,
+    opened: Mapping[str, str],
+    at: datetime,
+) -> dict[str, dict[str, Any]]:
+    """Host to ``{state, credentials, why, to}``: `credentials` are those that are due, `why` is a sentence
+    where the state needs one, `to` the argument of ``release`` that switches to what is prepared or goes
+    back.
+
+    *fleet* is the model of all hosts; *opened*: content of vault files, by path; *at* the time.
+    """
+    files = Files(opened)
+    return {
+        host: _host(model, _installed(hostvars, host), options, files, at)
+        for host, model in fleet["hosts"].items()
+        if options.hosts is None or host in options.hosts
+    }
+
+
+def _installed(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    found = hostvars[host].get("mtls_installed") if host in hostvars else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _host(
+    model: Mapping[str, Any], told: Mapping[str, Any], options: Options, files: Files, at: datetime
+) -> dict[str, Any]:
+    installed = told.get("installed")
+    if told.get("unreachable") or told.get("failed") or not installed:
+        return _planned(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
+    if options.to == PREVIOUS:
+        return _planned(DUE, to=PREVIOUS)
+    found = [one for one in (_credential(model, one, options, files, at) for one in _live(told)) if one]
+    if not found:
+        return _planned(FRESH)
+    if all(one["action"] == STUCK for one in found):
+        return _planned(STUCK, found)
+    prepared = (installed.get("state") or {}).get("prepared")
+    to = "prepared" if prepared and options.until == STABLE and not options.force else ""
+    planned = _planned(DUE, found, to=to)
+    if not may_begin(planned, options, at):
+        planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
+    return planned
+
+
+def _planned(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:
+    return {"state": state, "credentials": list(credentials), "why": why, "to": to}
+
+
+def _live(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in told.get("credentials") or [] if one.get("part"))
+
+
+def _credential(
+    model: Mapping[str, Any], live: Mapping[str, Any], options: Options, files: Files, at: datetime
+) -> Optional[dict[str, Any]]:
+    """What is to be done about one live credential, None for nothing. One that the inventory does not have
+    any more is site.yml's to take off."""
+    wanted = next(
+        (one for one in model["credentials"] if (one["side"], one["name"]) == (live["part"], live["name"])),
+        None,
+    )
+    if wanted is None:
+        return None
+    own_files = wanted["issuer"] == "files"
+    differs = "" if own_files else _differs(model, wanted, live, at)
+    on_file = _on_file(wanted, files) if own_files else ""
+    known = live.get("certificate") or {}
+    if not known.get("not_after") or not known.get("not_before"):
+        word, facts = due.FINDING, None
+    else:
+        facts = due.Facts(
+            not_before=expiry.parse_rfc3339(known["not_before"]),
+            not_after=expiry.parse_rfc3339(known["not_after"]),
+            errors=[one["code"] for one in live["findings"] if one["severity"] == "error"],
+            differs=differs,
+            file_differs=bool(on_file) and on_file != known.get("sha256"),
+            served_differs=any(one["code"] == _SERVED for one in live["findings"]),
+        )
+        rule = due.Rule(
+            max(options.min_days, wanted["renew"]["min_days"]), options.force, options.made_before
+        )
+        word = due.reason(facts, rule, at)
+    if not word:
+        return None
+    return {
+        "part": live["part"],
+        "name": live["name"],
+        "reason": word,
+        "why": _why(word, differs, live),
+        "serial": known.get("serial") or "",
+        "not_after": known.get("not_after") or expiry.rfc3339(at),
+        "days_left": known.get("days_left"),
+        **_action(word, own_files, wanted, facts),
+    }
+
+
+def _action(
+    word: str, own_files: bool, wanted: Mapping[str, Any], facts: Optional[due.Facts]
+) -> dict[str, Any]:
+    if word == due.SERVED:
+        return {"action": RELOAD}
+    if not own_files:
+        return {"action": REQUEST}
+    if facts is not None and facts.file_differs:
+        return {"action": FILES}
+    path = wanted["files"]["certificate"]
+    return {
+        "action": STUCK,
+        "why": f"{wanted['side']}/{wanted['name']} is due, and {path} still holds what is live."
+        " Put the new certificate and its key there, and run again.",
+    }
+
+
+def _why(word: str, differs: str, live: Mapping[str, Any]) -> str:
+    if word == due.WANTED:
+        return _DIFFERS.get(differs, differs)
+    if word == due.FINDING:
+        errors = [one["message"] for one in live["findings"] if one["severity"] == "error"]
+        return errors[0] if errors else "its dates cannot be read"
+    return _WORDS[word]
+
+
+def _differs(
+    model: Mapping[str, Any], wanted: Mapping[str, Any], live: Mapping[str, Any], at: datetime
+) -> str:
+    """Why the live certificate is not the one that the inventory wants, by the rule by which it is asked
+    for."""
+    (asked,) = (
+        one
+        for one in part.request_credentials(model)
+        if (one["part"], one["name"]) == (wanted["side"], wanted["name"])
+    )
+    pem = ((live.get("pem") or {}).get("certificate") or "").encode()
+    loaded = certificate.load("certificate", pem, "certificate").certificates
+    key = live.get("private_key") or {}
+    kind = _KEYS.get((key.get("type"), key.get("size")), f"{key.get('type')}{key.get('size')}")
+    found = Live(loaded[0].facts if loaded and live.get("matches") is not False else None, kind)
+    word = reason(Wanted.from_mapping(asked), found, at, model["private_ca"]["name"])
+    return "" if word == "expired" else word
+
+
+def _on_file(wanted: Mapping[str, Any], files: Files) -> str:
+    """SHA-256 of the first certificate in the controller's file, "" where it cannot be read: ``release`` says
+    so when it needs it."""
+    try:
+        data = files.read(wanted["files"]["certificate"], "files.certificate")
+        loaded = certificate.load("certificate", data, "certificate").certificates
+    except MtlsError:
+        return ""
+    return loaded[0].facts.sha256 if loaded else ""
+
+
+def parts(
+    planned: Mapping[str, Any],
+    model: Mapping[str, Any],
+    installed: Mapping[str, Any],
+    requests: Mapping[str, Any],
+    issued: Mapping[str, str],
+    private_ca: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The option ``parts`` of the one ``release`` call on a host: what is due gets its new certificate,
+    everything else of its part is kept. Sites, routes, trust and CRLs are never given.
+
+    *planned* is its element of the plan, *installed* what ``credential_info`` said of it.
+    """
+    changing = {
+        (one["part"], one["name"]): one for one in planned["credentials"] if one["action"] in (REQUEST, FILES)
+    }
+    found: dict[str, Any] = {}
+    for side in dict.fromkeys(side for side, _name in changing):
+        given = {
+            one["name"]: one for one in part.release_credentials(model, side, requests, issued, private_ca)
+        }
+        found[side] = {
+            "credentials": [
+                _kept(given[one["name"]]) if (side, one["name"]) in changing else {"name": one["name"]}
+                for one in _live(installed)
+                if one["part"] == side
+            ]
+        }
+    return found
+
+
+def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A new pair, and nothing that is not about the pair."""
+    about = ("name", "hostnames")
+    return {
+        key: value
+        for key, value in given.items()
+        if key in about or key.startswith(("certificate", "private_key", "chain"))
+    }
+
+
+def asked(model: Mapping[str, Any], planned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The option ``credentials`` of ``credential_request`` for what is due on a host, all by force: the plan
+    has decided."""
+    wanted = {(one["part"], one["name"]) for one in planned["credentials"] if one["action"] == REQUEST}
+    return [
+        {**one, "force": True}
+        for one in part.request_credentials(model)
+        if (one["part"], one["name"]) in wanted
+    ]
+
+
+def may_begin(host: Mapping[str, Any], options: Options, at: datetime) -> bool:
+    """Whether the window lets a host begin at the time *at*: it is open, or what is due would expire before
+    it has been open the next time."""
+    if options.window is None or options.until == CHECKED or options.window.is_open(at):
+        return True
+    end = options.window.next_end(at)
+    return any(expiry.parse_rfc3339(one["not_after"]) <= end for one in host["credentials"])

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which edges a rotation would break, asked before any certificate is made.
+
+A rotation changes leaves only: routes, sites, trust and CRLs stay as they are installed. Hosts change one
+after the other in any order, so an edge must hold with either end old or new. What is not issued yet is
+judged by its issuer: whom A and B trust, how deep, by which CRL; and by what will not be as it was, serial
+number and fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Optional, Union
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist, edges, findings
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
+    ACCEPTED,
+    CLIENT,
+    REFUSED,
+    SERVER,
+    UNKNOWN,
+    YES,
+    Answer,
+    Verdict,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.credentials import covers
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edges import Door, World
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import DUE, FILES, REQUEST
+
+_End = Union[Material, Answer]
+
+
+def judge(
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    plan: Mapping[str, Mapping[str, Any]],
+    issuer: Mapping[str, str],
+    opened: Mapping[str, str],
+    at: datetime,
+) -> dict[str, Any]:
+    """What ``edges.summary`` tells of both directions of each edge.
+
+    *issuer*: ``certificate`` that signs and its ``root``, PEM, one where the root signs; empty without a
+    private authority.
+    """
+    world = World(fleet, hostvars, (), Files(opened), at)
+    return edges.summary(_Rotation(world, fleet, plan, issuer, Files(opened)).verdicts())
+
+
+class _Rotation:
+    def __init__(
+        self,
+        world: World,
+        fleet: Mapping[str, Any],
+        plan: Mapping[str, Mapping[str, Any]],
+        issuer: Mapping[str, str],
+        files: Files,
+    ) -> None:
+        self._world, self._fleet, self._issuer, self._files = world, fleet, issuer, files
+        self._due = {
+            (host, one["part"], one["name"]): one
+            for host, planned in plan.items()
+            if planned["state"] == DUE
+            for one in planned["credentials"]
+            if one["action"] in (REQUEST, FILES)
+        }
+
+    def verdicts(self) -> Iterator[Verdict]:
+        for edge in self._fleet["edges"]:
+            if edge["external"]:
+                foreign = Answer(
+                    UNKNOWN, message="not a Server A of this inventory.", subject=edge["address"]
+                )
+                for side in (CLIENT, SERVER):
+                    yield edges.judge(edge, side, foreign, foreign, foreign)
+                continue
+            door = self._world.real_door(edge["server"], edge["server_name"], edge["address"])
+            identity = self._world.real_identity(edge)
+            yield from self._both(edge, door, identity)
+
+    def _both(self, edge: Mapping[str, Any], door: Union[Door, Answer], identity: _End) -> Iterator[Verdict]:
+        name = edge["server_name"]
+        site = next(
+            (one for one in self._world.real_sites(edge["server"]) if one["name"] == edge["site"]), {}
+        )
+        new_client = self._new(edge["proxy"], "proxy", edge["credential"])
+        new_server = self._new(edge["server"], "server", site.get("credential") or "")
+        now = self._world.client(door, identity)
+        after = now if new_client is None else self._asks(new_client, edge, door, identity, now)
+        yield edges.judge(edge, CLIENT, now, after, after)
+        now = self._world.server(door, identity, name)
+        after = now if new_server is None else self._answers(new_server, edge, site, door, identity, now)
+        yield edges.judge(edge, SERVER, now, after, after)
+
+    def _new(self, host: str, part: str, name: str) -> Optional[dict[str, Any]]:
+        """What the plan has for a credential, with the bytes that will be sent where they are known."""
+        found = self._due.get((host, part, name))
+        if found is None:
+            return None
+        model = next(
+            one
+            for one in self._fleet["hosts"][host]["credentials"]
+            if (one["side"], one["name"]) == (part, name)
+        )
+        return {**found, "model": model}
+
+    def _asks(
+        self,
+        new: Mapping[str, Any],
+        edge: Mapping[str, Any],
+        door: Union[Door, Answer],
+        identity: _End,
+        now: Answer,
+    ) -> Answer:
+        """What A says to the new certificate of B."""
+        if not isinstance(door, Door) or not isinstance(identity, Material):
+            return now
+        sent = self._sent(new, identity)
+        if isinstance(sent, Answer):
+            return sent
+        if new["action"] == FILES:
+            return self._world.client(door, sent)
+        if door.verify == "off" or not isinstance(door.material, Material):
+            return now
+        answer = self._issued(sent, door.material)
+        if answer.state != ACCEPTED:
+            return answer
+        if door.allow is None:
+            return replace(door.why, verified=True) if door.why else YES
+        client = Client(f"CN={new['model']['common_name']}", self._issuer_name(), "", "")
+        refused = allowlist.refusal(client, door.allow, door.probes)
+        return YES if refused is None else _not_listed(refused)
+
+    def _answers(
+        self,
+        new: Mapping[str, Any],
+        edge: Mapping[str, Any],
+        site: Mapping[str, Any],
+        door: Union[Door, Answer],
+        identity: _End,
+        now: Answer,
+    ) -> Answer:
+        """What B says to the new certificate of A."""
+        material = door.material if isinstance(door, Door) else door
+        if not isinstance(material, Material) or not isinstance(identity, Material):
+            return now
+        sent = self._sent(new, material)
+        if isinstance(sent, Answer):
+            return sent
+        name = edge["server_name"]
+        if new["action"] == FILES:
+            return self._world.rules.chain(sent, identity, SERVER, name)
+        if not any(covers(hostname, name) for hostname in new["model"]["hostnames"]):
+            return edges.refused(
+                findings.Finding(
+                    "name.mismatch", f"the new certificate is not for {name}.", f"site {site.get('name', '')}"
+                )
+            )
+        return self._issued(sent, identity)
+
+    def _sent(self, new: Mapping[str, Any], live: Material) -> _End:
+        """What will be sent: the controller's file, or in the place of what is not made yet its issuer."""
+        if new["action"] == FILES:
+            files = new["model"]["files"]
+            try:
+                data = self._files.read(files["certificate"], "files.certificate")
+                if files.get("chain"):
+                    data += b"\n" + self._files.read(files["chain"], "files.chain")
+            except MtlsError as error:
+                return Answer(UNKNOWN, message=error.message, subject=files["certificate"])
+            return replace(live, certificate=data, why=None)
+        if not self._issuer:
+            return Answer(UNKNOWN, message="the private CA was not read.", subject=new["name"])
+        return replace(live, certificate=self._issuer["certificate"].encode(), why=None)
+
+    def _issued(self, issuer: Material, by: Material) -> Answer:
+        """Would *by* accept a certificate of that issuer? Asked as if the issuer itself were sent: its root
+        must be trusted, and each of its CAs have a CRL where there is one. A CA that signs is one step
+        deeper.
+        """
+        steps = 0 if self._issuer["certificate"] == self._issuer["root"] else 1
+        depth = by.depth if isinstance(by.depth, Answer) else by.depth - steps
+        if not isinstance(depth, Answer) and depth < 0:
+            return edges.refused(
+                findings.Finding("chain.too_deep", "the verify depth allows no intermediate.", "")
+            )
+        return self._world.rules.chain(issuer, replace(by, depth=depth), "any")
+
+    def _issuer_name(self) -> str:
+        names: Sequence[str] = list(
+            self._world.rules.authorities(self._issuer["certificate"].encode()).values()
+        )
+        return names[0] if names else ""
+
+
+def _not_listed(refused: findings.Finding) -> Answer:
+    """*refused* speaks of a serial number and a fingerprint that nobody knows yet."""
+    if refused.code != "edge.not_allowed":
+        return edges.refused(refused)
+    return Answer(
+        REFUSED,
+        refused.code,
+        f'the allowlist of the site has "{refused.place}" by a fingerprint or a serial number, if at all, and'
+        " the new certificate has another one.",
+        "List it by its subject ({dn: …}), which stays. Until then: rotate_hosts without this host.",
+    )

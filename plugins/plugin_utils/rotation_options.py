@@ -1,0 +1,134 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of one run of ``rotate.yml``: extra vars of any type, as the command line gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Optional
+from zoneinfo import ZoneInfo
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry, window
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
+
+NAMES = (
+    "batches",
+    "dry_run",
+    "force",
+    "hosts",
+    "json",
+    "min_days",
+    "to",
+    "until",
+    "window",
+)
+CHECKED, STABLE, PREVIOUS = "checked", "stable", "previous"
+
+
+@dataclass(frozen=True)
+class Options:
+    """*hosts*: None for all. *made_before*: replace what was issued before that time; *force*: everything."""
+
+    hosts: Optional[frozenset[str]] = None
+    force: bool = False
+    made_before: Optional[datetime] = None
+    min_days: int = 0
+    until: str = STABLE
+    to: str = ""
+    dry_run: bool = False
+    window: Optional[window.Window] = None
+
+
+def read(given: Mapping[str, Any], hosts: Iterable[str], groups: Mapping[str, Collection[str]]) -> Options:
+    """The options of *given* (without their prefix, None for what is not given); *hosts* are those of the
+    fleet. Raises MtlsError naming the option."""
+    for name in sorted(set(given) - set(NAMES)):
+        # Any other name may be somebody else's variable.
+        if near := suggest(name, NAMES):
+            raise MtlsError("There is no such option.", f"rotate_{name}", near)
+    force, made_before = _force(given.get("force"))
+    until, to = str(given.get("until") or STABLE), str(given.get("to") or "")
+    if until not in (CHECKED, STABLE):
+        raise MtlsError(
+            f"{until!r} is no step to stop at.", "rotate_until", f"Give {CHECKED} or leave it out."
+        )
+    if to not in ("", PREVIOUS):
+        raise MtlsError(f"{to!r} is nowhere to go.", "rotate_to", f"Give {PREVIOUS} or leave it out.")
+    if to and (until != STABLE or force or made_before):
+        raise MtlsError(
+            "It goes back to what was there, so nothing is forced or prepared.",
+            "rotate_to",
+            "Leave rotate_force and rotate_until out.",
+        )
+    return Options(
+        hosts=_hosts(given.get("hosts"), set(hosts), groups),
+        force=force,
+        made_before=made_before,
+        min_days=_number(given.get("min_days")),
+        until=until,
+        to=to,
+        dry_run=_truth(given.get("dry_run"), "rotate_dry_run"),
+        window=window.parse(given["window"], ZoneInfo) if given.get("window") else None,
+    )
+
+
+def _truth(value: Any, place: str) -> bool:
+    try:
+        return bool(boolean(value)) if value is not None else False
+    except TypeError:
+        raise MtlsError(f"{value!r} is neither true nor false.", place, "Give true or false.") from None
+
+
+def _force(value: Any) -> tuple[bool, Optional[datetime]]:
+    try:
+        return _truth(value, "rotate_force"), None
+    except MtlsError:
+        pass
+    try:
+        return False, expiry.parse_rfc3339(str(value))
+    except MtlsError:
+        raise MtlsError(
+            f"{value!r} is neither true nor a time.",
+            "rotate_force",
+            "Give true, or a time like 2026-11-21T07:38:44Z: what was issued before it is replaced.",
+        ) from None
+
+
+def _number(value: Any) -> int:
+    try:
+        found = int(value or 0)
+    except (TypeError, ValueError):
+        found = -1
+    if found < 0:
+        raise MtlsError(
+            f"{value!r} is no number of days.", "rotate_min_days", "Give a whole number from 0 on."
+        )
+    return found
+
+
+def _hosts(
+    given: Any, hosts: Collection[str], groups: Mapping[str, Collection[str]]
+) -> Optional[frozenset[str]]:
+    """A name or names of hosts and groups, separated by commas in one text, as a set of hosts of the
+    fleet."""
+    if not given:
+        return None
+    names = given.split(",") if isinstance(given, str) else list(given)
+    found: set[str] = set()
+    for name in (str(name).strip() for name in names):
+        members = {name} if name in hosts else set(groups.get(name) or ()) & set(hosts)
+        if not members:
+            known = [*hosts, *groups]
+            raise MtlsError(
+                f"There is no host or group {name!r} in mtls_servers and mtls_proxies.",
+                "rotate_hosts",
+                suggest(name, known) or "Give names of hosts or groups of the inventory, no patterns.",
+            )
+        found |= members
+    return frozenset(found)

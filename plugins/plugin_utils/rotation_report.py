@@ -1,0 +1,167 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run of ``rotate.yml`` says: its plan, how far it is, and the table at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import (
+    DUE,
+    FRESH,
+    STUCK,
+    UNREAD,
+    WAITS,
+)
+
+#: The fact `mtls_rotate_state` of a host on which the run has begun, and of one on which it has ended well.
+ATTEMPTED, DONE = "attempted", "done"
+#: States of the table that a person has to look at.
+FAILED, ROLLED_BACK, UNREACHABLE = "failed", "rolled back", "unreachable"
+NOT_REACHED = "not reached"
+BAD = (FAILED, ROLLED_BACK, UNREACHABLE, STUCK, UNREAD)
+_HEAD = ("host", "credential", "old serial", "new serial", "days left", "seconds", "state", "reason")
+_SERIAL = 12
+
+
+def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line for each certificate that is due, and one for each host that a person has to look at."""
+    lines = []
+    for host, planned in plan.items():
+        if planned["state"] == UNREAD:
+            lines.append(f"{host}: UNREAD: {planned['why']}")
+        for one in planned["credentials"]:
+            wait = f" ({planned['why']})" if planned["state"] == WAITS else ""
+            stuck = "STUCK: " if one["action"] == STUCK else ""
+            left = "unknown" if one["days_left"] is None else one["days_left"]
+            lines.append(f"{host} {one['part']}/{one['name']}: {stuck}{one['why']}; {left} days left{wait}")
+        if planned["to"] and planned["state"] == DUE:
+            lines.append(f"{host}: switches to what is {planned['to']}")
+    counts = Counter(planned["state"] for planned in plan.values())
+    told = ", ".join(
+        f"{counts[state]} {state}" for state in (DUE, WAITS, FRESH, STUCK, UNREAD) if counts[state]
+    )
+    return [*lines, f"{len(plan)} hosts: {told or 'none'}"]
+
+
+def rows(
+    plan: Mapping[str, Mapping[str, Any]], hostvars: Mapping[str, Any], until: str
+) -> list[dict[str, Any]]:
+    """A row for each certificate that is or was due, and one for a host where nothing is known or nothing is
+    due: ``{host, credential, old_serial, new_serial, days_left, seconds, state, reason}``."""
+    found: list[dict[str, Any]] = []
+    for host, planned in plan.items():
+        variables = hostvars.get(host, {})
+        result = variables.get("mtls_rotate_result") or {}
+        state, why = _state(planned, variables.get("mtls_rotate_state") or "", result, until)
+        why = str(variables.get("mtls_rotate_reason") or "") if state in BAD and not why else why
+        after = {(one["part"], one["name"]): one for one in result.get("credentials") or []}
+        seconds = round(sum((result.get("seconds") or {}).values()), 1) if result else None
+        for one in planned["credentials"] or [{}]:
+            key = (one.get("part"), one.get("name"))
+            own, said = (STUCK, one["why"]) if one.get("action") == STUCK else (state, why)
+            found.append(
+                {
+                    "host": host,
+                    "credential": f"{key[0]}/{key[1]}" if one else "",
+                    "old_serial": one.get("serial") or "",
+                    "new_serial": (after.get(key) or {}).get("serial") or "" if own == until else "",
+                    "days_left": one.get("days_left"),
+                    "seconds": seconds,
+                    "state": own,
+                    "reason": said or one.get("why") or "",
+                }
+            )
+    return found
+
+
+def _state(planned: Mapping[str, Any], marked: str, result: Mapping[str, Any], until: str) -> tuple[str, str]:
+    """The word of the table, and a sentence where the plan or ``release`` has one."""
+    if marked == DONE:
+        return until, ""
+    if marked == ATTEMPTED:
+        if result.get("unreachable"):
+            return UNREACHABLE, str(result.get("msg") or "")
+        if planned["state"] == UNREAD:
+            return UNREACHABLE, planned["why"]
+        if result.get("state") == "rolled_back":
+            return ROLLED_BACK, str(result.get("msg") or "")
+        return FAILED, str(result.get("msg") or "")
+    if planned["state"] == DUE:
+        return NOT_REACHED, "the run ended before it"
+    return planned["state"], planned["why"]
+
+
+def table(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The rows as lines of equal columns; what is fine and has nothing to tell is one line at the end."""
+    shown = [one for one in found if one["state"] != FRESH]
+    cells = [_HEAD, *(_cells(one) for one in shown)] if shown else []
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEAD) - 1)] if cells else []
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()
+        for row in cells
+    ]
+    fresh = len({one["host"] for one in found if one["state"] == FRESH})
+    if fresh:
+        lines.append(f"{fresh} {'host has' if fresh == 1 else 'hosts have'} nothing that is due")
+    return lines
+
+
+def _cells(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        one["host"],
+        one["credential"] or "-",
+        one["old_serial"][:_SERIAL] or "-",
+        one["new_serial"][:_SERIAL] or "-",
+        "-" if one["days_left"] is None else str(one["days_left"]),
+        "-" if one["seconds"] is None else f"{one['seconds']:.1f}",
+        one["state"],
+        " ".join(one["reason"].split()),
+    )
+
+
+def progress(hostvars: Mapping[str, Any], hosts: Iterable[str], seconds: float) -> str:
+    """How far the run is after a batch: *hosts* are all of this run, *seconds* have passed since it began."""
+    hosts = list(hosts)
+    states = {host: (hostvars[host].get("mtls_rotate_state") or "") for host in hosts if host in hostvars}
+    done = sum(state == DONE for state in states.values())
+    bad = [host for host, state in states.items() if state == ATTEMPTED]
+    back = sum((hostvars[host].get("mtls_rotate_result") or {}).get("state") == "rolled_back" for host in bad)
+    left = len(hosts) - done - len(bad)
+    line = f"{done} of {len(hosts)} hosts done, {left} left, {back} rolled back, {len(bad) - back} failed"
+    if bad:
+        return f"{line}; the run stops after {', '.join(bad[:5])}"
+    tried = done + len(bad)
+    return f"{line}; about {_minutes(seconds / tried * left)} more" if tried and left else line
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def edge_lines(told: Mapping[str, Any]) -> list[str]:
+    """Of the edges only what is not well; those that would break end the run, and are told there."""
+    lines = [f"edges: WARNING: {text}" for text in told["revoked"]]
+    lines += [f"edges: warning: {text}" for text in told["broken"] + told["doubtful"]]
+    return lines + [f"edges: {text}" for text in told["unknown"]]
+
+
+def message(found: Sequence[Mapping[str, Any]]) -> str:
+    """Why the run ends with an error, and what to do."""
+    hosts = failing(found)
+    first = next((one for one in found if one["state"] in BAD), None)
+    if first is None:
+        return ""
+    return (
+        f"{len(hosts)} {'host is' if len(hosts) == 1 else 'hosts are'} not done: {', '.join(hosts[:5])}."
+        f" {first['host']}: {first['state']}: {first['reason']}"
+        " What is done stays done; mend it, and run the same again: it goes on with the rest."
+    )
+
+
+def failing(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The hosts for which the run ends with an error."""
+    return sorted({one["host"] for one in found if one["state"] in BAD})

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``rotate.yml`` asks in the course of a run, by the clock of the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
+    rotation,
+    rotation_edges,
+    rotation_options,
+    rotation_report,
+)
+
+
+def plan(
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    given: Mapping[str, Any],
+    groups: Mapping[str, Iterable[str]],
+    opened: Mapping[str, str],
+    issuer: Mapping[str, str],
+) -> dict[str, Any]:
+    """What a run with the options *given* does on each host, and which edges it would break."""
+    now = datetime.now(timezone.utc)
+    options = _options(fleet, given, groups)
+    planned = rotation.plan(fleet, hostvars, options, opened, now)
+    told = rotation_edges.judge(fleet, hostvars, planned, issuer, opened, now)
+    return {
+        "plan": planned,
+        "lines": rotation_report.plan_lines(planned) + rotation_report.edge_lines(told),
+        "breaking": told["breaking"],
+        "until": options.until,
+        "dry_run": options.dry_run,
+        "given": {name: value for name, value in given.items() if name == "window" or name == "until"},
+        "began": now.timestamp(),
+    }
+
+
+def is_open(planned: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Whether the window lets this host begin now."""
+    options = _options({"hosts": {}}, run["given"], {})
+    return rotation.may_begin(planned, options, datetime.now(timezone.utc))
+
+
+def progress(run: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Iterable[str]) -> str:
+    """How far the run is, one sentence."""
+    seconds = datetime.now(timezone.utc).timestamp() - run["began"]
+    return rotation_report.progress(hostvars, hosts, seconds)
+
+
+def report(run: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any]:
+    """The table at the end, the same as data, and the hosts for which the run fails."""
+    found = rotation_report.rows(run["plan"], hostvars, run["until"])
+    return {
+        "table": rotation_report.table(found),
+        "rows": found,
+        "failing": rotation_report.failing(found),
+        "message": rotation_report.message(found),
+    }
+
+
+def _options(
+    fleet: Mapping[str, Any], given: Mapping[str, Any], groups: Mapping[str, Iterable[str]]
+) -> rotation_options.Options:
+    return rotation_options.read(given, fleet["hosts"], {name: list(group) for name, group in groups.items()})

@@ -1,0 +1,441 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rotate.yml plans for what is installed, what it would break, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
+    rotation,
+    rotation_edges,
+    rotation_options,
+    rotation_report,
+)
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import A, B, fleet
+
+CA, OTHER = builders.root("CN=mtls CA 1"), builders.root("CN=mtls CA 2")
+YOUNG = {"start": AT - 10 * DAY, "end": AT + 80 * DAY}
+OLD = {"start": AT - 61 * DAY, "end": AT + 29 * DAY}
+HOSTS = {"a": A, "b": B}
+GROUPS = {"mtls_servers": [A], "mtls_proxies": [B], "canaries": [B]}
+
+
+def leaf(which: str, issuer: Any = CA, **more: Any) -> Any:
+    made = {**YOUNG, **more}
+    if which == "server":
+        return builders.server(issuer, f"CN={A}", names=made.pop("names", (A,)), **made)
+    name = f"mtls-probe.{A}" if which == "probe" else B
+    return builders.client(issuer, f"CN={name}", names=(), **made)
+
+
+def element(part: str, name: str, issued: Any, trust: Any = CA, **more: Any) -> dict[str, Any]:
+    """What ``credential_info`` says of an installed credential."""
+    return {
+        "part": part,
+        "name": name,
+        "matches": True,
+        "private_key": {"type": "ec", "size": 256},
+        "certificate": certificate.describe(issued.pem, AT),
+        "findings": [],
+        "pem": {
+            "certificate": issued.pem.decode(),
+            "trust": trust.pem.decode(),
+            "crl": None,
+            "verify_depth": 1,
+        },
+        **more,
+    }
+
+
+class Fleet:
+    """One A and one B of the private authority, as site.yml has left them."""
+
+    def __init__(self, folder: Path, servers: Mapping[str, Any] | None = None, proxies: Any = None) -> None:
+        self.model = fleet(folder, {A: servers or {}}, {B: proxies or {}})
+        self.variables: dict[str, dict[str, Any]] = {}
+        self.install(
+            A, element("server", "probe", leaf("probe")), element("server", "server", leaf("server"))
+        )
+        self.install(B, element("proxy", "client", leaf("client")))
+
+    def install(self, host: str, *credentials: dict[str, Any], allow: Any = (), **state: Any) -> None:
+        site = {
+            "name": "default", "server_names": [A], "listen": ["*:443"], "credential": "server",
+            "verify": "on", "allow": list(allow), "probes": [], "protocols": ["TLSv1.3"], "curves": [],
+        }  # fmt: skip
+        route = {"name": "default", "server_name": A, "credential": "client", "servers": [f"{A}:443"]}
+        self.variables[host] = {
+            "mtls_installed": {
+                "installed": {
+                    "sites": [site] if host == A else [],
+                    "routes": [route] if host == B else [],
+                    "state": {"step": "stable", "prepared": "", **state},
+                },
+                "credentials": list(credentials),
+            }
+        }
+
+    def plan(self, **given: Any) -> dict[str, dict[str, Any]]:
+        options = rotation_options.read(given, self.model["hosts"], GROUPS)
+        return rotation.plan(self.model, self.variables, options, {}, AT)
+
+    def broken(self, plan: Any = None, issuer: Any = CA) -> list[str]:
+        signs = {"certificate": issuer.pem.decode(), "root": issuer.pem.decode()}
+        plan = plan or self.plan(force=True)
+        return rotation_edges.judge(self.model, self.variables, plan, signs, {}, AT)["breaking"]
+
+
+@pytest.fixture(name="hosts")
+def _hosts(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+def due(plan: Mapping[str, Any], host: str) -> dict[str, str]:
+    return {f"{one['part']}/{one['name']}": one["reason"] for one in plan[host]["credentials"]}
+
+
+# -- what is due
+
+
+def test_nothing_is_due_after_site_yml(hosts):
+    assert {host: one["state"] for host, one in hosts.plan().items()} == {A: "fresh", B: "fresh"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"issued": leaf("server", **OLD)}, "third"),
+        ({"issued": leaf("server", start=AT - 90 * DAY, end=AT)}, "expired"),
+        ({"issued": leaf("server", names=("other.example.com",))}, "wanted"),
+        ({"issued": leaf("server", builders.root("CN=Somebody"))}, "wanted"),
+        ({"private_key": {"type": "rsa", "size": 2048}}, "wanted"),
+        ({"matches": False}, "wanted"),
+        ({"findings": [{"code": "key.weak", "severity": "error", "message": "weak"}]}, "finding"),
+        ({"findings": [{"code": "key.weak", "severity": "warning", "message": "weak"}]}, ""),
+        (
+            {
+                "findings": [
+                    {"code": "endpoint.served_differs_from_file", "severity": "warning", "message": "x"}
+                ]
+            },
+            "served",
+        ),
+        ({"certificate": None}, "finding"),
+    ],
+)
+def test_each_reason(hosts, change, reason):
+    issued = change.pop("issued", leaf("server"))
+    hosts.install(A, element("server", "probe", leaf("probe")), element("server", "server", issued, **change))
+    plan = hosts.plan()
+    assert due(plan, A) == ({"server/server": reason} if reason else {})
+    assert plan[B]["state"] == "fresh"
+    action = {"served": "reload", "": None}.get(reason, "request")
+    assert [one["action"] for one in plan[A]["credentials"]] == ([action] if action else [])
+
+
+def test_forced_everything_or_what_is_older_or_some_hosts(hosts):
+    hosts.install(B, element("proxy", "client", leaf("client", start=AT - DAY)))
+    assert due(hosts.plan(force="yes"), A) == {"server/probe": "forced", "server/server": "forced"}
+    since = hosts.plan(force="2026-01-01T00:00:00Z" if AT.year > 2026 else (AT - 5 * DAY).isoformat())
+    assert (since[A]["state"], since[B]["state"]) == ("due", "fresh")
+    assert set(hosts.plan(force=True, hosts="canaries")) == {B}
+    assert set(hosts.plan(force=True, hosts=[A, B])) == {A, B}
+
+
+@pytest.mark.parametrize(("days", "reason"), [(80, ""), (81, "min_days")])
+def test_days_that_must_be_left_by_the_run_or_the_inventory(tmp_path, days, reason):
+    told = {"proxy/client": reason} if reason else {}
+    assert due(Fleet(tmp_path).plan(min_days=str(days)), B) == told
+    asked = {"mtls_proxy_credentials": [{"name": "client", "renew": {"min_days": days}}]}
+    assert due(Fleet(tmp_path, None, asked).plan(), B) == told
+
+
+def test_what_is_not_read_is_no_pass(hosts):
+    hosts.variables[A] = {"mtls_installed": {"unreachable": True, "msg": "timed out"}}
+    del hosts.variables[B]
+    plan = hosts.plan()
+    assert (plan[A]["state"], plan[A]["why"]) == ("unread", "timed out")
+    assert plan[B]["state"] == "unread"
+
+
+def test_what_the_inventory_has_no_more_is_left_to_site_yml(hosts):
+    hosts.install(
+        B, element("proxy", "client", leaf("client")), element("proxy", "left", leaf("client", **OLD))
+    )
+    assert hosts.plan()[B]["state"] == "fresh"
+
+
+# -- certificates that are files
+
+
+@pytest.fixture(name="filed")
+def _filed(tmp_path: Path):
+    """filed(live, file): B's certificate is a file of the controller."""
+
+    def make(live: Any, file: Any) -> dict[str, Any]:
+        path = tmp_path / "client.pem"
+        path.write_bytes(file.pem)
+        (tmp_path / "ca.pem").write_bytes(CA.pem)
+        credential = {
+            "name": "client",
+            "issuer": "files",
+            "files": {"certificate": str(path), "private_key": "/never/read.key"},
+            "trust": {"sources": [{"src": str(tmp_path / "ca.pem")}]},
+        }
+        hosts = Fleet(tmp_path, None, {"mtls_proxy_credentials": [credential]})
+        hosts.install(B, element("proxy", "client", live))
+        return hosts.plan()[B]
+
+    return make
+
+
+def test_a_file_that_is_due_and_unchanged_is_a_fault(filed):
+    live = leaf("client", **OLD)
+    planned = filed(live, live)
+    (one,) = planned["credentials"]
+    assert (planned["state"], one["action"]) == ("stuck", "stuck")
+    assert "client.pem still holds what is live" in one["why"]
+
+
+@pytest.mark.parametrize(("live", "reason"), [(OLD, "file"), (YOUNG, "file")])
+def test_a_file_that_has_changed_is_installed(filed, live, reason):
+    planned = filed(leaf("client", **live), leaf("client"))
+    assert planned["state"] == "due"
+    assert [(one["reason"], one["action"]) for one in planned["credentials"]] == [(reason, "files")]
+
+
+def test_a_file_that_is_live_and_not_due(filed):
+    live = leaf("client")
+    assert filed(live, live)["state"] == "fresh"
+
+
+# -- when, and where to
+
+WINDOW = {"days": ["sat"], "start": "02:00", "hours": 1}
+
+
+def test_the_window_holds_back_what_can_wait(hosts):
+    hosts.install(B, element("proxy", "client", leaf("client", **OLD)))
+    shut = {**WINDOW, "days": [(AT + 2 * DAY).strftime("%a")]}
+    assert hosts.plan(window=shut)[B]["state"] == "waits"
+    hosts.install(B, element("proxy", "client", leaf("client", start=AT - 61 * DAY, end=AT + DAY)))
+    assert hosts.plan(window=shut)[B]["state"] == "due"
+    # Nothing is switched, so it may be prepared at any time.
+    hosts.install(B, element("proxy", "client", leaf("client", **OLD)))
+    assert hosts.plan(window=shut, until="checked")[B]["state"] == "due"
+    wide = {"days": None, "start": "00:00", "hours": 24}
+    assert hosts.plan(window=wide)[B]["state"] == "due"
+
+
+def test_what_is_prepared_is_switched_to(hosts):
+    hosts.install(B, element("proxy", "client", leaf("client", **OLD)), prepared="0123456789abcdef")
+    assert hosts.plan()[B]["to"] == "prepared"
+    assert hosts.plan(force=True)[B]["to"] == ""
+    assert hosts.plan(until="checked")[B]["to"] == ""
+    assert rotation.parts(hosts.plan()[B], hosts.model["hosts"][B], {"credentials": []}, {}, {}, {}) != {}
+
+
+def test_back_to_the_previous(hosts):
+    plan = hosts.plan(to="previous", hosts=B)
+    assert {host: (one["state"], one["to"]) for host, one in plan.items()} == {B: ("due", "previous")}
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"forced": True}, "rotate_forced"),
+        ({"force": "soon"}, "rotate_force"),
+        ({"until": "switched"}, "rotate_until"),
+        ({"to": "next"}, "rotate_to"),
+        ({"to": "previous", "force": True}, "rotate_to"),
+        ({"min_days": -1}, "rotate_min_days"),
+        ({"min_days": "many"}, "rotate_min_days"),
+        ({"dry_run": "maybe"}, "rotate_dry_run"),
+        ({"hosts": "b2.example.com"}, "rotate_hosts"),
+        ({"window": {**WINDOW, "hours": 0}}, "rotate_window.hours"),
+    ],
+)
+def test_an_option_that_says_nothing(hosts, given, place):
+    with pytest.raises(MtlsError) as caught:
+        hosts.plan(**given)
+    assert caught.value.place == place
+
+
+def test_somebody_elses_variable_is_no_option(hosts):
+    assert hosts.plan(logs="daily")[A]["state"] == "fresh"
+
+
+# -- what is asked for, and given to `release`
+
+
+def test_only_what_is_due_is_given_and_the_rest_is_kept(hosts):
+    hosts.install(
+        A, element("server", "probe", leaf("probe")), element("server", "server", leaf("server", **OLD))
+    )
+    planned, model = hosts.plan()[A], hosts.model["hosts"][A]
+    (asked,) = rotation.asked(model, planned)
+    assert (asked["part"], asked["name"], asked["force"]) == ("server", "server", True)
+    requests = {"credentials": [{"part": "server", "name": "server", "private_key_path": "/pending/key"}]}
+    parts = rotation.parts(
+        planned,
+        model,
+        hosts.variables[A]["mtls_installed"],
+        requests,
+        {"server/server": "PEM"},
+        {"chain": "MID", "trust": ["X"]},
+    )
+    assert parts == {
+        "server": {
+            "credentials": [
+                {"name": "probe"},
+                {
+                    "name": "server",
+                    "certificate_content": "PEM",
+                    "private_key_path": "/pending/key",
+                    "chain_content": "MID",
+                    "hostnames": [A],
+                },
+            ]
+        }
+    }
+
+
+def test_what_is_only_not_loaded_asks_for_nothing(hosts):
+    finding = {"code": "endpoint.served_differs_from_file", "severity": "warning", "message": "x"}
+    hosts.install(B, element("proxy", "client", leaf("client"), findings=[finding]))
+    planned, model = hosts.plan()[B], hosts.model["hosts"][B]
+    assert rotation.asked(model, planned) == []
+    assert rotation.parts(planned, model, hosts.variables[B]["mtls_installed"], {}, {}, {}) == {}
+
+
+# -- edges
+
+
+def test_the_same_issuer_breaks_no_edge(hosts):
+    assert hosts.broken() == []
+
+
+def test_an_issuer_that_the_other_side_does_not_trust(hosts):
+    told = " ".join(hosts.broken(issuer=OTHER))
+    assert f"{A} would refuse the client certificate" in told
+    assert f"{B} would refuse the certificate of {A}" in told
+
+
+def test_what_is_not_due_is_not_judged_by_the_new_issuer(hosts):
+    hosts.install(B, element("proxy", "client", leaf("client", **OLD)))
+    told = " ".join(hosts.broken(hosts.plan(), issuer=OTHER))
+    assert f"{A} would refuse" in told
+    assert f"{B} would refuse" not in told
+
+
+@pytest.mark.parametrize(
+    ("entry", "breaks"),
+    [("dn", False), ("sha1", True), ("serial", True)],
+)
+def test_an_allowlist_that_has_the_present_certificate_only(hosts, entry, breaks):
+    live = leaf("client")
+    known = certificate.describe(live.pem)
+    entries = {
+        "dn": {"dn": f"CN={B}"},
+        "sha1": {"sha1": hashlib.sha1(live.der).hexdigest()},
+        "serial": {"issuer": "CN=mtls CA 1", "serial": known["serial"]},
+    }
+    hosts.install(B, element("proxy", "client", live))
+    hosts.install(
+        A,
+        element("server", "probe", leaf("probe")),
+        element("server", "server", leaf("server")),
+        allow=[entries[entry]],
+    )
+    told = " ".join(hosts.broken())
+    assert ("by a fingerprint or a serial number" in told) is breaks
+    assert ("List it by its subject" in told) is breaks
+
+
+def test_an_edge_that_is_broken_already_stops_nothing(hosts):
+    """Its twin is the issuer that the other side does not trust, above."""
+    hosts.install(B, element("proxy", "client", leaf("client", OTHER), trust=OTHER))
+    assert hosts.broken(issuer=OTHER) == []
+
+
+# -- what is said
+
+RESULT = {
+    "state": "stable",
+    "seconds": {"prove": 1.0, "check": 0.54},
+    "credentials": [{"part": "proxy", "name": "client", "serial": "NEW"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "new", "why"),
+    [
+        ({"mtls_rotate_state": "done", "mtls_rotate_result": RESULT}, "stable", "NEW", "forced"),
+        ({}, "not reached", "", "the run ended before it"),
+        (
+            {"mtls_rotate_state": "attempted", "mtls_rotate_result": {"state": "rolled_back", "msg": "400"}},
+            "rolled back", "", "400",
+        ),
+        (
+            {"mtls_rotate_state": "attempted", "mtls_rotate_result": {"unreachable": True, "msg": "down"}},
+            "unreachable", "", "down",
+        ),
+        ({"mtls_rotate_state": "attempted", "mtls_rotate_reason": "no key"}, "failed", "", "no key"),
+        # Only the module's own word counts.
+        (
+            {"mtls_rotate_state": "attempted", "mtls_rotate_result": {**RESULT, "state": "checked"}},
+            "failed", "", "forced",
+        ),
+    ],
+)  # fmt: skip
+def test_a_row(hosts, facts, state, new, why):
+    (row,) = rotation_report.rows(hosts.plan(force=True, hosts=B), {B: facts}, "stable")
+    assert (row["host"], row["credential"], row["state"]) == (B, "proxy/client", state)
+    assert (row["new_serial"], row["reason"], row["days_left"]) == (new, why, 80)
+    assert row["seconds"] == (
+        1.5
+        if facts.get("mtls_rotate_result", {}).get("seconds")
+        else None
+        if "mtls_rotate_result" not in facts
+        else 0
+    )
+    bad = state in ("rolled back", "unreachable", "failed")
+    assert rotation_report.failing([row]) == ([B] if bad else [])
+    assert (why in rotation_report.message([row])) is bad
+
+
+def test_the_table_says_what_is_fine_in_one_line(hosts):
+    found = rotation_report.rows(hosts.plan(), {}, "stable")
+    assert rotation_report.table(found) == ["2 hosts have nothing that is due"]
+    found = rotation_report.rows(
+        hosts.plan(force=True),
+        {A: {}, B: {"mtls_rotate_state": "done", "mtls_rotate_result": RESULT}},
+        "stable",
+    )
+    lines = rotation_report.table(found)
+    assert lines[0].split()[:3] == ["host", "credential", "old"]
+    assert lines[3].split()[-2:] == ["stable", "forced"]
+
+
+def test_how_far_it_is():
+    facts = {"a": {"mtls_rotate_state": "done"}, "b": {}, "c": {}, "d": {}}
+    assert (
+        rotation_report.progress(facts, facts, 60.0)
+        == "1 of 4 hosts done, 3 left, 0 rolled back, 0 failed; about 3 min more"
+    )
+    facts["b"] = {"mtls_rotate_state": "attempted", "mtls_rotate_result": {"state": "rolled_back"}}
+    assert (
+        rotation_report.progress(facts, facts, 60.0)
+        == "1 of 4 hosts done, 2 left, 1 rolled back, 0 failed; the run stops after b"
+    )
