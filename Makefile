@@ -22,7 +22,7 @@ export COLUMNS := 120
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks scan fault fault-sample bench sanity
-.PHONY: molecule molecule-alone molecule-shared lock images build
+.PHONY: bench-rotation molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -116,6 +116,10 @@ bench: ## speed beside the alternatives, as ratios
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: credential_info' .venv/bin/python tests/benchmarks/credential_info.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: model' .venv/bin/python tests/benchmarks/model.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: edges' .venv/bin/python tests/benchmarks/edges.py
+
+bench-rotation: ## requests lost while both sides rotate under load, on three versions of nginx (about an hour)
+	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
+	@$(STEP) 'bench: rotation' .venv/bin/python tests/benchmarks/rotation.py
 
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
