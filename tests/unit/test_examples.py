@@ -4,8 +4,8 @@
 """YAML that people copy, of EXAMPLES and of pages, holds against what is really there.
 
 A task of ours is put to the argument spec by which its module calls AnsibleModule, a filter in an expression
-to the function's parameters, variables and inventories to the model. Those of credential_info, ca_bundle and
-the README run in test_through_ansible.py.
+to the function's parameters, variables and inventories to the model. Those of credential_info, ca_bundle,
+crl_bundle and the README run in test_through_ansible.py.
 """
 
 from __future__ import annotations

@@ -180,6 +180,13 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Have the CRL made again; OpenSSL refuses it as it is."),
     ("crl.revoked", ERROR, "The certificate is revoked",
      "Have a new certificate issued for a new key."),
+    ("crl.foreign", WARNING, "A CRL is of a CA that the trust bundle does not have",
+     ("Add that CA's certificate to `trust`, also that of an intermediate which clients send themselves; else"
+      " leave its CRL out with `on_foreign: drop`.")),
+    ("crl.ends_soon", WARNING, "A CRL ends soon, and then every client of that CA is refused",
+     "Renew the CRL, or lower `min_hours` for a CA that makes short-lived ones."),
+    ("crl.superseded", INFO, "A newer CRL of the same CA is there",
+     "Take the older one out of the sources."),
     ("file.permissions", WARNING, "A file with a private key can be read by others",
      "Set its mode to 0600 and its owner to root."),
     ("file.missing", ERROR, "There is no such file",

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1 import der
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.crl_bundle import Policy
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.forms import contents, pem
@@ -30,6 +31,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     certificate,
     credential,
     crl,
+    crl_bundle,
     key,
     pkcs12,
     shelf,
@@ -194,6 +196,39 @@ def check_bundle(made: bundle.Bundle) -> None:
     assert not [secret for secret in corpus.private_octets() if secret in made.pem]
     digests = [certificate.sha256_hex(block.der) for block in blocks]
     assert digests == [row["sha256"] for row in made.certificates] and len(set(digests)) == len(digests)
+
+
+ROOTS_CRL = raw.pem(corpus.crl_der(corpus.ROOT), "X509 CRL")
+
+
+@hostile
+@given(st.lists(mutations.files(), min_size=1, max_size=3), st.booleans(), moments)
+def test_a_crl_file_takes_anything(files, in_trust, at) -> None:
+    """Beside a good CRL and its CA, in a directory of CRLs or of CAs."""
+    COUNTS["example", "CRL file"] += 1
+    found = [(f"source {number}", data) for number, data in enumerate(files)]
+    given_to = [[("root", corpus.ROOT.pem)], [("crl", ROOTS_CRL)]]
+
+    def build(odd) -> crl_bundle.CrlBundle:
+        trust, lists = (
+            crl_bundle.Sources(good, odd if (good is given_to[0]) == in_trust else []) for good in given_to
+        )
+        return crl_bundle.build(trust, lists, at, Policy(min_hours=0, on_foreign="drop"))
+
+    try:
+        with watchdog.limited():
+            made = build(found)
+    except MtlsError as error:
+        told = f"{error.message} {error.place}"
+        assert error.code in CATALOGUE and told.isprintable()
+    else:
+        assert made.pem == build(found[::-1]).pem and json.dumps(crl_bundle.told(made))
+        blocks = pem.parse(made.pem).blocks
+        assert {block.label for block in blocks} == {"X509 CRL"}
+        assert [hashlib.sha256(block.der).hexdigest() for block in blocks] == [
+            row["sha256"] for row in made.crls
+        ]
+        assert all(finding.message.isprintable() for finding in made.findings)
 
 
 @hostile

@@ -1,10 +1,12 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""credential_info and ca_bundle by ansible-playbook itself: their EXAMPLES run, and no secret is printed."""
+"""credential_info, ca_bundle and crl_bundle by ansible-playbook itself: their EXAMPLES run, and no secret is
+printed."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -22,7 +24,7 @@ import ansible_collections
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle, credential_info
+from ansible_collections.mutual_tls.nginx.plugins.modules import ca_bundle, credential_info, crl_bundle
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
 PROGRAM = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -33,6 +35,11 @@ PASSPHRASE = "a"
 ROOT = builders.root(start=builders.AT - 9000 * builders.DAY, end=builders.AT + 9000 * builders.DAY)
 LEAF = builders.server(ROOT, start=builders.AT - 1000 * builders.DAY, end=builders.AT + 5000 * builders.DAY)
 KEY = builders.key_pem(LEAF.key, PASSPHRASE.encode())
+PARTNER = builders.root("CN=Partner", end=builders.AT + 9000 * builders.DAY)
+LISTS = [
+    builders.revoke(ca, end=builders.AT + 5000 * builders.DAY).public_bytes(Encoding.PEM)
+    for ca in (PARTNER, ROOT)
+]
 
 
 @pytest.fixture(name="project")
@@ -47,7 +54,10 @@ def _project(tmp_path: Path) -> Path:
         "etc/pki/clients/README": b"Our clients' CAs.\n",
         "etc/pki/partner.pem": ROOT.pem,
         "etc/nginx/nginx.conf": b"",
-        "pki/partner-ca.pem": builders.root("CN=Partner", end=builders.AT + 9000 * builders.DAY).pem,
+        "etc/pki/crls/partner.pem": LISTS[0],
+        "etc/pki/crls/ours.pem": LISTS[1],
+        "pki/partner-ca.pem": PARTNER.pem,
+        "pki/crls.pem": b"".join(LISTS),
         "orders.pem": LEAF.pem,
     }
     for name, data in files.items():
@@ -98,17 +108,21 @@ def readme_tasks() -> list[dict[str, Any]]:
 
 
 def test_the_examples_run(project: Path) -> None:
-    tasks = yaml.safe_load(ca_bundle.EXAMPLES) + yaml.safe_load(credential_info.EXAMPLES) + readme_tasks()
+    examples = (yaml.safe_load(module.EXAMPLES) for module in (ca_bundle, crl_bundle, credential_info))
+    tasks = [*itertools.chain.from_iterable(examples), *readme_tasks()]
     if os.geteuid() != 0:  # only root gives files away
         for task in tasks:
-            for option in ("owner", "group"):
-                task.get("mutual_tls.nginx.ca_bundle", {}).pop(option, None)
+            for module, option in itertools.product(("ca_bundle", "crl_bundle"), ("owner", "group")):
+                task.get(f"mutual_tls.nginx.{module}", {}).pop(option, None)
     code, printed = play(project, tasks)
     assert code == 0, printed
     assert "ssl_verify_depth 1; the first CA expires at" in printed
     # README's bundle has one CA less, and replaces that of the examples.
     assert (project / "etc/nginx/clients-ca.pem").read_bytes() == ROOT.pem
-    assert "changed=3 " in printed and "failed=0" in printed
+    assert "the first CRL ends at 2040-" in printed
+    assert (project / "etc/nginx/clients-crl.pem").read_bytes() == b"".join(LISTS)
+    assert (project / "etc/nginx/partner-crl.pem").read_bytes() == LISTS[1]
+    assert "changed=5 " in printed and "failed=0" in printed
 
 
 def test_no_secret_is_printed_at_any_verbosity(project: Path) -> None:

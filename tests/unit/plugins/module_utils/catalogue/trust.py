@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.crl_bundle import Policy
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import SeveralError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, crl_bundle
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, corpus, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import (
@@ -188,3 +190,40 @@ def revoked():
     """the leaf's serial number | the next one"""
     number = LEAF.certificate.serial_number
     return listed(made(entries=[raw.revoked(number)])), listed(made(entries=[raw.revoked(number + 1)]))
+
+
+# -- crl, in the file beside a bundle
+
+
+def file_of(*crls):
+    """What is said of the CRL file that *crls* make for the root."""
+    lists = [(f"{number}.pem", raw.pem(_der(one), "X509 CRL")) for number, one in enumerate(crls)]
+    given = [crl_bundle.Sources(one) for one in ([("trust", ROOT.pem)], lists)]
+    try:
+        return crl_bundle.build(*given, AT, Policy()).findings
+    except SeveralError as error:
+        return error.findings
+
+
+@row("crl.foreign")
+def foreign():
+    """a CRL of a CA beside the bundle's own | of the bundle's own alone"""
+    own = builders.revoke(ROOT)
+    return file_of(own, builders.revoke(INTERMEDIATE)), file_of(own)
+
+
+@row("crl.ends_soon")
+def ends_soon():
+    """a second less than the margin | the margin"""
+    margin = builders.timedelta(hours=24)
+    return (
+        file_of(builders.revoke(ROOT, end=AT + margin - builders.SECOND)),
+        file_of(builders.revoke(ROOT, end=AT + margin)),
+    )
+
+
+@row("crl.superseded")
+def superseded():
+    """a CRL and one of the day before | the same one twice"""
+    new, old = builders.revoke(ROOT), builders.revoke(ROOT, start=AT - 2 * DAY)
+    return file_of(new, old), file_of(new, new)
