@@ -298,7 +298,13 @@ def test_a_revoked_ca_is_told_and_not_refused() -> None:
     assert [(one.code, one.severity, one.place) for one in made.findings] == [
         ("crl.revoked", "warning", f"trust.pem:{ROOT.pem.count(10) + 1}")
     ]
-    assert not openssl_accepts(client(CA).pem, b"", made.pem, pems(ROOT, CA))
+
+
+@needs_openssl
+def test_openssl_refuses_the_clients_of_a_revoked_ca() -> None:
+    made = built(pems(ROOT, CA), lists(of(ROOT, dead(2)), of(CA)))
+    said = [openssl_accepts(client(ca).pem, b"", made.pem, pems(ROOT, CA)) for ca in (ROOT, CA)]
+    compare("crls", [True, False], said, "CRL file: a revoked CA")
 
 
 def test_a_serial_of_the_namesake_revokes_nobody() -> None:
@@ -378,7 +384,7 @@ def test_a_time_with_a_zone() -> None:
 ALL = [of(ROOT, GONE), of(CA, number=7), of(OTHER, number=3, end=AT + 3 * DAY)]
 TRUST = pems(OTHER, ROOT, CA)
 FORMS = {
-    "PEM": lambda der: lists(der),
+    "PEM": lists,
     "DER": lambda der: der,
     "CRLF": lambda der: b"# text\r\n" + lists(der).replace(b"\n", b"\r\n"),
     "BOM": lambda der: b"\xef\xbb\xbf" + lists(der),
