@@ -15,8 +15,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_time
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.asn1.attribute_names import SHORT
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import client_names, nginx_time
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
@@ -24,16 +23,15 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 _PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,=:@/-]*\Z")
 _FILE = re.compile(r"/[A-Za-z0-9._@+/-]+\Z")
-_RDN = re.compile(
-    r"[A-Za-z0-9.]+=(?:[^\x00-\x1f\x7f-\U0010ffff,;<>\"\\+]|\\[ #\"+,;<=>\\]|\\[0-9A-Fa-f]{2})*\Z"
-)
-#: Types of attributes as OpenSSL writes them, by their lower case.
-_ATTRIBUTES = {short.lower(): short for short in SHORT.values()}
 #: Set by the role itself or by HTTP, so no carrier of an identity.
 _TAKEN_HEADERS = frozenset(
     "host connection content-length transfer-encoding te trailer upgrade keep-alive x-real-ip"
     " x-forwarded-for x-forwarded-proto".split()
 )
+
+#: Modules take these, too.
+distinguished_name = client_names.distinguished_name
+serial = client_names.serial
 
 
 def name(text: str) -> str:
@@ -222,34 +220,6 @@ def curve(text: str) -> str:
     return text
 
 
-def distinguished_name(text: str) -> str:
-    """A subject as ``$ssl_client_s_dn`` shows it: RFC 2253 with the escapes of RFC 4514, compared as text."""
-    if text.startswith("/"):
-        raise MtlsError(
-            f"{text!r} is the old form of a name.", remedy='nginx compares with RFC 2253: "CN=b1,O=Shop".'
-        )
-    parts = re.split(r"(?<!\\)((?:\\\\)*)[,+]", text)
-    rdns = [parts[i] + (parts[i + 1] if i + 1 < len(parts) else "") for i in range(0, len(parts), 2)]
-    if any(rdn.startswith(" ") for rdn in rdns):
-        raise MtlsError(f"{text!r} has a space after a comma.", remedy='nginx writes none: "CN=b1,O=Shop".')
-    if not text.isascii():
-        raise MtlsError(
-            f"{text!r} has characters beyond ASCII.",
-            remedy="nginx writes them as bytes, for example \\C3\\BC for \u00fc.",
-        )
-    if not all(_RDN.match(rdn) for rdn in rdns):
-        raise MtlsError(
-            f"{text!r} is not a distinguished name as nginx writes it (RFC 2253).",
-            remedy='For example "CN=b1,O=Shop"; , + " \\ < > ; in a value are escaped with a backslash.',
-        )
-    text = re.sub(r"\\(?:[0-9A-Fa-f]{2}|.)", lambda found: found[0].upper(), text)
-    return re.sub(
-        r"(\A|(?<!\\)(?:\\\\)*[,+])([A-Za-z0-9.]+)(?==)",
-        lambda found: found[1] + _ATTRIBUTES.get(found[2].lower(), found[2]),
-        text,
-    )
-
-
 def sha1(text: str) -> str:
     return _digest(text, 40, "SHA-1")
 
@@ -265,18 +235,6 @@ def _digest(text: str, digits: int, kind: str) -> str:
             f"{text!r} is not a {kind} fingerprint.", remedy=f"It has {digits} hexadecimal digits; quote it."
         )
     return plain
-
-
-def serial(text: str) -> str:
-    """A serial as ``$ssl_client_serial`` shows it: upper case, whole bytes, no leading zero byte.
-
-    (i2a_ASN1_INTEGER, crypto/asn1/f_int.c). At most 20 bytes, RFC 5280, 4.1.2.2.
-    """
-    plain = text.replace(":", "").upper()
-    if not re.match(r"[0-9A-F]{1,42}\Z", plain):
-        raise MtlsError(f"{text!r} is not a serial number.", remedy="Write it in hexadecimal, quoted.")
-    plain = plain.lstrip("0")
-    return plain.zfill(max(2, len(plain) + len(plain) % 2))
 
 
 def network(text: str) -> str:
