@@ -116,6 +116,7 @@ bench: ## speed beside the alternatives, as ratios
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: credential_info' .venv/bin/python tests/benchmarks/credential_info.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: model' .venv/bin/python tests/benchmarks/model.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: edges' .venv/bin/python tests/benchmarks/edges.py
+	@PYTHONPATH=$(CACHE) $(STEP) 'bench: client_log' .venv/bin/python tests/benchmarks/client_log.py
 
 bench-rotation: ## requests lost while both sides rotate under load, on three versions of nginx (about an hour)
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid

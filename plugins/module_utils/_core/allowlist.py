@@ -37,13 +37,18 @@ class Client:
     serial: str
 
 
+def is_probe(dn: str) -> bool:
+    """Is this the subject of a probe identity of some Server A, which may ask the probe path only?"""
+    return dn.startswith(_PROBE_NAME) or f",{_PROBE_NAME}" in dn
+
+
 def refusal(client: Client, allow: Sequence[Mapping[str, str]], probes: Collection[str]) -> Optional[Finding]:
     """Why a site with this allowlist refuses the verified *client*; None where it lets it in.
 
     *allow*: elements {sha1}, {dn} or {issuer, serial}, none for everybody. *probes*: SHA-1 of the probe
     identities that are told by their certificate; the others are told by their name.
     """
-    if client.sha1 in probes or client.dn.startswith(_PROBE_NAME) or f",{_PROBE_NAME}" in client.dn:
+    if client.sha1 in probes or is_probe(client.dn):
         said = f'"{client.dn}" is a probe identity of some Server A, which may ask the probe path only.'
         return Finding("edge.probe_identity", said, client.dn)
     if allow and not any(_is(client, entry) for entry in allow):
