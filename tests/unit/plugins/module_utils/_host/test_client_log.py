@@ -275,6 +275,8 @@ def test_files_are_closed(place: Place) -> None:
     place.write("", NEW)
     for number in range(1, 20):
         place.write(f".{number}.gz", OLD, pack=gzip.compress)
+    os.mkfifo(f"{place.log}.20")
+    Path(f"{place.log}.21").mkdir()
     before = len(os.listdir("/proc/self/fd"))
     place.look()
     assert len(os.listdir("/proc/self/fd")) == before
@@ -413,6 +415,14 @@ def test_a_release_that_is_not_stable_tells_nothing(young: Place, step: str) -> 
     store.switch(live)
     store.write_state(State(step, before, live, since(days=3)))
     assert not young.one(sites=["orders"])["complete"]
+
+
+def test_a_release_before_that_is_gone_tells_nothing(young: Place) -> None:
+    store = Store(young.base)
+    live = store.current()
+    assert live
+    store.write_state(State("stable", "0123456789abcdef", live, since(days=3)))
+    assert not young.one()["complete"]
 
 
 def test_a_site_that_the_release_before_had(young: Place) -> None:
