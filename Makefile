@@ -59,7 +59,7 @@ COMPARED := $(UNITS)/test_*.py $(UNITS)/_core $(UNITS)/_x509 $(UNITS)/_host/test
 
 units: ## pytest: here, what runs on hosts with the oldest and the newest Python, verdicts on each OpenSSL
 	@code=0; \
-	$(STEP) 'units' pytest --numprocesses auto tests/unit || code=1; \
+	$(STEP) 'units' pytest --numprocesses auto --dist worksteal tests/unit || code=1; \
 	$(STEP) 'units: oldest Python' tests/lab/units.sh bullseye || code=1; \
 	$(STEP) 'units: newest Python' tests/lab/units.sh sid || code=1; \
 	$(STEP) 'units: verdicts on Debian 12' tests/lab/units.sh bookworm $(wildcard $(COMPARED)) || code=1; \
@@ -75,8 +75,8 @@ coverage-variables: ## each variable, and the scenarios that change it from its 
 fuzz: ## hostile bytes in every place, 20,000 examples and more
 	@$(STEP) 'fuzz' tests/lab/fuzz.sh
 
-model: ## the transaction, model-checked: each pair of interruptions; of some calls each history, to the last state
-	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model
+model: ## the transaction, model-checked: pairs of interruptions, each history of some calls, each fsync left out
+	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model $(UNITS)/_host/test_power_loss.py
 
 matrix: ## long comparisons: nginx on each form of a file, PKIs on each OpenSSL, live on each nginx
 	@rm -f $(CACHE)/timings.tsv
@@ -128,7 +128,7 @@ sanity: ## ansible-test sanity, no ignore file
 # Scenarios with hosts of their own.
 ALONE := default fleet alternative package
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
-SHARED := rollback recover multi
+SHARED := rollback recover multi rotate
 
 molecule: ## the scenarios on real hosts, with three versions of nginx; each row of the tables that `test` samples
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid

@@ -9,7 +9,7 @@ plans anew, and what is done is not due any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Optional
 
@@ -22,12 +22,12 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import (
     CHECKED,
     PREVIOUS,
-    STABLE,
     Options,
 )
 
-#: Nothing to do; to be done; to be done, but not in these hours; what it has is not known; only a person can.
-FRESH, DUE, WAITS, UNREAD, STUCK = "fresh", "due", "waits", "unread", "stuck"
+#: Nothing to do; to be done; to be done, but not in these hours; prepared before; what it has is not known;
+#: only a person can.
+FRESH, DUE, WAITS, READY, UNREAD, STUCK = "fresh", "due", "waits", "ready", "unread", "stuck"
 #: Where a new certificate comes from: a request, the controller's files; or nginx is only to load what is
 #: there.
 REQUEST, FILES, RELOAD = "request", "files", "reload"
@@ -53,6 +53,7 @@ _DIFFERS = {
 def plan(
     fleet: Mapping[str, Any],
     hostvars: Mapping[str, Any],
+    hosts: Container[str],
     options: Options,
     opened: Mapping[str, str],
     at: datetime,
@@ -61,13 +62,14 @@ def plan(
     where the state needs one, `to` the argument of ``release`` that switches to what is prepared or goes
     back.
 
-    *fleet* is the model of all hosts; *opened*: content of vault files, by path; *at* the time.
+    *fleet* is the model of all hosts, *hosts* are those of this run; *opened*: content of vault files, by
+    path; *at* the time.
     """
     files = Files(opened)
     return {
         host: _host(model, _installed(hostvars, host), options, files, at)
         for host, model in fleet["hosts"].items()
-        if options.hosts is None or host in options.hosts
+        if host in hosts and (options.hosts is None or host in options.hosts)
     }
 
 
@@ -85,13 +87,16 @@ def _host(
     if options.to == PREVIOUS:
         return _planned(DUE, to=PREVIOUS)
     found = [one for one in (_credential(model, one, options, files, at) for one in _live(told)) if one]
-    if not found:
+    prepared = (
+        (installed.get("state") or {}).get("prepared") and not options.force and not options.made_before
+    )
+    if prepared and options.until == CHECKED:
+        return _planned(READY, found, why="it is prepared; a run without rotate_until switches to it.")
+    if not found and not prepared:
         return _planned(FRESH)
-    if all(one["action"] == STUCK for one in found):
+    if found and all(one["action"] == STUCK for one in found) and not prepared:
         return _planned(STUCK, found)
-    prepared = (installed.get("state") or {}).get("prepared")
-    to = "prepared" if prepared and options.until == STABLE and not options.force else ""
-    planned = _planned(DUE, found, to=to)
+    planned = _planned(DUE, found, to="prepared" if prepared else "")
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
     return planned

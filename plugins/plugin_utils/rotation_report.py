@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import (
     DUE,
     FRESH,
+    READY,
     STUCK,
     UNREAD,
     WAITS,
@@ -42,7 +43,7 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
             lines.append(f"{host}: switches to what is {planned['to']}")
     counts = Counter(planned["state"] for planned in plan.values())
     told = ", ".join(
-        f"{counts[state]} {state}" for state in (DUE, WAITS, FRESH, STUCK, UNREAD) if counts[state]
+        f"{counts[state]} {state}" for state in (DUE, WAITS, READY, FRESH, STUCK, UNREAD) if counts[state]
     )
     return [*lines, f"{len(plan)} hosts: {told or 'none'}"]
 
@@ -60,7 +61,7 @@ def rows(
         why = str(variables.get("mtls_rotate_reason") or "") if state in BAD and not why else why
         after = {(one["part"], one["name"]): one for one in result.get("credentials") or []}
         seconds = round(sum((result.get("seconds") or {}).values()), 1) if result else None
-        for one in planned["credentials"] or [{}]:
+        for one in _changing(planned, variables.get("mtls_installed") or {}, after) or [{}]:
             key = (one.get("part"), one.get("name"))
             own, said = (STUCK, one["why"]) if one.get("action") == STUCK else (state, why)
             found.append(
@@ -75,6 +76,21 @@ def rows(
                     "reason": said or one.get("why") or "",
                 }
             )
+    return found
+
+
+def _changing(
+    planned: Mapping[str, Any], told: Mapping[str, Any], after: Mapping[Any, Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """What is due; of a release that was there before, also what turned out to be another certificate in
+    it."""
+    found = list(planned["credentials"])
+    listed = {(one["part"], one["name"]) for one in found}
+    for one in told.get("credentials") or [] if planned["to"] else []:
+        key, known = (one.get("part"), one.get("name")), one.get("certificate") or {}
+        if key in after and key not in listed and after[key].get("serial") != known.get("serial"):
+            more = {"why": f"the release that was {planned['to']}", "action": ""}
+            found.append({**more, "part": key[0], "name": key[1], **known})
     return found
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,6 +20,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
 def plan(
     fleet: Mapping[str, Any],
     hostvars: Mapping[str, Any],
+    hosts: Container[str],
     given: Mapping[str, Any],
     groups: Mapping[str, Iterable[str]],
     opened: Mapping[str, str],
@@ -28,7 +29,7 @@ def plan(
     """What a run with the options *given* does on each host, and which edges it would break."""
     now = datetime.now(timezone.utc)
     options = _options(fleet, given, groups)
-    planned = rotation.plan(fleet, hostvars, options, opened, now)
+    planned = rotation.plan(fleet, hostvars, hosts, options, opened, now)
     told = rotation_edges.judge(fleet, hostvars, planned, issuer, opened, now)
     return {
         "plan": planned,

@@ -12,7 +12,7 @@ cd "$LAB_ROOT"
 unset MAKEFLAGS MAKELEVEL
 mkdir -p .cache/logs
 rm -f .cache/timings.tsv
-# Of the scenarios' long tables a sample; `make molecule` runs each row.
+# Of long tables a sample; by themselves `make units`, `make model` and `make molecule` run each row.
 export PYTEST_ADDOPTS="-m 'not whole'"
 failed=()
 images=

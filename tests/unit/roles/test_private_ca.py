@@ -503,7 +503,10 @@ def test_two_controllers_make_it_at_the_same_time(project: Project) -> None:
     assert len(project.issued()) == 6
 
 
-@pytest.mark.parametrize(("throttle", "at_once"), [(1, 1), (2, 2), (8, 3)])
+@pytest.mark.parametrize(
+    ("throttle", "at_once"),
+    [pytest.param(1, 1, marks=pytest.mark.whole), (2, 2), pytest.param(8, 3, marks=pytest.mark.whole)],
+)
 def test_how_many_hosts_are_signed_for_at_once(project: Project, throttle: int, at_once: int) -> None:
     project.settings["throttle"] = throttle
     project.credentials["a1"] = project.credentials["a1"][:1]

@@ -64,6 +64,7 @@ class Fleet:
     def __init__(self, folder: Path, servers: Mapping[str, Any] | None = None, proxies: Any = None) -> None:
         self.model = fleet(folder, {A: servers or {}}, {B: proxies or {}})
         self.variables: dict[str, dict[str, Any]] = {}
+        self.run = [A, B]
         self.install(
             A, element("server", "probe", leaf("probe")), element("server", "server", leaf("server"))
         )
@@ -88,7 +89,7 @@ class Fleet:
 
     def plan(self, **given: Any) -> dict[str, dict[str, Any]]:
         options = rotation_options.read(given, self.model["hosts"], GROUPS)
-        return rotation.plan(self.model, self.variables, options, {}, AT)
+        return rotation.plan(self.model, self.variables, self.run, options, {}, AT)
 
     def broken(self, plan: Any = None, issuer: Any = CA) -> list[str]:
         signs = {"certificate": issuer.pem.decode(), "root": issuer.pem.decode()}
@@ -238,12 +239,37 @@ def test_the_window_holds_back_what_can_wait(hosts):
     assert hosts.plan(window=wide)[B]["state"] == "due"
 
 
-def test_what_is_prepared_is_switched_to(hosts):
-    hosts.install(B, element("proxy", "client", leaf("client", **OLD)), prepared="0123456789abcdef")
-    assert hosts.plan()[B]["to"] == "prepared"
-    assert hosts.plan(force=True)[B]["to"] == ""
-    assert hosts.plan(until="checked")[B]["to"] == ""
-    assert rotation.parts(hosts.plan()[B], hosts.model["hosts"][B], {"credentials": []}, {}, {}, {}) != {}
+@pytest.mark.parametrize("live", [OLD, YOUNG], ids=["due", "not due"])
+def test_what_is_prepared_is_switched_to(hosts, live):
+    hosts.install(B, element("proxy", "client", leaf("client", **live)), prepared="0123456789abcdef")
+    assert (hosts.plan()[B]["state"], hosts.plan()[B]["to"]) == ("due", "prepared")
+    assert hosts.plan(until="checked")[B]["state"] == "ready"
+    assert (hosts.plan(force=True)[B]["state"], hosts.plan(force=True)[B]["to"]) == ("due", "")
+    assert hosts.plan(force=True, until="checked")[B]["state"] == "due"
+    shut = {**WINDOW, "days": [(AT + 2 * DAY).strftime("%a")]}
+    assert hosts.plan(window=shut)[B]["state"] == "waits"
+
+
+def test_a_row_for_what_the_prepared_release_has_changed(hosts):
+    hosts.install(B, element("proxy", "client", leaf("client")), prepared="0123456789abcdef")
+    facts = {**hosts.variables[B], "mtls_rotate_state": "done", "mtls_rotate_result": RESULT}
+    rows = rotation_report.rows({B: hosts.plan()[B]}, {B: facts}, "stable")
+    told = hosts.variables[B]["mtls_installed"]["credentials"][0]["certificate"]
+    assert [(row["credential"], row["old_serial"], row["new_serial"]) for row in rows] == [
+        ("proxy/client", told["serial"], "NEW")
+    ]
+    facts["mtls_rotate_result"] = {
+        **RESULT,
+        "credentials": [{**RESULT["credentials"][0], "serial": told["serial"]}],
+    }
+    (row,) = rotation_report.rows({B: hosts.plan()[B]}, {B: facts}, "stable")
+    assert (row["credential"], row["state"]) == ("", "stable")
+
+
+def test_who_is_outside_the_limit_is_no_part_of_the_run(hosts):
+    del hosts.variables[A]
+    hosts.run = [B]
+    assert set(hosts.plan()) == {B}
 
 
 def test_back_to_the_previous(hosts):

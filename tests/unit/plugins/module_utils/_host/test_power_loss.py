@@ -273,7 +273,9 @@ def killed_and_cut(root: Path, name: str, missing: power.Site = ()) -> list[str]
     return []
 
 
-@pytest.mark.parametrize("name", KILLED)
+@pytest.mark.parametrize(
+    "name", [*(name for name in KILLED if name != "absent"), pytest.param("absent", marks=pytest.mark.whole)]
+)
 def test_a_killed_run_and_a_cut_during_the_next(root: Path, name: str) -> None:
     """What the killed run left is read from memory by the next one; it may not be on the disk."""
     assert killed_and_cut(root, name) == []
@@ -285,6 +287,7 @@ def short(site: power.Site) -> power.Site:
     return (*site[: outer[0]], site[outer[0]].split(":")[0]) if outer else site
 
 
+@pytest.mark.whole
 def test_every_fsync_that_is_left_out_is_caught(root: Path) -> None:
     """The table of mutations; a site is the function that asks for the fsync, and the one it is for."""
     used: dict[power.Site, dict[str, bool]] = {}
