@@ -12,7 +12,8 @@ version_added: 0.1.0
 author:
   - The mutual_tls.nginx maintainers (@mutual-tls-nginx)
 description:
-  - Looks at the directory of the private CA, makes place for a new generation, and lists what was issued.
+  - Looks at the directory of the private CA, makes place for a new generation, lists what was issued, says
+    which generation signs and which is retired, and revokes.
   - It is a part of the role P(mutual_tls.nginx.private_ca#role), which makes keys and certificates by
     C(community.crypto). There is no need to call it by hand, except with O(state=read).
   - A directory where the CA would be lost is refused in each state, in check mode too.
@@ -20,6 +21,11 @@ description:
 notes:
   - A new generation is made in a directory of its own and becomes the generation by one rename. So of two
     controllers that make the CA at the same time on one host, one wins and the other takes what it made.
+  - The other files are replaced by one rename each. A call that is killed leaves the old file or the new one,
+    and the next call of the same state does what is left.
+  - A CRL lists each revoked certificate of its issuer, expired ones too. Its number is more than the one
+    before, and at least the seconds since 1970. So it grows when the clock goes back, and after a backup was
+    restored.
 requirements:
   - cryptography >= 3.3
 attributes:
@@ -32,7 +38,9 @@ attributes:
   idempotent:
     description: A second run changes nothing.
     support: partial
-    details: O(state=staged) makes a directory and O(state=recorded) adds lines at each call.
+    details: >-
+      O(state=staged) makes a directory and O(state=recorded) adds lines at each call, and O(force) makes new
+      CRLs.
   platform:
     description: Where the module runs.
     support: full
@@ -51,7 +59,7 @@ options:
     type: bool
     default: false
   passphrase:
-    description: Passphrase of the key that signs. With it, or without, the key must open.
+    description: Passphrase of the keys that sign. With it, or without, a key that is used must open.
     type: str
     default: ""
   state:
@@ -60,9 +68,19 @@ options:
       - V(staged) makes the directory, with a C(.gitignore) as its first file, and in it a place for the files
         of a new generation.
       - V(published) makes that place the generation O(generation), unless another run was first.
-      - V(recorded) adds O(certificates) to C(issued.jsonl), on the disk before the call returns.
+      - V(recorded) adds O(certificates) to C(issued.jsonl), on the disk before the call returns. It refuses
+        where O(generation) is not the one that signs any more.
+      - V(issuing) lets O(generation) sign from now on, by its newest intermediate where O(intermediate) is
+        set. Until it is called, the lowest generation that is not retired signs.
+      - V(retired) says that hosts are to trust the root of O(generation) no longer. It refuses the one that
+        signs.
+      - V(revoked) adds the certificates that O(serials), O(sha256) or O(host) name to C(revoked.jsonl), and
+        makes a new CRL of each certificate of the CA that signs or has signed, in each generation that is not
+        retired.
+      - V(crl) makes anew the CRLs that are missing or due. Before the first revocation there are none, unless
+        O(force) is set.
     type: str
-    choices: [read, staged, published, recorded]
+    choices: [read, staged, published, recorded, issuing, retired, revoked, crl]
     default: read
   staging:
     description: What O(state=staged) returned, or the directory of a generation whose files were completed.
@@ -71,12 +89,64 @@ options:
     description: The number of the generation.
     type: int
   host:
-    description: The host that O(certificates) are for.
+    description:
+      - With O(state=recorded) the host that O(certificates) are for.
+      - With O(state=revoked) the host all of whose certificates are revoked that have not expired.
     type: str
+  credential:
+    description:
+      - Revoke the certificates of this credential of O(host) only, by its name (V(client)) or with the side
+        (V(proxy/client)).
+    type: str
+  serials:
+    description:
+      - Serial numbers of certificates to revoke. One that C(issued.jsonl) does not have is accepted with its
+        issuer.
+    type: list
+    elements: dict
+    suboptions:
+      serial:
+        description: The serial number in hexadecimal digits, quoted. Colons and zeros in front do not matter.
+        type: str
+        required: true
+      generation:
+        description: The generation, where the same serial number is in several.
+        type: int
+      issuer:
+        description: The subject of the issuer, for example V(CN=mtls CA 1).
+        type: str
+  sha256:
+    description: SHA-256 fingerprints of certificates to revoke, which C(issued.jsonl) has.
+    type: list
+    elements: str
   certificates:
     description: Certificates that were signed just now, PEM, by C(<side>/<credential>).
     type: dict
     default: {}
+  crl_days:
+    description: For how many days a CRL is valid.
+    type: int
+    default: 30
+  renew_before_days:
+    description: A CRL with no more days left is due. The default is a third of O(crl_days).
+    type: int
+  force:
+    description:
+      - With O(state=crl), make all CRLs anew whose key is there, also before the first revocation.
+    type: bool
+    default: false
+  with_retired:
+    description: Whether the roots and the CRLs in the result are those of retired generations, too.
+    type: bool
+    default: false
+  next:
+    description:
+      - With O(state=read), the element C(make) of the result is not about what signs, but about what is to
+        sign next, a generation or another intermediate of the generation that signs. Nothing is to be made
+        where the newest one does not sign yet.
+      - What signs now may have expired then.
+    type: str
+    choices: [generation, intermediate]
   collections:
     description: Folders on this host where collections are installed. The CA may not lie there.
     type: list
@@ -97,17 +167,29 @@ EXAMPLES = r"""
     name: mtls
   delegate_to: localhost
   register: store
+
+- name: Revoke what a host has
+  mutual_tls.nginx.private_ca_store:
+    path: "{{ inventory_dir }}/private_ca"
+    name: mtls
+    state: revoked
+    host: b1.example.com
+  delegate_to: localhost
 """
 
 RETURN = r"""
 store:
   description: What is in the directory.
-  returned: with O(state=read) and O(state=published)
+  returned: with each O(state) but V(staged) and V(recorded)
   type: dict
   contains:
     path:
       description: The directory, without symbolic links.
       type: str
+      returned: always
+    issuing:
+      description: The number of the generation that signs, V(0) when there is none.
+      type: int
       returned: always
     make:
       description: What is to be made before the CA can sign. V(none) when it can.
@@ -128,7 +210,7 @@ store:
           elements: str
           returned: always
     issuer:
-      description: What signs, that is the newest generation. V(none) when it cannot sign yet.
+      description: What signs. V(none) when it cannot sign yet.
       type: dict
       returned: always
       contains:
@@ -153,7 +235,7 @@ store:
           type: str
           returned: always
     roots:
-      description: The root of each complete generation, the oldest first.
+      description: The root of each generation that is not retired, the oldest first. Hosts trust these.
       type: list
       elements: dict
       returned: always
@@ -174,82 +256,261 @@ store:
           description: SHA-256 of the certificate, hexadecimal digits in lower case.
           type: str
           returned: always
+        retired:
+          description: Whether the generation is retired.
+          type: bool
+          returned: always
     chain:
       description: The intermediate that signs, PEM. Empty when the root signs.
       type: str
       returned: always
+    crls:
+      description: The newest CRL of each issuer of these generations. Empty before the first revocation.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        generation:
+          description: The number of the generation.
+          type: int
+          returned: always
+        issuer:
+          description: The subject of the issuer.
+          type: str
+          returned: always
+        pem:
+          description: The CRL, PEM.
+          type: str
+          returned: always
+        number:
+          description: Its number.
+          type: int
+          returned: always
+        this_update:
+          description: From when on it is valid, RFC 3339.
+          type: str
+          returned: always
+        next_update:
+          description: Until when it is valid, RFC 3339.
+          type: str
+          returned: always
+    revoked:
+      description: What was revoked, in that order.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        serial:
+          description: The serial number, hexadecimal digits in upper case.
+          type: str
+          returned: always
+        generation:
+          description: The number of the generation.
+          type: int
+          returned: always
+        issuer:
+          description: The subject of the issuer.
+          type: str
+          returned: always
+        sha256:
+          description: SHA-256 of the certificate. Like the next three, empty where C(issued.jsonl) has none.
+          type: str
+          returned: always
+        host:
+          description: The host that it was issued for.
+          type: str
+          returned: always
+        side:
+          description: V(server) or V(proxy).
+          type: str
+          returned: always
+        credential:
+          description: The name of the credential.
+          type: str
+          returned: always
+        revoked_at:
+          description: When it was revoked, RFC 3339.
+          type: str
+          returned: always
+revoked:
+  description:
+    - The certificates that O(serials), O(sha256) and O(host) name, revoked by this call or an earlier one.
+    - The keys are those of C(store.revoked).
+  returned: with O(state=revoked)
+  type: list
+  elements: dict
 staging:
   description: The directory for the files of a new generation.
   returned: with O(state=staged)
   type: str
 """
 
+import contextlib
 import json
 import os
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_revocation as revocation
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_store as rules
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_store as disk
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, key
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
+    _deps,
+    certificate,
+    crl,
+    crl_make,
+    key,
+)
 
 
-def read(path, name, intermediate, passphrase, now):
-    """The element `store` of the result."""
+@dataclass(frozen=True)
+class Authority:
+    """A certificate of the CA that signs or has signed: where its key and its CRL are, and the CRL that is
+    there. *path* is without the ending that tells the files apart."""
+
+    generation: int
+    stem: str
+    path: str
+    retired: bool
+    has_key: bool
+    certificate: certificate.Certificate
+    crl: Optional[crl.Crl]
+
+    @property
+    def certificate_path(self):
+        return f"{self.path}.pem"
+
+    @property
+    def key_path(self):
+        return f"{self.path}.key"
+
+    @property
+    def crl_path(self):
+        return os.path.join(os.path.dirname(self.path), rules.crl_name(self.stem))
+
+    @property
+    def issuer(self):
+        return revocation.Issuer(self.generation, self.certificate.facts.subject_text)
+
+    @property
+    def crl_is_own(self):
+        """None where the library cannot tell, or there is no CRL."""
+        return None if self.crl is None else crl.signed_by(self.crl.facts, self.certificate.facts)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The directory as it is: the files of each generation, what signs, and the certificates of the CA."""
+
+    path: str
+    generations: dict
+    signing: rules.Signing
+    authorities: list
+
+
+def look(path, name):
+    """Raises MtlsError where the directory is not a private CA of this *name*, with keys that are private."""
     generations = disk.generations(path)
     rules.check_entries(disk.entries(path), generations, path)
     disk.check_keys(path)
-    newest = max(generations, default=0)
-    step = rules.next_step(newest, generations.get(newest, ()), intermediate, path)
-    found = {
-        number: load(path, number, rules.ROOT_CERTIFICATE)
-        for number, files in generations.items()
-        if rules.ROOT_CERTIFICATE in files
+    signing = rules.signing(disk.text(os.path.join(path, rules.ISSUING)), generations, path)
+    authorities = [
+        load(path, number, stem, files)
+        for number, files in sorted(generations.items())
+        for stem in rules.authorities(files)
+    ]
+    for one in authorities:
+        if one.stem == rules.ROOT:
+            rules.check_subject(one.issuer.subject, name, one.generation, path)
+    return Look(path, generations, signing, authorities)
+
+
+def load(path, number, stem, files):
+    """A certificate of a generation, with the CRL beside it. A CRL that cannot be read counts as none: it is
+    made anew."""
+    place = os.path.join(path, "generations", str(number), stem)
+    with open(f"{place}.pem", "rb") as stream:
+        found = certificate.split(stream.read(), f"{place}.pem")[0]
+    list_path = os.path.join(os.path.dirname(place), rules.crl_name(stem))
+    lists = crl.load(disk.text(list_path).encode("utf-8"), list_path)[0]
+    return Authority(
+        number,
+        stem,
+        place,
+        rules.RETIRED in files,
+        f"{stem}.key" in files,
+        found,
+        lists[0] if lists else None,
+    )
+
+
+def read(params, path, now, strict):
+    """The element `store` of the result. Without *strict* what signs may have expired."""
+    seen = look(path, params["name"])
+    shown = [one for one in seen.authorities if params["with_retired"] or not one.retired]
+    store = {
+        "path": path,
+        "issuing": seen.signing.generation,
+        "make": to_make(seen, params),
+        "issuer": None,
+        "roots": [describe_root(one) for one in shown if one.stem == rules.ROOT],
+        "chain": "",
+        "crls": [describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
+        "revoked": revoked(path),
     }
-    roots = []
-    for number, root in sorted(found.items()):
-        rules.check_subject(root.facts.subject_text, name, number, path)
-        text = root.pem.decode("ascii")
-        roots.append(
-            {
-                "generation": number,
-                "subject": root.facts.subject_text,
-                "sha256": root.facts.sha256,
-                "certificate": text,
-            }
-        )
-    store = {"path": path, "roots": roots, "chain": "", "make": None, "issuer": None}
-    if step.makes:
-        half_made = os.path.join(path, "generations", str(newest)) if step.generation == newest else None
-        store["make"] = {"generation": step.generation, "directory": half_made, "files": list(step.makes)}
+    if next_step(seen, seen.signing, params).makes:
         return store
-    certificate_name, key_name = rules.issuer_names(step.intermediate)
-    issuer = load(path, newest, certificate_name)
-    rules.check_time(issuer.facts.not_after, now, f"{path}/generations/{newest}/{certificate_name}")
-    check_key(os.path.join(path, "generations", str(newest), key_name), issuer, passphrase)
+    signer = issuer(seen, seen.signing, params, now if strict else None)
     store["issuer"] = {
-        "generation": newest,
-        "certificate_path": os.path.join(path, "generations", str(newest), certificate_name),
-        "private_key_path": os.path.join(path, "generations", str(newest), key_name),
-        "subject": issuer.facts.subject_text,
-        "not_after": certificate.describe(issuer, now)["not_after"],
+        "generation": signer.generation,
+        "certificate_path": signer.certificate_path,
+        "private_key_path": signer.key_path,
+        "subject": signer.issuer.subject,
+        "not_after": certificate.describe(signer.certificate, now)["not_after"],
     }
-    if step.intermediate:
-        store["chain"] = issuer.pem.decode("ascii")
+    if signer.stem != rules.ROOT:
+        store["chain"] = signer.certificate.pem.decode("ascii")
     return store
 
 
-def load(path, number, name):
-    """The certificate in a file of a generation."""
-    file = os.path.join(path, "generations", str(number), name)
-    with open(file, "rb") as stream:
-        return certificate.split(stream.read(), file)[0]
+def next_step(seen, signing, params):
+    files = seen.generations.get(signing.generation, ())
+    intermediate = signing.intermediate if params["intermediate"] else 0
+    return rules.next_step(signing.generation, files, intermediate, seen.path)
 
 
-def check_key(path, issuer, passphrase):
-    """Raises MtlsError where the key does not open or is not the one of `issuer`."""
+def to_make(seen, params):
+    """The element `make`: what lacks what signs, or what is to sign next."""
+    signing = seen.signing
+    if params["next"] is not None:
+        signing = rules.following(
+            signing, seen.generations, params["next"], params["intermediate"], seen.path
+        )
+    step = next_step(seen, signing, params)
+    if not step.makes:
+        return None
+    there = step.generation in seen.generations
+    folder = os.path.join(seen.path, "generations", str(step.generation)) if there else None
+    return {"generation": step.generation, "directory": folder, "files": list(step.makes)}
+
+
+def issuer(seen, signing, params, now):
+    """What signs, when its key opens and, unless *now* is None, it has not expired. Raises MtlsError."""
+    stem = rules.stem(signing.intermediate if params["intermediate"] else 0)
+    found = next(one for one in seen.authorities if (one.generation, one.stem) == (signing.generation, stem))
+    if now is not None:
+        rules.check_time(found.certificate.facts.not_after, now, found.certificate_path)
+    open_key(found, params["passphrase"])
+    return found
+
+
+def open_key(authority, passphrase):
+    """Raises MtlsError where the key does not open or is not that of the certificate."""
+    path = authority.key_path
     with open(path, "rb") as stream:
         data = stream.read()
     try:
@@ -259,8 +520,35 @@ def check_key(path, issuer, passphrase):
         if error.code == "pair.key_encrypted":
             place, remedy = "private_ca_passphrase", "Set it to the passphrase that this key was made with."
         raise MtlsError(f"{path}: {error.message}", place, remedy, error.code) from None
-    fits = found.public_key_sha256 == issuer.facts.public_key_sha256
+    fits = found.public_key_sha256 == authority.certificate.facts.public_key_sha256
     rules.check_key(path, found.encrypted, bool(passphrase), fits)
+    return found
+
+
+def describe_root(authority):
+    return {
+        "generation": authority.generation,
+        "subject": authority.issuer.subject,
+        "sha256": authority.certificate.facts.sha256,
+        "certificate": authority.certificate.pem.decode("ascii"),
+        "retired": authority.retired,
+    }
+
+
+def describe_crl(authority):
+    facts = authority.crl.facts
+    return {
+        "generation": authority.generation,
+        "issuer": authority.issuer.subject,
+        "pem": authority.crl.pem.decode("ascii"),
+        "number": facts.number,
+        "this_update": facts.last_update.text,
+        "next_update": facts.next_update.text if facts.next_update else None,
+    }
+
+
+def revoked(path):
+    return revocation.revoked_lines(disk.text(os.path.join(path, rules.REVOKED)), path)
 
 
 def record(place, text, params, now):
@@ -279,6 +567,119 @@ def record(place, text, params, now):
     return json.dumps(entry)
 
 
+def new_crls(seen, entries, params, now, renew_before, anew):
+    """The CRLs to be made, by authority, signed but not written; *entries* is all that is revoked. With
+    *anew* also those that are good, where the key is there. Raises MtlsError."""
+    made = []
+    for one in seen.authorities:
+        if one.retired:
+            continue
+        serials = revocation.listed(entries, one.issuer)
+        facts = one.crl.facts if one.crl else None
+        why = revocation.why_anew(facts, one.crl_is_own, serials, now, renew_before)
+        if why and not one.has_key:
+            raise revocation.key_away(one.certificate_path, one.key_path, why)
+        if why or (anew and one.has_key):
+            signer = open_key(one, params["passphrase"])
+            number = revocation.next_number(facts, now)
+            until = now + timedelta(days=params["crl_days"])
+            made.append(
+                (
+                    one,
+                    crl_make.make(one.certificate, signer, serials, number, now - revocation.EARLIER, until),
+                )
+            )
+    return made
+
+
+# --- the states that change something beside the certificates. Each returns the result without `store`, and
+# writes nothing with `write` false. ---
+
+
+def let_sign(seen, params, write, now):
+    number = params["generation"]
+    files = seen.generations.get(number)
+    wanted = rules.check_issuing(number, files, params["intermediate"], seen.path)
+    issuer(seen, wanted, params, now)
+    if wanted == seen.signing:
+        return {"changed": False}
+    if write:
+        disk.replace(os.path.join(seen.path, rules.ISSUING), rules.signing_text(wanted).encode("ascii"))
+    return {"changed": True}
+
+
+def retire(seen, params, write, dummy_now):
+    number = params["generation"]
+    rules.check_retired(number, seen.generations, seen.signing, seen.path)
+    if rules.RETIRED in seen.generations[number]:
+        return {"changed": False}
+    if write:
+        disk.replace(os.path.join(seen.path, "generations", str(number), rules.RETIRED), b"")
+    return {"changed": True}
+
+
+def revoke(seen, params, write, now):
+    asked = revocation.Asked(
+        params["serials"] or (), params["sha256"] or (), params["host"] or "", params["credential"] or ""
+    )
+    before = revoked(seen.path)
+    issued = revocation.issued_lines(disk.text(os.path.join(seen.path, rules.ISSUED)))
+    issuers = [one.issuer for one in seen.authorities]
+    found = revocation.find(asked, issued, before, issuers, now)
+    new = [entry for entry in found if revocation.is_new(entry, before)]
+    # Signed before anything is written: with a key that does not open nothing is half done. Here a CRL that
+    # is not yet due is no reason to ask for a key that is away.
+    lists = new_crls(seen, before + new, params, now, timedelta(0), bool(new)) if before or new else []
+    if write and new:
+        lines = [json.dumps(entry) + "\n" for entry in before + new]
+        disk.replace(os.path.join(seen.path, rules.REVOKED), "".join(lines).encode("utf-8"))
+    write_crls(lists, write)
+    return {"changed": bool(new or lists), "revoked": found}
+
+
+def renew_crls(seen, params, write, now):
+    renew_before = revocation.check_days(params["crl_days"], params["renew_before_days"])
+    entries = revoked(seen.path)
+    needed = params["force"] or entries or any(one.crl for one in seen.authorities)
+    lists = new_crls(seen, entries, params, now, renew_before, params["force"]) if needed else []
+    write_crls(lists, write)
+    return {"changed": bool(lists)}
+
+
+def write_crls(lists, write):
+    for one, made in lists:
+        if write:
+            disk.replace(one.crl_path, made.pem, 0o644)
+
+
+CHANGES = {"issuing": let_sign, "retired": retire, "revoked": revoke, "crl": renew_crls}
+
+
+def change(params, path, check_mode, now):
+    """One of CHANGES, on what is there under the lock."""
+    rules.check_there(disk.generations(path), path)
+    with contextlib.nullcontext() if check_mode else disk.locked(path):
+        if not check_mode:
+            disk.settle(path)
+        if params["state"] != "issuing":  # which mends what else ends here, before anything is written
+            read(params, path, now, strict=False)
+        result = CHANGES[params["state"]](look(path, params["name"]), params, not check_mode, now)
+    return {**result, "store": read(params, path, now, strict=False)}
+
+
+def add_records(params, path, now):
+    """Under the lock, since another controller may let another generation sign."""
+
+    def check():
+        generations = disk.generations(path)
+        rules.check_there(generations, path)
+        signing = rules.signing(disk.text(os.path.join(path, rules.ISSUING)), generations, path)
+        rules.check_signed(params["generation"], signing)
+
+    lines = [record(*item, params, now) for item in sorted(params["certificates"].items())]
+    disk.append(path, lines, check)
+
+
 def run(params, check_mode, now):
     """The result of the module as a dict. Raises MtlsError and OSError."""
     state, path = params["state"], os.path.realpath(params["path"])
@@ -287,41 +688,63 @@ def run(params, check_mode, now):
     )
     if disk.entries(path) or not check_mode:
         _deps.require()
+    if state in CHANGES:
+        return change(params, path, check_mode, now)
     if state != "read" and check_mode:
         return {"changed": True}
     if state == "staged":
         return {"changed": True, "staging": disk.stage(path)}
     if state == "recorded":
-        disk.append(path, [record(*item, params, now) for item in sorted(params["certificates"].items())])
+        add_records(params, path, now)
         return {"changed": True}
     changed = state == "published" and disk.publish(path, params["staging"], params["generation"])
-    wanted = [params[name] for name in ("name", "intermediate", "passphrase")]
-    return {"changed": changed, "store": read(path, *wanted, now)}
+    return {"changed": changed, "store": read(params, path, now, strict=params["next"] is None)}
+
+
+def argument_spec():
+    serial = {
+        "serial": {"type": "str", "required": True},
+        "generation": {"type": "int"},
+        "issuer": {"type": "str"},
+    }
+    return {
+        "path": {"type": "path", "required": True},
+        "name": {"type": "str", "required": True},
+        "intermediate": {"type": "bool", "default": False},
+        "passphrase": {"type": "str", "default": "", "no_log": True},
+        "state": {"choices": ["read", "staged", "published", "recorded", *CHANGES], "default": "read"},
+        "staging": {"type": "path"},
+        "generation": {"type": "int"},
+        "host": {"type": "str"},
+        "credential": {"type": "str"},
+        "serials": {"type": "list", "elements": "dict", "options": serial},
+        "sha256": {"type": "list", "elements": "str"},
+        "certificates": {"type": "dict", "default": {}},
+        "crl_days": {"type": "int", "default": 30},
+        "renew_before_days": {"type": "int"},
+        "force": {"type": "bool", "default": False},
+        "with_retired": {"type": "bool", "default": False},
+        "next": {"choices": ["generation", "intermediate"]},
+        "collections": {"type": "list", "elements": "path", "default": []},
+        "project": {"type": "path", "default": ""},
+    }
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "name": {"type": "str", "required": True},
-            "intermediate": {"type": "bool", "default": False},
-            "passphrase": {"type": "str", "default": "", "no_log": True},
-            "state": {"choices": ["read", "staged", "published", "recorded"], "default": "read"},
-            "staging": {"type": "path"},
-            "generation": {"type": "int"},
-            "host": {"type": "str"},
-            "certificates": {"type": "dict", "default": {}},
-            "collections": {"type": "list", "elements": "path", "default": []},
-            "project": {"type": "path", "default": ""},
-        },
+        argument_spec=argument_spec(),
         required_if=[
             ("state", "published", ("staging", "generation")),
             ("state", "recorded", ("host", "certificates", "generation")),
+            ("state", "issuing", ("generation",)),
+            ("state", "retired", ("generation",)),
+            ("state", "revoked", ("serials", "sha256", "host"), True),
         ],
+        required_by={"credential": ("host",)},
         supports_check_mode=True,
     )
     try:
-        result = run(module.params, module.check_mode, datetime.now(timezone.utc))
+        result = run(module.params, module.check_mode, datetime.now(timezone.utc).replace(microsecond=0))
     except MtlsError as error:
         module.fail_json(msg=str(error))
     except PermissionError as error:

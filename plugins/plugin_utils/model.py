@@ -112,7 +112,7 @@ def _nginx(values: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _private_ca(values: Mapping[str, Any], needed: bool, context: Context) -> dict[str, Any]:
     settings = {name[len(PREFIXES["private_ca"]) :]: value for name, value in values.items()}
     context.parse(forms.ca_name, settings["name"], "private_ca_name")
-    for key in ("leaf_days", "throttle"):
+    for key in ("leaf_days", "crl_days", "throttle"):
         if settings[key] < 1:
             context.problems.add(f"private_ca_{key}", "must be at least 1.")
     path = os.path.expanduser(settings["dir"])

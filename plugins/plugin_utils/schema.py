@@ -39,11 +39,6 @@ NOT_YET = {
     ("issuer", "command"): "An issuer by command comes later; until then use private_ca or files.",
     ("store", "hsm"): "Keys in a hardware token come later; until then use file.",
 }
-#: The same for whole variables.
-NOT_YET_THERE = {
-    "private_ca_crl_days": "The private authority's own revocation lists come later; until then name files in"
-    " crl of mtls_server_credentials or mtls_proxy_credentials.",
-}
 UNKNOWN = {"sha256": "nginx knows no SHA-256 fingerprint of a client. Give sha1, or certificate with src."}
 #: Digits without quotes are decimal or octal to YAML.
 HEXADECIMAL = frozenset({"serial", "sha1"})
@@ -105,7 +100,7 @@ def unknown_variables(names: Iterable[str], problems: Problems) -> list[str]:
         if name in known or not isinstance(name, str):
             continue
         if name.startswith(prefixes):
-            problems.add(name, "there is no such variable.", NOT_YET_THERE.get(name) or suggest(name, known))
+            problems.add(name, "there is no such variable.", suggest(name, known))
         elif name.startswith(("mtls_", "nginx_mtls", "private_ca")):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.88)
             if near:

@@ -44,14 +44,24 @@ def files_below(*starts: str, suffixes: tuple[str, ...] = ()) -> list[Path]:
     return sorted(found)
 
 
-def role_options(role: str) -> dict[str, dict[str, Any]]:
-    """The options of the role's entry point `main`, as meta/argument_specs.yml has them."""
+def entry_points(role: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """The options of each entry point of the role, as meta/argument_specs.yml has them."""
     specs = load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")
-    return specs["argument_specs"]["main"]["options"]
+    return {name: entry["options"] for name, entry in specs["argument_specs"].items()}
+
+
+def role_options(role: str) -> dict[str, dict[str, Any]]:
+    """The options of the entry point `main`: what a user sets in the inventory."""
+    return entry_points(role)["main"]
 
 
 def all_role_variables() -> set[str]:
     return {name for role in ROLES for name in role_options(role)}
+
+
+def given_variables() -> set[str]:
+    """Of all entry points. Those of the others are given by who includes the role, a user sets none."""
+    return {name for role in ROLES for options in entry_points(role).values() for name in options}
 
 
 def documentation(path: Path, variable: str) -> Any:

@@ -21,9 +21,10 @@ from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     ROLES,
     ROOT,
     VARIABLE_PREFIXES,
-    all_role_variables,
     documentation,
+    entry_points,
     files_below,
+    given_variables,
     load_yaml,
     module_arguments,
     role_options,
@@ -95,7 +96,14 @@ def description_faults(options: dict[str, Any], place: str) -> list[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_option_is_described(role: str) -> None:
-    assert description_faults(role_options(role), "") == []
+    for name, options in entry_points(role).items():
+        assert description_faults(options, "") == [], name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_entry_point_has_tasks(role: str) -> None:
+    named = {path.stem for path in (ROOT / "roles" / role / "tasks").glob("*.yml")}
+    assert set(entry_points(role)) <= named
 
 
 def test_an_option_without_a_description_is_found() -> None:
@@ -127,7 +135,7 @@ def role_files(role: str) -> list[Path]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_used_is_in_a_spec(role: str) -> None:
-    known = all_role_variables() | RESULTS
+    known = given_variables() | RESULTS
     unknown = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in role_files(role)
@@ -143,7 +151,7 @@ def test_a_role_has_tasks(role: str) -> None:
 
 
 def test_playbooks_use_known_variables() -> None:
-    known = all_role_variables()
+    known = given_variables()
     used = {
         name
         for path in files_below("playbooks", "site.yml", suffixes=(".yml", ".j2"))

@@ -7,32 +7,46 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from .errors import MtlsError
 
+ROOT = "root"
 ROOT_CERTIFICATE, ROOT_KEY = "root.pem", "root.key"
-ISSUING_CERTIFICATE, ISSUING_KEY = "intermediate.pem", "intermediate.key"
-KEYS = (ROOT_KEY, ISSUING_KEY)
+# Of a generation: hosts are to trust its root no longer.
+RETIRED = "retired"
+# Of the directory: what signs, what was issued, and what was revoked.
+ISSUING, ISSUED, REVOKED = "issuing", "issued.jsonl", "revoked.jsonl"
 # What a directory may hold before there is a CA: our own first files, and what a fresh volume has.
 NOT_YET = frozenset((".gitignore", ".lock", "generations", "lost+found"))
 _GENERATION = re.compile(r"[1-9][0-9]{0,5}")
+_INTERMEDIATE = re.compile(r"intermediate(?:-([2-9]|[1-9][0-9]{1,2}))?\.(?:pem|key)")
+_SIGNING = re.compile(r"([1-9][0-9]{0,5})(?: ([1-9][0-9]{0,2}))?")
 PLACE = "private_ca_dir"
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the newest generation asks for.
+    """What a generation asks for before it can sign.
 
-    *generation* is its number, *makes* the files still to be made (empty: it can sign), *intermediate*
-    whether it is the intermediate that signs.
+    *generation* is its number, *makes* the files still to be made (empty: it can sign), *intermediate* the
+    number of the intermediate that signs, 0 where the root does.
     """
 
     generation: int
     makes: tuple[str, ...]
-    intermediate: bool
+    intermediate: int
+
+
+@dataclass(frozen=True)
+class Signing:
+    """What signs: the number of a generation, 0 where there is none, and of the intermediate in it, where
+    an intermediate is to sign."""
+
+    generation: int
+    intermediate: int = 1
 
 
 def subject(name: str, generation: int) -> str:
@@ -43,6 +57,28 @@ def subject(name: str, generation: int) -> str:
 def is_generation(name: str) -> bool:
     """Whether a directory of this name below ``generations/`` is a generation."""
     return _GENERATION.fullmatch(name) is not None
+
+
+def stem(intermediate: int) -> str:
+    """How the names of the files of an intermediate begin, or those of the root (0)."""
+    return ROOT if not intermediate else "intermediate" + (f"-{intermediate}" if intermediate > 1 else "")
+
+
+def intermediates(files: Collection[str]) -> list[int]:
+    """Numbers of the intermediates of a generation that has these *files*, whole or not."""
+    found = [_INTERMEDIATE.fullmatch(name) for name in files]
+    return sorted({int(match[1] or 1) for match in found if match})
+
+
+def authorities(files: Collection[str]) -> list[str]:
+    """The stem of each certificate of a generation that signs or has signed."""
+    stems = [stem(number) for number in (0, *intermediates(files))]
+    return [one for one in stems if f"{one}.pem" in files]
+
+
+def crl_name(of: str) -> str:
+    """The file with the CRL of the certificate of this stem."""
+    return f"{of}-crl.pem"
 
 
 def check_home(
@@ -88,9 +124,10 @@ def check_entries(entries: Collection[str], generations: Collection[int], path: 
     strangers = sorted(set(entries) - NOT_YET)
     if generations or not strangers:
         return
-    if "issued.jsonl" in strangers:
+    ours = {ISSUED, REVOKED, ISSUING}.intersection(strangers)
+    if ours:
         raise MtlsError(
-            f"{path} lists issued certificates, but the CA's keys and certificates are gone.",
+            f"{path} holds {', '.join(sorted(ours))} of a CA, but its keys and certificates are gone.",
             PLACE,
             "Restore generations/ from the backup. A new CA takes an empty directory.",
         )
@@ -101,10 +138,128 @@ def check_entries(entries: Collection[str], generations: Collection[int], path: 
     )
 
 
-def next_step(newest: int, files: Collection[str], intermediate: bool, path: str) -> Step:
-    """What generation *newest*, which has these *files*, lacks before it can sign.
+def signing(written: str, generations: Mapping[int, Collection[str]], path: str) -> Signing:
+    """What signs. *written* is the text of the file ``issuing``, empty where there is none: then it is the
+    lowest of the *generations* (number: files) that is not retired.
 
-    *newest* 0 is none: generation 1 is to be made. A key without its certificate is what a killed run
+    Raises MtlsError where what is written cannot be.
+    """
+    live = sorted(number for number, files in generations.items() if RETIRED not in files)
+    match = _SIGNING.fullmatch(written.strip())
+    if not written:
+        if generations and not live:
+            raise MtlsError(
+                f"{path}: every generation is retired, so none signs.",
+                PLACE,
+                f"Restore {ISSUING} from the backup, or the generation that it names.",
+            )
+        return Signing(live[0] if live else 0)
+    if match is None:
+        said = f"holds {written[:40]!r}, which is no number of a generation."
+        raise MtlsError(f"{path}/{ISSUING} {said}", PLACE, "Restore it from the backup.")
+    number = int(match[1])
+    if number not in live:
+        why = "is retired" if number in generations else "is not there"
+        raise MtlsError(
+            f"{path}/{ISSUING} names generation {number}, which {why}.",
+            PLACE,
+            f"Restore generations/ and {ISSUING} from one backup.",
+        )
+    return Signing(number, int(match[2] or 1))
+
+
+def signing_text(now: Signing) -> str:
+    """What the file ``issuing`` says of it."""
+    return f"{now.generation} {now.intermediate}\n" if now.intermediate > 1 else f"{now.generation}\n"
+
+
+def check_there(generations: Collection[int], path: str) -> None:
+    """Refuses a directory without a CA. Raises MtlsError."""
+    if not generations:
+        raise MtlsError(f"{path} holds no CA yet.", PLACE, "Run site.yml first, which makes it.")
+
+
+def following(
+    now: Signing,
+    generations: Mapping[int, Collection[str]],
+    what: str,
+    intermediate: bool,
+    path: str,
+) -> Signing:
+    """What is to sign after the present one, a generation or (*what*) an intermediate of the same: the
+    newest, where it does not sign yet and is not retired, else one that is to be made.
+
+    *intermediate*: whether an intermediate signs at all. Raises MtlsError.
+    """
+    check_there(generations, path)
+    if what == "generation":
+        newest = max(generations)
+        to_come = newest > now.generation and RETIRED not in generations[newest]
+        return Signing(newest if to_come else newest + 1)
+    if not intermediate:
+        raise MtlsError(
+            "is false: the root signs, and there is no intermediate that a new one could follow.",
+            "private_ca_intermediate",
+            "Set it to true, or make a new generation.",
+        )
+    newest = max(intermediates(generations[now.generation]), default=0)
+    return Signing(now.generation, newest if newest > now.intermediate else newest + 1)
+
+
+def check_issuing(number: int, files: Collection[str] | None, intermediate: bool, path: str) -> Signing:
+    """What signs when generation *number*, which has these *files* (None: there is none), is to sign: of its
+    intermediates the newest. Raises MtlsError where it cannot."""
+    if files is None:
+        raise _unknown(number, path)
+    if RETIRED in files:
+        raise MtlsError(
+            f"{path}/generations/{number} is retired: hosts no longer trust what it signs.",
+            PLACE,
+            "Name another generation.",
+        )
+    newest = max(intermediates(files), default=1)
+    step = next_step(number, files, newest if intermediate else 0, path)
+    if step.makes:
+        raise MtlsError(
+            f"{path}/generations/{number} has no {', '.join(step.makes)} yet, so it cannot sign.",
+            PLACE,
+            "Make the generation first.",
+        )
+    return Signing(number, newest)
+
+
+def check_retired(number: int, generations: Collection[int], now: Signing, path: str) -> None:
+    """Refuses to retire the generation that signs, and one that is not there. Raises MtlsError."""
+    if number not in generations:
+        raise _unknown(number, path)
+    if number == now.generation:
+        raise MtlsError(
+            f"{path}/generations/{number} is the one that signs.",
+            PLACE,
+            "Let another generation sign first; then retire this one.",
+        )
+
+
+def check_signed(number: int, now: Signing) -> None:
+    """Refuses certificates of a generation that does not sign any more. Raises MtlsError."""
+    if number != now.generation:
+        raise MtlsError(
+            f"Generation {number} signed, and now it is generation {now.generation} that signs: another run"
+            " has moved on meanwhile. Nothing is delivered.",
+            PLACE,
+            "Run again.",
+        )
+
+
+def _unknown(number: int, path: str) -> MtlsError:
+    return MtlsError(f"{path} has no generation {number}.", PLACE, "Name one that is there, or make it.")
+
+
+def next_step(generation: int, files: Collection[str], intermediate: int, path: str) -> Step:
+    """What a *generation*, which has these *files*, lacks before it can sign, by the intermediate of this
+    number or (0) by its root.
+
+    *generation* 0 is none: generation 1 is to be made. A key without its certificate is what a killed run
     leaves, and its certificate can be made again; a certificate without its key is a loss that only a
     backup mends. The root's key may be away (off line) where the intermediate signs.
     Raises MtlsError.
@@ -112,27 +267,29 @@ def next_step(newest: int, files: Collection[str], intermediate: bool, path: str
     have = set(files)
     if not have:
         wanted = [ROOT_KEY, ROOT_CERTIFICATE]
-        return Step(max(newest, 1), (*wanted, *_issuing(have, intermediate)), intermediate)
-    where = f"{path}/generations/{newest}"
-    complete_issuer = {ISSUING_CERTIFICATE, ISSUING_KEY} <= have
+        return Step(max(generation, 1), (*wanted, *_issuing(have, intermediate)), intermediate)
+    where = f"{path}/generations/{generation}"
+    certificate, key = issuer_names(intermediate or 1)
+    complete_issuer = {certificate, key} <= have
     if ROOT_CERTIFICATE not in have:
-        if ROOT_KEY not in have or ISSUING_CERTIFICATE in have:
+        if ROOT_KEY not in have or certificate in have:
             raise _lost(where, ROOT_CERTIFICATE)
-        return Step(newest, (ROOT_CERTIFICATE, *_issuing(have, intermediate)), intermediate)
-    if ISSUING_CERTIFICATE in have and ISSUING_KEY not in have and intermediate:
-        raise _lost(where, ISSUING_KEY)
+        return Step(generation, (ROOT_CERTIFICATE, *_issuing(have, intermediate)), intermediate)
+    if certificate in have and key not in have and intermediate:
+        raise _lost(where, key)
     if intermediate and complete_issuer:
-        return Step(newest, (), True)
+        return Step(generation, (), intermediate)
     if ROOT_KEY not in have:
         hint = "Or set private_ca_intermediate: true, and the intermediate signs." if complete_issuer else ""
         raise _lost(where, ROOT_KEY, hint)
-    return Step(newest, _issuing(have, intermediate), intermediate)
+    return Step(generation, _issuing(have, intermediate), intermediate)
 
 
-def _issuing(have: Collection[str], intermediate: bool) -> tuple[str, ...]:
+def _issuing(have: Collection[str], intermediate: int) -> tuple[str, ...]:
     if not intermediate:
         return ()
-    return tuple(name for name in (ISSUING_KEY, ISSUING_CERTIFICATE) if name not in have)
+    certificate, key = issuer_names(intermediate)
+    return tuple(name for name in (key, certificate) if name not in have)
 
 
 def _lost(where: str, name: str, hint: str = "") -> MtlsError:
@@ -193,6 +350,11 @@ def check_key(path: str, encrypted: bool, passphrase: bool, fits: bool) -> None:
         )
 
 
-def issuer_names(intermediate: bool) -> tuple[str, str]:
+def issuer_names(intermediate: int) -> tuple[str, str]:
     """Certificate and key of what signs, as file names of the generation."""
-    return (ISSUING_CERTIFICATE, ISSUING_KEY) if intermediate else (ROOT_CERTIFICATE, ROOT_KEY)
+    return f"{stem(intermediate)}.pem", f"{stem(intermediate)}.key"
+
+
+def is_key(name: str) -> bool:
+    """Whether a file of this name in a generation is a private key."""
+    return name.endswith(".key")

@@ -1,7 +1,11 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The private CA's directory on disk: look at it, add a generation, add to the list of what was issued."""
+"""The private CA's directory on disk: look at it, add a generation, add to the list of what was issued,
+replace the files that say what signs, what is retired and what is revoked.
+
+A file that is read without the lock is replaced by one rename: whoever reads has the old or the new.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from .._core import ca_store as rules
 from .._core.errors import MtlsError
 
 STAGING = ".new-"
+UNFINISHED = ".new"
 # A staging directory that old belongs to a killed run; nothing was ever signed by the key in it.
 STALE_S = 3600.0
 LOCK_TIMEOUT_S = 30.0
@@ -50,7 +55,7 @@ def entries(path: str) -> list[str]:
 def check_keys(path: str) -> None:
     """Raises MtlsError where somebody else may read a key."""
     for number, files in generations(path).items():
-        for name in sorted(files.intersection(rules.KEYS)):
+        for name in sorted(filter(rules.is_key, files)):
             key = os.path.join(path, "generations", str(number), name)
             rules.check_mode_of_key(key, os.stat(key).st_mode)
 
@@ -61,7 +66,7 @@ def stage(path: str, clock: Callable[[], float] = time.time) -> str:
     Each run has its own, and :func:`publish` is one rename: of two controllers that make the CA at the same
     time one wins whole, and no key ever meets the certificate of another.
     """
-    with _locked(path):
+    with locked(path):
         folder = os.path.join(path, "generations")
         os.makedirs(folder, 0o700, exist_ok=True)
         for name in os.listdir(folder):
@@ -78,7 +83,7 @@ def publish(path: str, staging: str, generation: int) -> bool:
     """
     folder = os.path.join(path, "generations")
     target = os.path.join(folder, str(generation))
-    with _locked(path):
+    with locked(path):
         for name in os.listdir(staging):
             _sync(os.path.join(staging, name))
         _sync(staging)
@@ -97,13 +102,24 @@ def publish(path: str, staging: str, generation: int) -> bool:
         return True
 
 
-def append(path: str, lines: Sequence[str]) -> None:
-    """Adds lines to issued.jsonl, on the disk before it returns.
+def text(path: str) -> str:
+    """What is in a file; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def append(path: str, lines: Sequence[str], check: Callable[[], None]) -> None:
+    """Adds lines to issued.jsonl, on the disk before it returns, unless *check*, which is called under the
+    lock, raises.
 
     A line that a killed run left unfinished is closed first, so that it spoils no other.
     """
-    with _locked(path):
-        name = os.path.join(path, "issued.jsonl")
+    with locked(path):
+        check()
+        name = os.path.join(path, rules.ISSUED)
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
@@ -117,8 +133,39 @@ def append(path: str, lines: Sequence[str]) -> None:
         _sync(path)
 
 
+def replace(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Gives the file *path* this content, on the disk before it returns; only for who holds the lock and has
+    called :func:`settle`.
+
+    Killed at any moment it leaves the old file or the new one.
+    """
+    folder, name = os.path.split(path)
+    made = os.path.join(folder, f".{name}{UNFINISHED}")
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(handle, mode)
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.rename(made, path)
+    _sync(folder)
+
+
+def settle(path: str) -> None:
+    """Makes last what a killed run has renamed, since what is there is built on, and removes what it left
+    unfinished; only for who holds the lock."""
+    folder = os.path.join(path, "generations")
+    for one in (path, *(os.path.join(folder, str(number)) for number in sorted(generations(path)))):
+        for name in os.listdir(one):
+            if name.startswith(".") and name.endswith(UNFINISHED):
+                os.unlink(os.path.join(one, name))
+        _sync(one)
+
+
 @contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
+def locked(path: str) -> Iterator[None]:
     """The directory with its first files, under flock(2): a dead process leaves no lock behind."""
     _home(path)
     handle = os.open(os.path.join(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

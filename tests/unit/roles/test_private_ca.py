@@ -86,6 +86,8 @@ def credential(side: str, name: str, purpose: str, common_name: str, *hostnames:
     }
 
 
+# The fact mtls_private_ca where there is none.
+NOTHING = {"trust": [], "chain": "", "issuer": {}, "crls": []}
 CREDENTIALS = {
     "a1": [
         credential("server", "server", "server", "orders.example.com", "orders.example.com"),
@@ -113,6 +115,31 @@ def csr(wanted: dict[str, Any], **instead: Any) -> str:
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
+# A play with other entry points: the steps of a run that replaces the CA, or revokes.
+STEPS = """
+- hosts: mtls_servers:mtls_proxies
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.set_fact:
+        mtls_fleet: "{{{{ lookup('file', 'fleet.json') | from_json }}}}"
+      run_once: true
+    - ansible.builtin.set_fact:
+        mtls_requests: "{{{{ (lookup('file', 'requests.json') | from_json)[inventory_hostname] }}}}"
+{steps}
+    - ansible.builtin.debug:
+        msg: "FACTS {{{{ told | to_json | b64encode }}}}"
+      vars:
+        told: "{{{{ [inventory_hostname, mtls_private_ca, mtls_issued | default({{}})] }}}}"
+"""
+STEP = """
+    - ansible.builtin.include_role:
+        name: mutual_tls.nginx.private_ca
+        tasks_from: {name}.yml
+      vars: {variables}
+"""
+
+
 class Project:
     """A folder with an inventory, a model, requests and a private CA to be."""
 
@@ -125,6 +152,7 @@ class Project:
             "name": "mtls",
             "intermediate": False,
             "leaf_days": 90,
+            "crl_days": 30,
             "throttle": 8,
             "become": False,
         }
@@ -179,6 +207,11 @@ class Project:
         )
         (self.generation() / "root.key").chmod(0o600)
         return root
+
+    def steps(self, *steps: tuple[str, dict[str, Any]]) -> None:
+        """From now on `run` goes through these entry points, with variables of theirs."""
+        text = "".join(STEP.format(name=name, variables=json.dumps(more)) for name, more in steps)
+        (self.folder / "play.yml").write_text(STEPS.format(steps=text), encoding="utf-8")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         model = {
@@ -253,6 +286,21 @@ class Project:
         root = str(self.generation() / "root.pem")
         return openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", root, *untrusted, str(file))
 
+    def accepted(self, authority: dict[str, Any], leaf: str) -> bool:
+        """Whether OpenSSL accepts a client with what a host is told to trust, CRLs included."""
+        for name, texts in (
+            ("trust", authority["trust"]),
+            ("crls", authority["crls"]),
+            # all that there are, and the roots, since OpenSSL wants some
+            ("chain", [path.read_text() for path in self.ca.glob("generations/*/*[!l].pem")]),
+            ("leaf", [leaf]),
+        ):
+            (self.folder / f"{name}.pem").write_text("".join(texts), encoding="ascii")
+        command = f"verify -crl_check_all -CAfile {self.folder}/trust.pem -CRLfile {self.folder}/crls.pem"
+        said = openssl(*command.split(), "-untrusted", f"{self.folder}/chain.pem", f"{self.folder}/leaf.pem")
+        assert said.endswith("OK\n") or "certificate revoked" in said, said
+        return said.endswith("OK\n")
+
 
 def openssl(*arguments: str) -> str:
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
@@ -301,7 +349,7 @@ def test_from_nothing_to_certificates_that_verify(project: Project) -> None:
     assert "would make root.key, root.pem of mtls CA 1" in planned
     assert "would issue server/server, server/probe" in planned
     assert not project.ca.exists()
-    assert facts(planned)["b2"] == ({"trust": [], "chain": ""}, {})
+    assert facts(planned)["b2"] == (NOTHING, {})
 
     project.requests = requests
     first = project.run("--diff", "-vvv")
@@ -320,7 +368,8 @@ def test_from_nothing_to_certificates_that_verify(project: Project) -> None:
     told = facts(first)
     root = (project.generation() / "root.pem").read_text(encoding="ascii")
     assert {host: told[host][0] for host in told} == {
-        host: {"trust": [root], "chain": ""} for host in ("a1", "b1", "b2")
+        host: {**NOTHING, "trust": [root], "issuer": {"certificate": root, "root": root}}
+        for host in ("a1", "b1", "b2")
     }
     assert {host: sorted(told[host][1]) for host in told} == {
         "a1": ["server/probe", "server/server"],
@@ -540,7 +589,7 @@ def test_no_credential_of_the_private_ca(project: Project) -> None:
     for host in project.requests:
         project.requests[host] = {"credentials": []}
     output = project.run()
-    assert facts(output)["a1"] == ({"trust": [], "chain": ""}, {})
+    assert facts(output)["a1"] == (NOTHING, {})
     assert delegated(output) == []
 
 
@@ -551,3 +600,141 @@ def test_a_key_that_is_gone(project: Project) -> None:
     assert "generations/1 has no root.key" in message
     assert "Restore root.key from the backup" in message
     assert not (project.generation() / "root.key").exists()
+
+
+# --- the runs that replace the CA, and revoke ---
+
+
+def subjects(texts: list[str]) -> list[str]:
+    """Of the certificates, or the issuers of the CRLs."""
+    found = []
+    for text in texts:
+        if "X509 CRL" in text:
+            found.append(x509.load_pem_x509_crl(text.encode()).issuer)
+        else:
+            found.append(x509.load_pem_x509_certificate(text.encode()).subject)
+    return [name.rfc4514_string() for name in found]
+
+
+def issuer_of(leaf: str) -> str:
+    return x509.load_pem_x509_certificate(leaf.encode()).issuer.rfc4514_string()
+
+
+def test_a_generation_takes_over_from_the_other(project: Project) -> None:
+    project.run()
+
+    # Trust. The second one is the rerun of a run that was interrupted, the third any run in between.
+    project.ask()
+    project.steps(("generation", {}))
+    assert "would make root.key, root.pem of mtls CA 2" in project.run("--check", "--diff")
+    assert not project.generation(2).exists()
+    project.ask("b1")
+    project.steps(("generation", {}), ("generation", {}), ("main", {}))
+    told = facts(project.run())
+    old = told["b1"][1]["proxy/client"]
+    assert {host: subjects(told[host][0]["trust"]) for host in told} == {
+        host: ["CN=mtls CA 1", "CN=mtls CA 2"] for host in ("a1", "b1", "b2")
+    }
+    assert issuer_of(old) == "CN=mtls CA 1"
+    assert told["b1"][0]["crls"] == []
+    assert not project.generation(3).exists()
+    modes = [mode(project.generation(2) / name) for name in (".", "root.key", "root.pem")]
+    assert modes == ["0700", "0600", "0644"]
+
+    # Issue: what follows in the same run is signed with it.
+    project.ask("b1")
+    project.steps(("ensure", {}), ("issuing", {"private_ca_generation": 2}), ("sign", {}))
+    told = facts(project.run())
+    new = told["b1"][1]["proxy/client"]
+    assert (issuer_of(new), project.issued()[-1]["generation"]) == ("CN=mtls CA 2", 2)
+    assert subjects([told["b1"][0]["issuer"]["root"]]) == ["CN=mtls CA 2"]
+    assert subjects(told["b1"][0]["trust"]) == ["CN=mtls CA 1", "CN=mtls CA 2"]
+
+    # Retire; a retired generation needs no list.
+    project.ask()
+    digest = x509.load_pem_x509_certificate(new.encode()).fingerprint(hashes.SHA256()).hex()
+    revoke = ("revoke", {"private_ca_revoke": {"sha256": [digest]}})
+    project.steps(("retire", {"private_ca_generation": 1}), revoke, ("main", {}))
+    told = facts(project.run())
+    assert {host: subjects(told[host][0]["trust"]) for host in told} == {
+        host: ["CN=mtls CA 2"] for host in ("a1", "b1", "b2")
+    }
+    assert subjects(told["a1"][0]["crls"]) == ["CN=mtls CA 2"]
+    assert project.accepted(told["a1"][0], new) is False
+    project.steps(("retire", {"private_ca_generation": 2}))
+    assert "generations/2 is the one that signs" in project.refused()
+
+
+def test_revoking_with_an_intermediate_and_then_a_new_intermediate(project: Project) -> None:
+    project.settings["intermediate"] = True
+    project.settings["crl_days"] = 7
+    secret = ("-e", json.dumps({"private_ca_passphrase": PASSPHRASE}))
+    first = facts(project.run(*secret))
+    good, bad = first["a1"][1]["server/probe"], first["b1"][1]["proxy/client"]
+    assert first["b1"][0]["crls"] == []
+
+    project.ask()
+    project.steps(("crl", {}), ("revoke", {"private_ca_revoke": {"host": "b1"}}))
+    assert sum(changed(project.run("--check", *secret)).values()) == 1
+    assert not (project.ca / "revoked.jsonl").exists()
+    output = project.run("-vvv", *secret)
+    assert PASSPHRASE not in output
+    authority = facts(output)["b2"][0]
+    assert subjects(authority["crls"]) == ["CN=mtls CA 1", "CN=mtls CA 1 issuing"]
+    assert (project.accepted(authority, good), project.accepted(authority, bad)) == (True, False)
+    made = x509.load_pem_x509_crl(authority["crls"][0].encode())
+    assert made.next_update_utc - made.last_update_utc == timedelta(days=7, hours=1)
+
+    # With a CRL from its first day; what the old one signed goes on.
+    project.ask("b1")
+    new_one = ("generation", {"private_ca_new": "intermediate"})
+    project.steps(new_one, new_one, ("issuing", {"private_ca_generation": 1}), ("sign", {}))
+    authority, issued = facts(project.run(*secret))["b1"]
+    new = issued["proxy/client"]
+    assert issuer_of(new) == "CN=mtls CA 1 issuing 2"
+    assert subjects(authority["trust"]) == ["CN=mtls CA 1"]
+    assert subjects([authority["chain"]]) == ["CN=mtls CA 1 issuing 2"]
+    assert subjects(list(authority["issuer"].values())) == ["CN=mtls CA 1 issuing 2", "CN=mtls CA 1"]
+    assert subjects(authority["crls"])[2:] == ["CN=mtls CA 1 issuing 2"]
+    assert [project.accepted(authority, leaf) for leaf in (new, good, bad)] == [True, True, False]
+    assert mode(project.generation() / "intermediate-2.key") == "0600"
+    assert not (project.generation() / "intermediate-3.key").exists()
+
+
+def test_lists_are_made_when_asked_for_and_by_nothing_else(project: Project) -> None:
+    project.steps(("main", {}), ("crl", {}))
+    assert facts(project.run())["a1"][0]["crls"] == []
+    project.ask()
+    project.steps(("crl", {"private_ca_crl_force": True}), ("generation", {}))
+    told = facts(project.run())["a1"][0]
+    assert subjects(told["crls"]) == ["CN=mtls CA 1", "CN=mtls CA 2"], "the second, since lists are in use"
+
+
+MOVE_ON = """
+    - ansible.builtin.copy:
+        content: "2\\n"
+        dest: "{{ mtls_fleet.hosts.a1.private_ca.dir }}/issuing"
+        mode: "0600"
+      delegate_to: localhost
+      run_once: true
+      become: false
+      vars:
+        ansible_connection: local
+        ansible_become: false
+        ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+
+def test_another_controller_moves_on_before_this_one_signs(project: Project) -> None:
+    project.steps(("main", {}), ("generation", {}))
+    project.run()
+    issued = project.issued()
+    project.steps(("ensure", {}), ("sign", {}))
+    play = project.folder / "play.yml"
+    before, last, after = play.read_text(encoding="utf-8").rpartition("\n    - ansible.builtin.include_role")
+    play.write_text(before + MOVE_ON + last + after, encoding="utf-8")
+    project.ask("b1")
+    output = project.run(rc=2)
+    assert "Generation 1 signed, and now it is generation 2" in output
+    assert "b1" not in facts(output), "nothing is delivered"
+    assert project.issued() == issued

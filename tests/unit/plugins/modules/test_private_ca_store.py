@@ -85,10 +85,13 @@ def test_nothing_is_there(tmp_path: Path, run: Run, check_mode: bool) -> None:
     assert result["changed"] is False
     assert result["store"] == {
         "path": str(path),
+        "issuing": 0,
         "make": {"generation": 1, "directory": None, "files": ["root.key", "root.pem"]},
         "issuer": None,
         "roots": [],
         "chain": "",
+        "crls": [],
+        "revoked": [],
     }
     assert not path.exists()
 
@@ -120,18 +123,19 @@ def test_a_generation_from_place_to_issuer(tmp_path: Path, run: Run) -> None:
     }
 
 
-def test_the_newest_signs_and_all_are_trusted(tmp_path: Path, run: Run) -> None:
+def test_the_lowest_signs_and_all_are_trusted(tmp_path: Path, run: Run) -> None:
     roots = [
         authority(tmp_path / "generations" / str(number), "root", f"shop CA {number}") for number in (9, 10)
     ]
-    issuing = authority(tmp_path / "generations" / "10", "intermediate", "shop CA 10 issuing")
+    issuing = authority(tmp_path / "generations" / "9", "intermediate", "shop CA 9 issuing")
     store = run(path=str(tmp_path), intermediate=True)["store"]
     assert [entry["certificate"] for entry in store["roots"]] == roots, "by number, not by text"
-    assert store["issuer"]["subject"] == "CN=shop CA 10 issuing"
-    assert store["issuer"]["private_key_path"].endswith("/generations/10/intermediate.key")
+    assert store["issuer"]["subject"] == "CN=shop CA 9 issuing"
+    assert store["issuer"]["private_key_path"].endswith("/generations/9/intermediate.key")
+    assert store["issuing"] == 9
     assert store["chain"] == issuing
     plain = run(path=str(tmp_path))["store"]
-    assert (plain["issuer"]["subject"], plain["chain"]) == ("CN=shop CA 10", "")
+    assert (plain["issuer"]["subject"], plain["chain"]) == ("CN=shop CA 9", "")
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -184,6 +188,7 @@ def test_a_half_made_generation_is_named(tmp_path: Path, run: Run) -> None:
 def test_the_list_of_what_was_issued(tmp_path: Path, run: Run) -> None:
     leaf = authority(tmp_path / "made", "leaf", "orders")
     path = tmp_path / "ca"
+    authority(path / "generations" / "3", "root", "shop CA 3")
     for host, certificates in (("a1", {"server/orders": leaf, "server/probe": leaf}), ("b1", {})):
         options = {"host": host, "certificates": certificates, "generation": 3}
         assert run(path=str(path), state="recorded", **options)["changed"] is True
@@ -242,6 +247,7 @@ def test_what_cannot_sign(tmp_path: Path, run: Run, check_mode: bool) -> None:
     assert "generations/1/root.pem" in run(path=str(tmp_path), check_mode=check_mode)["msg"]
     (generation / "root.key").chmod(0o644)
     assert "chmod 0600" in run(path=str(tmp_path), check_mode=check_mode)["msg"]
+    authority(generation, "root", "shop CA 1")
     (generation / "root.key").unlink()
     assert "Restore root.key" in run(path=str(tmp_path), check_mode=check_mode)["msg"]
     (generation / "root.pem").unlink()

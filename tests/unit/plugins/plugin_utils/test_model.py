@@ -67,6 +67,7 @@ def test_a_server_without_variables(tmp_path):
         "name": "mtls",
         "intermediate": False,
         "leaf_days": 90,
+        "crl_days": 30,
         "throttle": 8,
         "become": False,
     }

@@ -66,7 +66,9 @@ def test_home(written: str, real: str, project: str, refusal: str) -> None:
         (["generations", "lost+found"], [], ""),
         (["generations", "issued.jsonl", "notes.txt"], [1], ""),
         (["ca.pem", "ca.key"], [], "holds no private CA, but ca.key, ca.pem"),
-        ([".gitignore", "issued.jsonl"], [], "keys and certificates are gone"),
+        ([".gitignore", "issued.jsonl"], [], "holds issued.jsonl of a CA, but its keys and certificates are"),
+        (["revoked.jsonl", "issuing"], [], "holds issuing, revoked.jsonl of a CA, but its keys"),
+        (["revoked.jsonl", "issuing", "issued.jsonl"], [1], ""),
     ],
 )
 def test_entries(entries: list[str], generations: list[int], refusal: str) -> None:
@@ -78,7 +80,7 @@ def test_entries(entries: list[str], generations: list[int], refusal: str) -> No
 
 
 STEPS = [
-    # newest, files, intermediate wanted, generation, what is made, whether the intermediate signs
+    # generation, files, intermediate wanted, generation, what is made, which intermediate signs
     (0, "", False, 1, "root.key root.pem", False),
     (0, "", True, 1, "root.key root.pem intermediate.key intermediate.pem", True),
     (2, "", False, 2, "root.key root.pem", False),
@@ -94,6 +96,19 @@ STEPS = [
     (1, "root.key root.pem intermediate.pem", False, 1, "", False),
     # the root's key is off line
     (3, "root.pem intermediate.key intermediate.pem", True, 3, "", True),
+    # a second intermediate under the old root
+    (
+        1,
+        "root.key root.pem intermediate.key intermediate.pem",
+        2,
+        1,
+        "intermediate-2.key intermediate-2.pem",
+        2,
+    ),
+    (1, "root.key root.pem intermediate-2.key", 2, 1, "intermediate-2.pem", 2),
+    (1, "root.pem intermediate-2.key intermediate-2.pem", 2, 1, "", 2),
+    # what else is in it
+    (1, "root.key root.pem retired root-crl.pem intermediate-crl.pem", False, 1, "", False),
 ]
 
 
@@ -113,6 +128,8 @@ def test_step(newest: int, files: str, wanted: bool, generation: int, makes: str
         ("root.key intermediate.pem", True, "root.pem"),
         ("root.key root.pem intermediate.pem", True, "intermediate.key"),
         ("root.pem intermediate.key intermediate.pem", False, "root.key"),
+        ("root.key root.pem intermediate-2.pem", 2, "intermediate-2.key"),
+        ("root.pem intermediate.key intermediate.pem", 2, "root.key"),
     ],
 )
 def test_what_only_a_backup_mends(files: str, wanted: bool, lost: str) -> None:
@@ -174,3 +191,127 @@ def test_a_key_that_signs_nothing() -> None:
 def test_what_signs() -> None:
     assert ca_store.issuer_names(False) == ("root.pem", "root.key")
     assert ca_store.issuer_names(True) == ("intermediate.pem", "intermediate.key")
+    assert ca_store.issuer_names(2) == ("intermediate-2.pem", "intermediate-2.key")
+
+
+@pytest.mark.parametrize(
+    ("files", "intermediates", "authorities"),
+    [
+        ("", [], []),
+        ("root.key root.pem root-crl.pem retired", [], ["root"]),
+        (
+            "root.pem intermediate.pem intermediate-10.pem intermediate-2.pem intermediate-2-crl.pem",
+            [1, 2, 10],
+            ["root", "intermediate", "intermediate-2", "intermediate-10"],
+        ),
+        ("root.pem intermediate-2.key", [2], ["root"]),
+        (
+            "root.pem intermediate-1.pem intermediate-02.pem intermediate-2.pem.bak xintermediate.pem",
+            [],
+            ["root"],
+        ),
+    ],
+)
+def test_certificates_of_a_generation(files: str, intermediates: list[int], authorities: list[str]) -> None:
+    assert ca_store.intermediates(files.split()) == intermediates
+    assert ca_store.authorities(files.split()) == authorities
+
+
+GENERATIONS = {1: {"root.key", "root.pem"}, 2: {"root.key", "root.pem"}, 10: {"root.key", "root.pem"}}
+RETIRED = {**GENERATIONS, 1: {"root.pem", "retired"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "generations", "signs"),
+    [
+        ("", {}, (0, 1)),
+        ("", GENERATIONS, (1, 1)),
+        ("", RETIRED, (2, 1)),
+        ("1", GENERATIONS, (1, 1)),
+        ("10\n", GENERATIONS, (10, 1)),
+        ("2 3\n", GENERATIONS, (2, 3)),
+    ],
+)
+def test_what_signs_now(written: str, generations: dict[int, set[str]], signs: tuple[int, int]) -> None:
+    now = ca_store.signing(written, generations, "/srv/ca")
+    assert (now.generation, now.intermediate) == signs
+    if generations:
+        assert ca_store.signing(ca_store.signing_text(now), generations, "/srv/ca") == now
+
+
+@pytest.mark.parametrize(
+    ("written", "generations", "refusal"),
+    [
+        ("3\n", GENERATIONS, "/srv/ca/issuing names generation 3, which is not there"),
+        ("1\n", RETIRED, "/srv/ca/issuing names generation 1, which is retired"),
+        ("\n", GENERATIONS, "is no number of a generation"),
+        ("01", GENERATIONS, "holds '01', which is no number"),
+        ("1 x", GENERATIONS, "is no number of a generation"),
+        ("", {1: {"retired"}, 2: {"retired"}}, "every generation is retired"),
+    ],
+)
+def test_what_cannot_sign(written: str, generations: dict[int, set[str]], refusal: str) -> None:
+    with pytest.raises(MtlsError, match=refusal) as caught:
+        ca_store.signing(written, generations, "/srv/ca")
+    assert "backup" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("now", "generations", "what", "follows"),
+    [
+        ((1, 1), {1: {"root.pem"}}, "generation", (2, 1)),
+        ((1, 1), GENERATIONS, "generation", (10, 1)),
+        ((10, 1), GENERATIONS, "generation", (11, 1)),
+        ((1, 1), {1: set(), 2: {"retired"}}, "generation", (3, 1)),
+        ((1, 1), {1: {"intermediate.pem"}}, "intermediate", (1, 2)),
+        ((1, 1), {1: {"intermediate.pem", "intermediate-2.key"}}, "intermediate", (1, 2)),
+        ((1, 2), {1: {"intermediate.pem", "intermediate-2.pem"}}, "intermediate", (1, 3)),
+        ((1, 1), {1: {"root.pem"}}, "intermediate", (1, 1)),
+    ],
+)
+def test_what_signs_next(
+    now: tuple[int, int], generations: dict[int, set[str]], what: str, follows: tuple[int, int]
+) -> None:
+    """The same answer until it signs, however often it is asked."""
+    found = ca_store.following(ca_store.Signing(*now), generations, what, True, "/srv/ca")
+    assert found == ca_store.Signing(*follows)
+
+
+def test_nothing_follows_nothing() -> None:
+    with pytest.raises(MtlsError, match="holds no CA yet"):
+        ca_store.following(ca_store.Signing(0), {}, "generation", True, "/srv/ca")
+    with pytest.raises(MtlsError, match="the root signs") as caught:
+        ca_store.following(ca_store.Signing(1), GENERATIONS, "intermediate", False, "/srv/ca")
+    assert caught.value.place == "private_ca_intermediate"
+
+
+def test_letting_a_generation_sign() -> None:
+    whole = {"root.key", "root.pem", "intermediate.key", "intermediate.pem"}
+    newer = {*whole, "intermediate-2.key", "intermediate-2.pem"}
+    assert ca_store.check_issuing(2, whole, True, "/srv/ca") == ca_store.Signing(2, 1)
+    assert ca_store.check_issuing(2, newer, True, "/srv/ca") == ca_store.Signing(2, 2)
+    assert ca_store.check_issuing(2, newer, False, "/srv/ca") == ca_store.Signing(2, 2)
+    for files, refusal in (
+        (None, "has no generation 2"),
+        ({*whole, "retired"}, "generations/2 is retired"),
+        ({"root.key"}, r"generations/2 has no root\.pem"),
+        ({"root.key", "root.pem"}, r"has no intermediate\.key, intermediate\.pem yet"),
+        (newer - {"intermediate-2.pem"}, r"has no intermediate-2\.pem yet"),
+        (newer - {"intermediate-2.key"}, r"has no intermediate-2\.key, so"),
+    ):
+        with pytest.raises(MtlsError, match=refusal):
+            ca_store.check_issuing(2, files, True, "/srv/ca")
+
+
+def test_retiring_a_generation() -> None:
+    ca_store.check_retired(1, GENERATIONS, ca_store.Signing(2), "/srv/ca")
+    for number, refusal in ((2, "generations/2 is the one that signs"), (3, "has no generation 3")):
+        with pytest.raises(MtlsError, match=refusal):
+            ca_store.check_retired(number, GENERATIONS, ca_store.Signing(2), "/srv/ca")
+
+
+def test_a_generation_that_does_not_sign_any_more() -> None:
+    ca_store.check_signed(2, ca_store.Signing(2, 5))
+    with pytest.raises(MtlsError, match="Generation 1 signed, and now it is generation 2") as caught:
+        ca_store.check_signed(1, ca_store.Signing(2))
+    assert caught.value.remedy == "Run again."

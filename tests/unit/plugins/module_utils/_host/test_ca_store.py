@@ -28,6 +28,10 @@ def fill(staging: str, text: str = "one") -> None:
         Path(staging, name).chmod(0o600)
 
 
+def allowed() -> None:
+    """Nothing is against it."""
+
+
 def test_a_new_directory(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "private_ca"
     staging = Path(ca_store.stage(str(path)))
@@ -114,20 +118,86 @@ def test_what_a_killed_run_left_goes_after_an_hour(tmp_path: Path) -> None:
 
 def test_lines_are_added(tmp_path: Path) -> None:
     path = tmp_path / "ca"
-    ca_store.append(str(path), ["a", "b"])
-    ca_store.append(str(path), ["c"])
+    ca_store.append(str(path), ["a", "b"], allowed)
+    ca_store.append(str(path), ["c"], allowed)
     log = path / "issued.jsonl"
     assert log.read_text(encoding="ascii") == "a\nb\nc\n"
     assert mode(log) == 0o600
 
 
 def test_an_unfinished_line_spoils_no_other(tmp_path: Path) -> None:
-    ca_store.append(str(tmp_path), ["a"])
+    ca_store.append(str(tmp_path), ["a"], allowed)
     log = tmp_path / "issued.jsonl"
     with log.open("a", encoding="ascii") as stream:
         stream.write('{"serial": "0')
-    ca_store.append(str(tmp_path), ["b"])
+    ca_store.append(str(tmp_path), ["b"], allowed)
     assert log.read_text(encoding="ascii").splitlines() == ["a", '{"serial": "0', "b"]
+
+
+def test_lines_that_are_refused(tmp_path: Path) -> None:
+    """The question is asked under the lock: nobody moves on between the answer and the line."""
+
+    def refused() -> None:
+        with (tmp_path / ".lock").open("w", encoding="ascii") as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        raise MtlsError("moved on")
+
+    with pytest.raises(MtlsError, match="moved on"):
+        ca_store.append(str(tmp_path), ["a"], refused)
+    assert not (tmp_path / "issued.jsonl").exists()
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    file = tmp_path / "issuing"
+    assert ca_store.text(str(file)) == ""
+    ca_store.replace(str(file), b"1\n")
+    before = file.stat().st_ino
+    ca_store.replace(str(file), b"2\n", 0o644)
+    assert ca_store.text(str(file)) == "2\n"
+    assert (mode(file), [p.name for p in tmp_path.iterdir()]) == (0o644, ["issuing"])
+    assert file.stat().st_ino != before, "who has the old one open reads on in the old one"
+
+
+def test_a_new_name_leads_to_bytes_that_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut the old or the new: the file is synced before its rename, the directory after it."""
+    done: list[str] = []
+    real_sync, real_rename = os.fsync, os.rename
+
+    def sync(handle: int) -> None:
+        done.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{handle}'))}")
+        real_sync(handle)
+
+    def rename(old: str, new: str) -> None:
+        done.append("rename")
+        real_rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "rename", rename)
+    ca_store.replace(str(tmp_path / "issuing"), b"1\n")
+    assert done == ["sync .issuing.new", "rename", f"sync {tmp_path.name}"]
+    done.clear()
+    (tmp_path / "generations" / "1").mkdir(parents=True)
+    ca_store.settle(str(tmp_path))
+    assert done == [f"sync {tmp_path.name}", "sync 1"], "what a killed call has renamed"
+
+
+def test_what_a_killed_call_left_is_no_hindrance(tmp_path: Path) -> None:
+    left = tmp_path / ".issuing.new"
+    left.write_text("half", encoding="ascii")
+    left.chmod(0o666)
+    ca_store.settle(str(tmp_path))
+    assert not left.exists()
+    ca_store.replace(str(tmp_path / "issuing"), b"2\n")
+    assert mode(tmp_path / "issuing") == 0o600
+
+
+def test_a_umask_does_not_narrow_a_crl(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        ca_store.replace(str(tmp_path / "root-crl.pem"), b"x", 0o644)
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "root-crl.pem") == 0o644
 
 
 def test_many_at_once(tmp_path: Path) -> None:
@@ -135,7 +205,7 @@ def test_many_at_once(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2].split(':');"
         f"from {ca_store.__name__} import append;"
-        "[append(sys.argv[1], [sys.argv[3] * 3000]) for dummy in range(20)]"
+        "[append(sys.argv[1], [sys.argv[3] * 3000], bool) for dummy in range(20)]"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "ca"), ":".join(sys.path)]
     running = [subprocess.Popen([*command, letter]) for letter in "abc"]
@@ -150,8 +220,8 @@ def test_a_lock_that_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with (tmp_path / ".lock").open("w", encoding="ascii") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         with pytest.raises(MtlsError, match="held by another process"):
-            ca_store.append(str(tmp_path), ["a"])
-    ca_store.append(str(tmp_path), ["a"])
+            ca_store.append(str(tmp_path), ["a"], allowed)
+    ca_store.append(str(tmp_path), ["a"], allowed)
 
 
 def test_a_key_that_others_may_read(tmp_path: Path) -> None:

@@ -1,0 +1,295 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which certificates of the private CA are to be revoked, and when one of its CRLs is to be made anew."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Optional
+
+from . import expiry
+from .ca_store import PLACE, REVOKED
+from .crl import CrlFacts
+from .errors import MtlsError
+
+# For hosts whose clock is behind.
+EARLIER = timedelta(hours=1)
+_SERIAL = re.compile(r"[0-9A-F]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# RFC 5280, 4.1.2.2: positive, at most 20 octets.
+_MAX_SERIAL = 1 << 159
+# What a line of issued.jsonl has that a line of revoked.jsonl repeats.
+_KEPT = ("serial", "generation", "issuer", "sha256")
+_OWNER = ("host", "side", "credential")
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """A certificate of the CA that signs or has signed: the number of its generation and its subject."""
+
+    generation: int
+    subject: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is to be revoked: *serials* with, each, a generation or the issuer's subject where one is given,
+    SHA-256 digests, and all live certificates of *host*, or of one *credential* of it (``name`` or
+    ``side/name``)."""
+
+    serials: Sequence[Mapping[str, Any]] = ()
+    sha256: Sequence[str] = ()
+    host: str = ""
+    credential: str = ""
+
+
+def issued_lines(text: str) -> list[dict[str, Any]]:
+    """The lines of issued.jsonl. One that a killed run left unfinished is passed over: what it speaks of was
+    never delivered."""
+    found = [_line(line) for line in text.splitlines()]
+    return [entry for entry in found if entry is not None]
+
+
+def revoked_lines(text: str, path: str) -> list[dict[str, Any]]:
+    """The lines of revoked.jsonl. It is written whole, so a line that cannot be read is damage, and might be
+    the one that keeps somebody out. Raises MtlsError."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = _line(line)
+        if entry is None or "revoked_at" not in entry:
+            raise MtlsError(
+                f"{path}/{REVOKED}, line {number}, cannot be read.", PLACE, "Restore it from the backup."
+            )
+        entries.append(entry)
+    return entries
+
+
+def _line(line: str) -> Optional[dict[str, Any]]:
+    try:
+        entry = json.loads(line)
+        serial_number(entry["serial"])
+        return entry if all(name in entry for name in _KEPT) else None
+    except (ValueError, TypeError, KeyError, AttributeError, MtlsError):
+        return None
+
+
+def serial_number(text: str) -> int:
+    """The serial that is written so: hexadecimal, in upper or lower case, with leading zeros or colons or
+    without. Raises MtlsError."""
+    digits = text.strip().replace(":", "").upper()
+    number = int(digits, 16) if _SERIAL.fullmatch(digits) else 0
+    if not 0 < number < _MAX_SERIAL:
+        raise MtlsError(f"{text[:60]!r} is no serial number.", "serials", "Give it in hexadecimal digits.")
+    return number
+
+
+def serial_text(number: int) -> str:
+    """Upper-case with whole bytes, as issued.jsonl has it."""
+    digits = f"{number:X}"
+    return "0" * (len(digits) % 2) + digits
+
+
+def find(
+    asked: Asked,
+    issued: Sequence[Mapping[str, Any]],
+    revoked: Sequence[Mapping[str, Any]],
+    issuers: Collection[Issuer],
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """An entry of revoked.jsonl for each certificate that is *asked* for; for one that is revoked already,
+    its present one. Each is there once.
+
+    Raises MtlsError that names all that is not known, or that several certificates answer to.
+    """
+    present = {_identity(entry): dict(entry) for entry in revoked}
+    faults: list[str] = []
+    found: list[Mapping[str, Any]] = []
+    for one in asked.serials:
+        found += _by_serial(one, issued, issuers, faults)
+    for digest in asked.sha256:
+        found += _by_digest(digest, issued, faults)
+    if asked.host:
+        found += _by_host(asked, issued, now, faults)
+    faults += _of_no_issuer(found, issuers)
+    if faults:
+        raise MtlsError(
+            f"Nothing is revoked: {'; '.join(faults)}.",
+            remedy="Look it up in issued.jsonl. One that is not there is named by its serial and its issuer.",
+        )
+    entries = {_identity(entry): _entry(entry, now) for entry in found}
+    return [present.get(key, entry) for key, entry in entries.items()]
+
+
+def is_new(entry: Mapping[str, Any], revoked: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether *entry* is none of the *revoked*."""
+    return _identity(entry) not in {_identity(other) for other in revoked}
+
+
+def _identity(entry: Mapping[str, Any]) -> tuple[int, int, str]:
+    """What tells a certificate from all others: RFC 5280, 4.1.2.2."""
+    return serial_number(entry["serial"]), int(entry["generation"]), str(entry["issuer"])
+
+
+def _by_serial(
+    one: Mapping[str, Any],
+    issued: Sequence[Mapping[str, Any]],
+    issuers: Collection[Issuer],
+    faults: list[str],
+) -> list[Mapping[str, Any]]:
+    number = serial_number(one["serial"])
+    generation, issuer = one.get("generation"), one.get("issuer")
+    candidates = [
+        entry
+        for entry in issued
+        if serial_number(entry["serial"]) == number
+        and generation in (None, entry["generation"])
+        and issuer in (None, entry["issuer"])
+    ]
+    name = f"serial {serial_text(number)}"
+    if len({_identity(entry) for entry in candidates}) > 1:
+        of = sorted({f"generation {entry['generation']} ({entry['issuer']})" for entry in candidates})
+        faults.append(f"{name} is in {' and '.join(of)}: say which by generation or issuer")
+        return []
+    if candidates:
+        return candidates[-1:]
+    if not issuer:
+        where = f" of generation {generation}" if generation else ""
+        faults.append(f"{name}{where} is not in issued.jsonl")
+        return []
+    own = [known for known in issuers if known.subject == issuer and generation in (None, known.generation)]
+    if not own:
+        have = ", ".join(sorted(known.subject for known in issuers))
+        faults.append(f"{name} is of {issuer!r}, and this CA has {have} only")
+    return [{"serial": one["serial"], "generation": known.generation, "issuer": issuer} for known in own[:1]]
+
+
+def _by_digest(
+    digest: str, issued: Sequence[Mapping[str, Any]], faults: list[str]
+) -> list[Mapping[str, Any]]:
+    wanted = digest.strip().replace(":", "").lower()
+    candidates = [entry for entry in issued if entry["sha256"] == wanted]
+    if not _SHA256.fullmatch(wanted):
+        faults.append(f"{digest[:80]!r} is no SHA-256")
+    elif not candidates:
+        faults.append(f"SHA-256 {wanted} is not in issued.jsonl")
+    return candidates[-1:]
+
+
+def _by_host(
+    asked: Asked, issued: Sequence[Mapping[str, Any]], now: datetime, faults: list[str]
+) -> list[Mapping[str, Any]]:
+    """All that are live; a host or a credential of which none was ever issued is a fault."""
+    own = [entry for entry in issued if entry.get("host") == asked.host]
+    if not own:
+        faults.append(f"host {asked.host!r} is not in issued.jsonl")
+    elif asked.credential:
+        own = [entry for entry in own if asked.credential in _names(entry)]
+        if not own:
+            faults.append(f"credential {asked.credential!r} of host {asked.host!r} is not in issued.jsonl")
+    return [entry for entry in own if _is_live(entry, now)]
+
+
+def _is_live(entry: Mapping[str, Any], now: datetime) -> bool:
+    """Also where a line that a person added does not say."""
+    return "not_after" not in entry or expiry.parse_rfc3339(entry["not_after"]) > now
+
+
+def _names(entry: Mapping[str, Any]) -> tuple[str, str]:
+    name = str(entry.get("credential"))
+    return name, f"{entry.get('side')}/{name}"
+
+
+def _of_no_issuer(found: Sequence[Mapping[str, Any]], issuers: Collection[Issuer]) -> list[str]:
+    """No CRL could say of these that they are revoked."""
+    return [
+        f"serial {entry['serial']} is of generation {entry['generation']} ({entry['issuer']}), which is not"
+        " there any more"
+        for entry in found
+        if Issuer(entry["generation"], entry["issuer"]) not in issuers
+    ]
+
+
+def _entry(entry: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        "serial": serial_text(serial_number(entry["serial"])),
+        "generation": entry["generation"],
+        "issuer": entry["issuer"],
+        "sha256": entry.get("sha256", ""),
+        "revoked_at": expiry.rfc3339(now),
+        **{name: entry.get(name, "") for name in _OWNER},
+    }
+
+
+def listed(revoked: Iterable[Mapping[str, Any]], issuer: Issuer) -> dict[int, datetime]:
+    """What the CRL of an issuer has to list: when each serial was revoked.
+
+    An expired certificate stays on it: no clock that goes wrong for a day lets it in again.
+    """
+    return {
+        serial_number(entry["serial"]): expiry.parse_rfc3339(entry["revoked_at"])
+        for entry in revoked
+        if Issuer(entry["generation"], entry["issuer"]) == issuer
+    }
+
+
+def why_anew(
+    crl: Optional[CrlFacts],
+    by_issuer: Optional[bool],
+    serials: Collection[int],
+    now: datetime,
+    renew_before: timedelta,
+) -> str:
+    """Why a CRL of the CA's has to be made anew, as the rest of a sentence; empty where it is good.
+
+    *by_issuer*: whether the issuer's key signed it (None: the library cannot tell); *serials*: what it has
+    to list; *renew_before*: how long before its nextUpdate it is due.
+    """
+    if crl is None:
+        return "is not there"
+    if by_issuer is False:
+        return "is of another key"
+    missing = [one for one in serials if crl.entries.find(one, crl.issuer_key, crl.issuer_key) is None]
+    if missing or len(crl.entries) != len(serials):
+        return "does not list what is revoked"
+    if crl.last_update.seconds > now.timestamp():
+        return f"is valid from {crl.last_update.text} on only"
+    if crl.next_update is None or crl.next_update.seconds - renew_before.total_seconds() <= now.timestamp():
+        return f"ends at {crl.next_update.text}" if crl.next_update else "has no end"
+    return ""
+
+
+def next_number(crl: Optional[CrlFacts], now: datetime) -> int:
+    """The number of a CRL: more than that of the one before it, and where that is lost, more than it had
+    (RFC 5280, 5.2.3)."""
+    before = (crl.number if crl else None) or 0
+    return max(before + 1, int(now.timestamp()))
+
+
+def check_days(crl_days: int, renew_before_days: Optional[int]) -> timedelta:
+    """How long before its end a CRL is due: as said, else a third of its time. Raises MtlsError."""
+    if crl_days < 1:
+        raise MtlsError("must be at least 1.", "crl_days")
+    if renew_before_days is None:
+        return timedelta(days=crl_days) / 3
+    if not 0 <= renew_before_days < crl_days:
+        raise MtlsError(
+            f"must be less than crl_days, {crl_days}, and not negative: a list would be due as soon as it is"
+            " made.",
+            "renew_before_days",
+        )
+    return timedelta(days=renew_before_days)
+
+
+def key_away(certificate: str, key: str, why: str) -> MtlsError:
+    """The error for a CRL that needs a key that is not there; *why*: what is wrong with it."""
+    return MtlsError(
+        f"the CRL of {certificate} {why}, and {key}, which has to sign it, is not there.",
+        PLACE,
+        f"Put {key} back for one run (mode 0600). With a longer private_ca_crl_days in that run, 365 for"
+        " example, it is needed once a year.",
+    )
