@@ -141,7 +141,7 @@ options:
     default: false
   next:
     description:
-      - With O(state=read), the element C(make) of the result is not about what signs, but about what is to
+      - With O(state=read) and O(state=published), C(store.make) is not about what signs, but about what is to
         sign next, a generation or another intermediate of the generation that signs. Nothing is to be made
         where the newest one does not sign yet.
       - What signs now may have expired then.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
-from . import expiry
+from . import client_names, expiry
 from .ca_store import PLACE, REVOKED
 from .crl import CrlFacts
 from .errors import MtlsError
@@ -90,8 +90,7 @@ def serial_number(text: str) -> int:
 
 def serial_text(number: int) -> str:
     """Upper-case with whole bytes, as issued.jsonl has it."""
-    digits = f"{number:X}"
-    return "0" * (len(digits) % 2) + digits
+    return client_names.serial(f"{number:X}")
 
 
 def find(

@@ -701,6 +701,7 @@ def test_revoking_with_an_intermediate_and_then_a_new_intermediate(project: Proj
     assert not (project.generation() / "intermediate-3.key").exists()
 
 
+@pytest.mark.whole
 def test_lists_are_made_when_asked_for_and_by_nothing_else(project: Project) -> None:
     project.steps(("main", {}), ("crl", {}))
     assert facts(project.run())["a1"][0]["crls"] == []
@@ -725,6 +726,7 @@ MOVE_ON = """
 """
 
 
+@pytest.mark.whole
 def test_another_controller_moves_on_before_this_one_signs(project: Project) -> None:
     project.steps(("main", {}), ("generation", {}))
     project.run()

@@ -27,6 +27,9 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_s
 from ansible_collections.mutual_tls.nginx.plugins.modules import private_ca_store
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, openssl
 
+# Of the threads of pytest's own workers; what is forked here uses none of theirs.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 DAY = timedelta(days=1)
 VALID: dict[str, Any] = {"start": NOW - 2 * DAY, "end": NOW + 900 * DAY}
@@ -632,6 +635,7 @@ def start(doing: Callable[[], Any]) -> int:
     """Does it in a process of its own, which ends with 0 when it could; its number."""
     child = os.fork()
     if child == 0:
+        signal.alarm(60)  # hangs no test run
         try:
             doing()
             os._exit(0)
