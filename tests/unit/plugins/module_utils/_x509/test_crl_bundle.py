@@ -314,6 +314,15 @@ def test_a_serial_of_the_namesake_revokes_nobody() -> None:
     assert ['"CN=Below"' in one.message for one in made.findings if one.code == "crl.revoked"] == [True]
 
 
+@pytest.mark.parametrize(("issuer", "serial"), [("Other", 11), ("Root", 13)])
+def test_it_has_to_do_for_each_certificate_of_the_ca(issuer, serial) -> None:
+    """One that names a single certificate of a cross-signed CA is none for clients below the other one."""
+    named = raw.authority_key_id(None, raw.common_name(issuer), serial)
+    other = lists(of(OTHER, identifier=None, more=(named,)))
+    assert built(pems(OTHER if serial == 11 else CROSSED, ROOT), other, lists(of(ROOT))).dropped == []
+    assert refused(pems(OTHER, CROSSED, ROOT), other, lists(of(ROOT))) == ["crl.missing_for_ca"]
+
+
 # -- which of several
 
 AGES = [
@@ -401,6 +410,14 @@ def test_order_and_form_never_change_the_bytes(form) -> None:
     for order in itertools.permutations(ALL):
         assert built(TRUST, *(FORMS[form](der) for der in order)).pem == wanted
         assert built(TRUST, FORMS[form](order[0]), lists(*order[1:]), lists(*order)).pem == wanted
+
+
+def test_a_renewed_namesake_does_not_change_the_order() -> None:
+    roots = [builders.root() for dummy in range(2)]
+    renewed = [builders.root(key=one.key, start=AT - DAY) for one in roots]
+    crls = b"".join(builders.revoke(one).public_bytes(builders.serialization.Encoding.PEM) for one in roots)
+    made = {built(pems(*roots, *more), crls).pem for more in ([], renewed[:1], renewed[1:])}
+    assert len(made) == 1
 
 
 def test_blocks_without_a_line_break_between_them_are_not_lost() -> None:
