@@ -76,7 +76,7 @@ fuzz: ## hostile bytes in every place, 20,000 examples and more
 	@$(STEP) 'fuzz' tests/lab/fuzz.sh
 
 model: ## the transaction, model-checked: pairs of interruptions, each history of some calls, each fsync left out
-	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model $(UNITS)/_host/test_power_loss.py
+	@PYTHONPATH=$(CACHE) MTLS_MODEL=whole $(STEP) 'model' nice .venv/bin/python -m pytest --numprocesses auto --dist worksteal $(UNITS)/model $(UNITS)/fleet_model $(UNITS)/_host/test_power_loss.py
 
 matrix: ## long comparisons: nginx on each form of a file, PKIs on each OpenSSL, live on each nginx
 	@rm -f $(CACHE)/timings.tsv

@@ -257,6 +257,12 @@ options:
       - V(prepared) switches to what an earlier call with O(until=checked) has prepared, all checks anew;
         what that call only carried over is taken from the live release, should that have moved since.
     type: str
+  expected:
+    description:
+      - The id of the live release as it was read before, for example by M(mutual_tls.nginx.credential_info).
+      - Where another one is live by now, the call fails and changes nothing. So a run that was planned long
+        ago, or that another controller makes at the same time, does not take back what came after it.
+    type: str
   keep:
     description:
       - How many releases to keep, those that were staged or live last.

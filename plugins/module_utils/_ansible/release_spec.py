@@ -95,6 +95,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
     "until": {"type": "str", "choices": ["checked", "stable"], "default": "stable"},
     "to": {"type": "str"},
+    "expected": {"type": "str"},
     "keep": {"type": "int", "default": 3},
     "service": {"type": "str", "default": "nginx"},
     "worker_shutdown_timeout": {"type": "str", "default": "60s"},

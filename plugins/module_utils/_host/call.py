@@ -41,6 +41,8 @@ class Options:
     lock_timeout_s: float = 60
     timeout_s: float = 30
     worker_shutdown_timeout: str = "60s"
+    #: The live release as the caller has read it, "" for any.
+    expected: str = ""
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Options:
@@ -52,7 +54,12 @@ class Options:
         if timeout:
             nginx_time.check(timeout, "worker_shutdown_timeout")
         return cls(
-            params["keep"], params["proof_rounds"], params["lock_timeout_s"], params["timeout_s"], timeout
+            params["keep"],
+            params["proof_rounds"],
+            params["lock_timeout_s"],
+            params["timeout_s"],
+            timeout,
+            params["expected"] or "",
         )
 
 
@@ -126,6 +133,18 @@ class Call:
         finally:
             spent = self.outcome.seconds.get(step, 0.0) + time.monotonic() - begin
             self.outcome.seconds[step] = round(spent, 3)
+
+    def refuse_another(self) -> None:
+        """Raises MtlsError where somebody has changed the host since the caller has read it. Asked under the
+        lock, before anything is recovered."""
+        expected, found = self.options.expected, self.ports.store.current()
+        if expected and found != expected:
+            raise MtlsError(
+                f"The live release is {found or 'none'}, no longer {expected}: another run has changed this"
+                " host meanwhile.",
+                "expected",
+                "Nothing was changed. Run again: it begins by reading what is there.",
+            )
 
     def recovery(self) -> Recovery:
         """What a run does first on this host as it is. Raises MtlsError where there is no way."""

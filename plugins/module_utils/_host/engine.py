@@ -48,6 +48,7 @@ class Transaction(Recovering):
         with contextlib.ExitStack() as stack:
             with self.timed("lock"):
                 stack.enter_context(locked(store.lock_file, self.options.lock_timeout_s, store.create))
+            self.refuse_another()
             with self.timed("recover"):
                 recovery = self._recover()
             with self.timed("read"):

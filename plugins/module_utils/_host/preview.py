@@ -27,6 +27,7 @@ class Preview(Call):
         """What ``apply`` would do, with nothing written below the configuration; a real fault is raised as
         there."""
         host, outcome = self.ports.host, self.outcome
+        self.refuse_another()
         recovery = self.recovery()
         live_id = recovery.live
         with contextlib.ExitStack() as stack:

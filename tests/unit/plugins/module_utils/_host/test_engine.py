@@ -1504,3 +1504,33 @@ def test_what_somebody_let_nginx_load_during_a_call_is_not_at_rest(
         assert state.step in steps
         world.store.switch(release.EMPTY)
     assert world.serves == release.EMPTY
+
+
+@pytest.mark.parametrize("step", ["stable", "switched"])
+def test_what_somebody_else_has_changed_meanwhile_is_not_changed_again(world: World, step: str) -> None:
+    """Its twin: the release is the one that was read, also where a killed run has to be ended first."""
+    read = apply(world, parts()).release
+    live = apply(world, parts("deny all;")).release
+    world.store.write_state(State(step, read, live))
+    before = tree(world)
+    call = Transaction(ports(world), Options(lock_timeout_s=1, expected=read))
+    with pytest.raises(MtlsError, match=f"The live release is {live}, no longer {read}"):
+        call.apply(Intent(parts=parts("allow all;")))
+    assert (tree(world), call.outcome.changed, world.serves) == (before, False, live)
+    state = world.store.state()
+    assert state is not None
+    assert state.step == step
+
+    call = Transaction(ports(world), Options(lock_timeout_s=1, expected=live))
+    assert call.apply(Intent(parts=parts("allow all;"))).state == "stable"
+
+
+def test_check_mode_says_that_somebody_else_has_changed_it(world: World) -> None:
+    live = apply(world, parts()).release
+    for expected in ("0123456789abcdef", live):
+        call = Preview(ports(world), Options(expected=expected))
+        if expected == live:
+            assert call.show(Intent(parts=parts())).changed is False
+            continue
+        with pytest.raises(MtlsError, match="no longer 0123456789abcdef"):
+            call.show(Intent(parts=parts()))
