@@ -229,7 +229,7 @@ class World:
     def __init__(self, image: str, what: str) -> None:
         self.what = what
         self.project = WORK / "project"
-        self.collections = broken() if what == "broken" else ROOT / ".cache"
+        self.collections = copied(protected=what != "broken")
         definition = WORK / "hosts.yml"
         shutil.rmtree(self.project, ignore_errors=True)  # there may be none
         shutil.copytree(
@@ -339,9 +339,10 @@ def tell(began: list[tuple[float, str]], failed: list[list[Any]]) -> None:
         print(f"  {name}: {len(events)} failed: {'; '.join(events[:8])}{'; …' * (len(events) > 8)}")
 
 
-def broken() -> Path:
-    """A copy of the collection in which nginx closes idle connections at once when it reloads."""
-    place = WORK / "broken"
+def copied(protected: bool) -> Path:
+    """A copy of the collection, since the checkout may change in an hour; not *protected*, nginx closes idle
+    connections at once when it reloads."""
+    place = WORK / "collections"
     copy = place / "ansible_collections" / "mutual_tls" / "nginx"
     shutil.rmtree(place, ignore_errors=True)  # there may be none
     for name in ("meta", "playbooks", "plugins", "roles"):
@@ -351,7 +352,8 @@ def broken() -> Path:
         path = copy / "roles" / template
         text = path.read_text()
         assert text.count(PROTECTS) == 1, path
-        path.write_text(text.replace(PROTECTS, "keepalive_min_timeout 0;"))
+        if not protected:
+            path.write_text(text.replace(PROTECTS, "keepalive_min_timeout 0;"))
     return place
 
 

@@ -242,9 +242,12 @@ def test_how_long_that_share_waits_at_most(share: float, seconds: float) -> None
     assert rotation.quantile({"10": 9, "1": 90, "50": 1}, share) == pytest.approx(seconds)
 
 
-def test_the_twin_lacks_what_protects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_twin_lacks_what_protects(
+    protected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rotation, "WORK", tmp_path)
-    roles = rotation.broken() / "ansible_collections" / "mutual_tls" / "nginx" / "roles"
+    roles = rotation.copied(protected) / "ansible_collections" / "mutual_tls" / "nginx" / "roles"
     texts = [path.read_text() for path in roles.rglob("*.j2")]
-    assert sum("keepalive_min_timeout 0;" in text for text in texts) == 2
-    assert not any(rotation.PROTECTS in text for text in texts)
+    found = [sum(line in text for text in texts) for line in (rotation.PROTECTS, "keepalive_min_timeout 0;")]
+    assert found == ([2, 0] if protected else [0, 2])
