@@ -87,19 +87,28 @@ def _host(
     if options.to == PREVIOUS:
         return _planned(DUE, to=PREVIOUS)
     found = [one for one in (_credential(model, one, options, files, at) for one in _live(told)) if one]
-    prepared = (
-        (installed.get("state") or {}).get("prepared") and not options.force and not options.made_before
-    )
+    # What a killed run left half done may be new on the disk and not loaded: `release` ends it.
+    unfinished = installed.get("next_run") or ""
+    prepared = _prepared(installed) and not options.force and not options.made_before
     if prepared and options.until == CHECKED:
         return _planned(READY, found, why="it is prepared; a run without rotate_until switches to it.")
-    if not found and not prepared:
+    to_do = prepared or unfinished
+    if not found and not to_do:
         return _planned(FRESH)
-    if found and all(one["action"] == STUCK for one in found) and not prepared:
+    if found and all(one["action"] == STUCK for one in found) and not to_do:
         return _planned(STUCK, found)
-    planned = _planned(DUE, found, to="prepared" if prepared else "")
+    why = unfinished and f"It is not at rest: {unfinished}."
+    planned = _planned(DUE, found, why=why, to="prepared" if prepared else "")
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
     return planned
+
+
+def _prepared(installed: Mapping[str, Any]) -> bool:
+    """Whether a release waits for its switch; after that state.json still names it, and it is the live
+    one."""
+    prepared = (installed.get("state") or {}).get("prepared")
+    return bool(prepared) and prepared != installed.get("release")
 
 
 def _planned(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:

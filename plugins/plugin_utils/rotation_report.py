@@ -39,6 +39,8 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
             stuck = "STUCK: " if one["action"] == STUCK else ""
             left = "unknown" if one["days_left"] is None else one["days_left"]
             lines.append(f"{host} {one['part']}/{one['name']}: {stuck}{one['why']}; {left} days left{wait}")
+        if planned["why"] and planned["state"] == DUE:
+            lines.append(f"{host}: {planned['why']}")
         if planned["to"] and planned["state"] == DUE:
             lines.append(f"{host}: switches to what is {planned['to']}")
     counts = Counter(planned["state"] for planned in plan.values())
@@ -57,7 +59,10 @@ def rows(
     for host, planned in plan.items():
         variables = hostvars.get(host, {})
         result = variables.get("mtls_rotate_result") or {}
-        state, why = _state(planned, variables.get("mtls_rotate_state") or "", result, until)
+        asked = variables.get("mtls_requests") or {}
+        # Lost before `release` was called, so that this was left out.
+        told = asked if asked.get("unreachable") else result
+        state, why = _state(planned, variables.get("mtls_rotate_state") or "", told, until)
         why = str(variables.get("mtls_rotate_reason") or "") if state in BAD and not why else why
         after = {(one["part"], one["name"]): one for one in result.get("credentials") or []}
         seconds = round(sum((result.get("seconds") or {}).values()), 1) if result else None
@@ -73,7 +78,7 @@ def rows(
                     "days_left": one.get("days_left"),
                     "seconds": seconds,
                     "state": own,
-                    "reason": said or one.get("why") or "",
+                    "reason": said or one.get("why") or planned["why"],
                 }
             )
     return found

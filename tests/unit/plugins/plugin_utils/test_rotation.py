@@ -162,6 +162,28 @@ def test_days_that_must_be_left_by_the_run_or_the_inventory(tmp_path, days, reas
     assert due(Fleet(tmp_path, None, asked).plan(), B) == told
 
 
+def test_what_a_killed_run_left_is_ended(hosts):
+    """Its certificate may be new on the disk already, and not loaded."""
+    hosts.install(B, element("proxy", "client", leaf("client")))
+    told = hosts.variables[B]["mtls_installed"]["installed"]
+    told["next_run"] = ""
+    assert hosts.plan()[B]["state"] == "fresh"
+    told["next_run"] = "a run stopped at 'reloaded' after it switched"
+    plan = hosts.plan()
+    planned, model = plan[B], hosts.model["hosts"][B]
+    assert (planned["state"], planned["credentials"], planned["to"]) == ("due", [], "")
+    assert rotation.asked(model, planned) == []
+    assert rotation.parts(planned, model, hosts.variables[B]["mtls_installed"], {}, {}, {}) == {}
+    why = "It is not at rest: a run stopped at 'reloaded' after it switched."
+    assert rotation_report.plan_lines(plan) == [f"{B}: {why}", "2 hosts: 1 due, 1 fresh"]
+    facts = {B: {"mtls_rotate_state": "done", "mtls_rotate_result": RESULT}}
+    row = rotation_report.rows(plan, facts, "stable")[-1]
+    assert (row["host"], row["state"], row["reason"]) == (B, "stable", why)
+    # What is due besides goes with it.
+    hosts.variables[B]["mtls_installed"]["credentials"] = [element("proxy", "client", leaf("client", **OLD))]
+    assert due(hosts.plan(), B) == {"proxy/client": "third"}
+
+
 def test_what_is_not_read_is_no_pass(hosts):
     hosts.variables[A] = {"mtls_installed": {"unreachable": True, "msg": "timed out"}}
     del hosts.variables[B]
@@ -248,6 +270,19 @@ def test_what_is_prepared_is_switched_to(hosts, live):
     assert hosts.plan(force=True, until="checked")[B]["state"] == "due"
     shut = {**WINDOW, "days": [(AT + 2 * DAY).strftime("%a")]}
     assert hosts.plan(window=shut)[B]["state"] == "waits"
+
+
+@pytest.mark.parametrize(
+    ("live", "given", "state"),
+    [(YOUNG, {}, "fresh"), (OLD, {}, "due"), (OLD, {"until": "checked"}, "due")],
+)
+def test_what_was_prepared_and_is_live_waits_for_nothing(hosts, live, given, state):
+    """Its twin is the one above. After the switch state.json still names it."""
+    identity = "0123456789abcdef"
+    hosts.install(B, element("proxy", "client", leaf("client", **live)), prepared=identity)
+    hosts.variables[B]["mtls_installed"]["installed"]["release"] = identity
+    planned = hosts.plan(**given)[B]
+    assert (planned["state"], planned["to"]) == (state, "")
 
 
 def test_a_row_for_what_the_prepared_release_has_changed(hosts):
@@ -416,6 +451,15 @@ RESULT = {
         (
             {"mtls_rotate_state": "attempted", "mtls_rotate_result": {"unreachable": True, "msg": "down"}},
             "unreachable", "", "down",
+        ),
+        # Lost before `release` was called.
+        (
+            {
+                "mtls_rotate_state": "attempted",
+                "mtls_requests": {"unreachable": True, "msg": "gone"},
+                "mtls_rotate_result": {"skipped": True},
+            },
+            "unreachable", "", "gone",
         ),
         ({"mtls_rotate_state": "attempted", "mtls_rotate_reason": "no key"}, "failed", "", "no key"),
         # Only the module's own word counts.
