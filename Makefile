@@ -126,7 +126,7 @@ sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
 
 # Scenarios with hosts of their own.
-ALONE := default fleet alternative package
+ALONE := default fleet alternative package stop
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
 SHARED := rollback recover multi rotate
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kills the run that holds the lock as soon as state.json names a step: killer.py BASE STEP
 
-Prints "waiting", then "killed" once the run is gone, or fails after a minute.
+Prints "waiting", then "killed" once the run is gone, or fails after five minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-WAIT_S = 60
+WAIT_S = 300
 
 
 def step(base: str) -> str:

@@ -103,14 +103,14 @@ def cases(table: Collection[str], sample: Collection[str]) -> list[Any]:
 
 
 class Scene:
-    """The shared hosts, by their first letter, and the user's project beside them."""
+    """The shared hosts, by their first letter, or those of another lab; the user's project beside them."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, names: Collection[str] = ("a", "b", "c", "stranger")) -> None:
         self.project = project
         self.pki = project / "pki"
         self.inventory = "inventory.yml"
         self.lab = Lab(project / "lab.json")
-        self.hosts = {name: self.lab.connect(self.full(name)) for name in ("a", "b", "c", "stranger")}
+        self.hosts = {name: self.lab.connect(self.full(name)) for name in names}
 
     def full(self, name: str) -> str:
         return f"{name}.example.com"

@@ -27,6 +27,7 @@ INVENTORIES = {
     "multi": ["molecule/multi/inventory.yml"],
     "package": ["examples/simple"],
     "alternative": ["molecule/alternative/project"],
+    "stop": ["molecule/stop/inventory.yml"],
 }
 # Option to why no scenario can change it. Keep it nearly empty.
 REASONS: dict[str, str] = {
