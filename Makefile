@@ -118,7 +118,7 @@ bench: ## speed beside the alternatives, as ratios
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: edges' .venv/bin/python tests/benchmarks/edges.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: client_log' .venv/bin/python tests/benchmarks/client_log.py
 
-bench-rotation: ## requests lost while both sides rotate under load, on three versions of nginx (about an hour)
+bench-rotation: ## requests lost while both sides rotate under load, on three versions of nginx (about half an hour)
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@$(STEP) 'bench: rotation' .venv/bin/python tests/benchmarks/rotation.py
 
