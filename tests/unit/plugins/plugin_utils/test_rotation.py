@@ -184,8 +184,11 @@ def test_what_a_killed_run_left_is_ended(hosts):
     assert due(hosts.plan(), B) == {"proxy/client": "third"}
 
 
-def test_what_is_not_read_is_no_pass(hosts):
-    hosts.variables[A] = {"mtls_installed": {"unreachable": True, "msg": "timed out"}}
+@pytest.mark.parametrize(
+    "told", [{"unreachable": True}, {"failed": True}, {}], ids=["away", "failed", "silent"]
+)
+def test_what_is_not_read_is_no_pass(hosts, told):
+    hosts.variables[A] = {"mtls_installed": {**told, "msg": "timed out"}}
     del hosts.variables[B]
     plan = hosts.plan()
     assert (plan[A]["state"], plan[A]["why"]) == ("unread", "timed out")
