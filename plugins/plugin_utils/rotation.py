@@ -135,7 +135,7 @@ def _credential(
     on_file = _on_file(wanted, files) if own_files else ""
     known = live.get("certificate") or {}
     if not known.get("not_after") or not known.get("not_before"):
-        word, facts = due.FINDING, None
+        word = due.FINDING
     else:
         facts = due.Facts(
             not_before=expiry.parse_rfc3339(known["not_before"]),
@@ -159,23 +159,23 @@ def _credential(
         "serial": known.get("serial") or "",
         "not_after": known.get("not_after") or expiry.rfc3339(at),
         "days_left": known.get("days_left"),
-        **_action(word, own_files, wanted, facts),
+        **_action(word, wanted, on_file, known.get("sha256") or ""),
     }
 
 
-def _action(
-    word: str, own_files: bool, wanted: Mapping[str, Any], facts: Optional[due.Facts]
-) -> dict[str, Any]:
+def _action(word: str, wanted: Mapping[str, Any], on_file: str, live: str) -> dict[str, Any]:
+    """*on_file*, *live*: SHA-256 of the certificate in the controller's file and of the live one."""
     if word == due.SERVED:
         return {"action": RELOAD}
-    if not own_files:
+    if wanted["issuer"] != "files":
         return {"action": REQUEST}
-    if facts is not None and facts.file_differs:
+    if on_file and on_file != live:
         return {"action": FILES}
     path = wanted["files"]["certificate"]
+    has = "still holds what is live" if on_file else "cannot be read or holds no certificate"
     return {
         "action": STUCK,
-        "why": f"{wanted['side']}/{wanted['name']} is due, and {path} still holds what is live."
+        "why": f"{wanted['side']}/{wanted['name']} is due, and {path} {has}."
         " Put the new certificate and its key there, and run again.",
     }
 

@@ -170,8 +170,9 @@ def edge_lines(told: Mapping[str, Any]) -> list[str]:
     return lines + [f"edges: {text}" for text in told["unknown"]]
 
 
-def message(found: Sequence[Mapping[str, Any]]) -> str:
-    """Why the run ends with an error, and what to do."""
+def message(found: Sequence[Mapping[str, Any]], again: str = "") -> str:
+    """Why the run ends with an error, and what to do. *again*: how the run that goes on differs from this
+    one."""
     hosts = failing(found)
     first = next((one for one in found if one["state"] in BAD), None)
     if first is None:
@@ -179,7 +180,8 @@ def message(found: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"{len(hosts)} {'host is' if len(hosts) == 1 else 'hosts are'} not done: {', '.join(hosts[:5])}."
         f" {first['host']}: {first['state']}: {first['reason']}"
-        " What is done stays done; mend it, and run the same again: it goes on with the rest."
+        f" What is done stays done; mend it, and run the same again{again and ' ' + again}:"
+        " it goes on with the rest."
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     rotation,
     rotation_edges,
@@ -37,8 +38,10 @@ def plan(
         "breaking": told["breaking"],
         "until": options.until,
         "dry_run": options.dry_run,
-        "given": {name: value for name, value in given.items() if name == "window" or name == "until"},
+        "given": {name: value for name, value in given.items() if name in ("window", "until")},
         "began": now.timestamp(),
+        # By force everything is due, also what this run has just replaced.
+        "again": f"with -e rotate_force={expiry.rfc3339(now)}" if options.force else "",
     }
 
 
@@ -61,7 +64,7 @@ def report(run: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any
         "table": rotation_report.table(found),
         "rows": found,
         "failing": rotation_report.failing(found),
-        "message": rotation_report.message(found),
+        "message": rotation_report.message(found, run["again"]),
     }
 
 

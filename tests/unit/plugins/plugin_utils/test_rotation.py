@@ -209,7 +209,8 @@ def test_what_the_inventory_has_no_more_is_left_to_site_yml(hosts):
 def _filed(tmp_path: Path):
     """filed(live, file): B's certificate is a file of the controller."""
 
-    def make(live: Any, file: Any) -> dict[str, Any]:
+    def make(live: Any, file: Any, later: Any = b"") -> dict[str, Any]:
+        """*later*: what is in the file by the time of the run, None for no file."""
         path = tmp_path / "client.pem"
         path.write_bytes(file.pem)
         (tmp_path / "ca.pem").write_bytes(CA.pem)
@@ -221,6 +222,10 @@ def _filed(tmp_path: Path):
         }
         hosts = Fleet(tmp_path, None, {"mtls_proxy_credentials": [credential]})
         hosts.install(B, element("proxy", "client", live))
+        if later is None:
+            path.unlink()
+        elif later:
+            path.write_bytes(later)
         return hosts.plan()[B]
 
     return make
@@ -232,6 +237,13 @@ def test_a_file_that_is_due_and_unchanged_is_a_fault(filed):
     (one,) = planned["credentials"]
     assert (planned["state"], one["action"]) == ("stuck", "stuck")
     assert "client.pem still holds what is live" in one["why"]
+
+
+@pytest.mark.parametrize("data", [None, b"nothing"], ids=["gone", "no certificate"])
+def test_a_file_that_cannot_be_read_when_it_is_due_is_a_fault(filed, tmp_path, data):
+    planned = filed(leaf("client", **OLD), leaf("client"), data)
+    assert planned["state"] == "stuck"
+    assert "client.pem cannot be read or holds no certificate" in planned["credentials"][0]["why"]
 
 
 @pytest.mark.parametrize(("live", "reason"), [(OLD, "file"), (YOUNG, "file")])
@@ -486,6 +498,7 @@ def test_a_row(hosts, facts, state, new, why):
     bad = state in ("rolled back", "unreachable", "failed")
     assert rotation_report.failing([row]) == ([B] if bad else [])
     assert (why in rotation_report.message([row])) is bad
+    assert ("run the same again with -e x" in rotation_report.message([row], "with -e x")) is bad
 
 
 def test_the_table_says_what_is_fine_in_one_line(hosts):
