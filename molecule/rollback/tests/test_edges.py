@@ -80,6 +80,7 @@ def test_an_authority_that_clients_still_need(run, pairs, scene):
     assert "in trust.sources of Server A (mtls_server_credentials) until no edge needs it" in output
 
 
+@pytest.mark.whole
 def test_a_certificate_that_a_accepts(run, pairs):
     """The twin. A is outside the limit, so nobody knows; b is changed, and its proof asks A."""
     code, output, changed = run("b", pairs["own"], "--limit", "b.example.com")

@@ -43,6 +43,7 @@ def test_back_to_the_release_before_and_to_a_named_one(scene, watched_release):
     assert scene.snapshot("a") == before
 
 
+@pytest.mark.whole
 def test_never_back_to_a_ca_that_is_gone(scene, watched_release):
     """Its twin: what goes back has the trust of today."""
     wide = scene.change("a", server("good-server", "root", "foreign-ca"))
@@ -72,6 +73,7 @@ def test_keep(scene):
     assert scene.releases("a") == {"empty", made[0], made[1]}
 
 
+@pytest.mark.whole
 def test_prepared_today_and_switched_to_tomorrow(scene, watched_release):
     """In between another call changes a block: what was not prepared is as it is now."""
     before = scene.change("a", server("good-server", "root"))
@@ -133,6 +135,7 @@ def test_a_site_yml_of_bad_files_leaves_the_host_as_it_is(scene):
     assert scene.snapshot("c") == before
 
 
+@pytest.mark.whole
 def test_a_site_yml_that_leaves_something_broken_ends_with_an_error(scene):
     """A is down, and B is as it should be. Its twin, first: A is up."""
     code, output = scene.site("--limit", "b.example.com")

@@ -501,6 +501,7 @@ def test_another_ca_of_the_same_name(project: Project) -> None:
     assert sorted(facts(output)["a1"][1]) == ["server/probe", "server/server"], "the others go on"
 
 
+@pytest.mark.whole
 def test_a_request_for_something_else(project: Project) -> None:
     """Whoever holds a host gets certificates for that host's names only."""
     wanted = project.credentials["a1"][0]
@@ -528,6 +529,7 @@ def test_a_run_killed_between_key_and_certificate(project: Project) -> None:
     assert project.verify(told["b1"][1]["proxy/client"], "sslclient").endswith("OK\n")
 
 
+@pytest.mark.whole
 def test_a_half_made_generation_is_finished_not_replaced(project: Project) -> None:
     project.make_root()
     key = (project.generation() / "root.key").read_bytes()
@@ -665,6 +667,7 @@ def test_a_generation_takes_over_from_the_other(project: Project) -> None:
     assert "generations/2 is the one that signs" in project.refused()
 
 
+@pytest.mark.whole
 def test_revoking_with_an_intermediate_and_then_a_new_intermediate(project: Project) -> None:
     project.settings["intermediate"] = True
     project.settings["crl_days"] = 7

@@ -28,7 +28,7 @@ def library(available: bool = True) -> Library:
 
 def task_of(base: Path, planning: bool, available: bool = True, **params: Any) -> task.Task:
     common = {"parts": None, "to": None, "until": "stable", "keep": 3, "proof_rounds": 3, "timeout_s": 30}
-    common |= {"lock_timeout_s": 60, "worker_shutdown_timeout": "", "service": "nginx"}
+    common |= {"lock_timeout_s": 60, "worker_shutdown_timeout": "", "service": "nginx", "expected": None}
     return task.Task({"base": f"{base}/mtls", **common, **params}, planning, library(available))
 
 

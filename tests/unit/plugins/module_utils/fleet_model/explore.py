@@ -136,7 +136,7 @@ class Fleet:
     def _step(self, state: State, run: Run) -> Iterator[tuple[str, State, Optional[Run]]]:
         """The next step of a run; it has ended where there is no run any more."""
         yield f"{run.kind} is stopped", state, None
-        place = next(n for n, one in enumerate(run.plan) if one)
+        place = min(n for n, one in enumerate(run.plan) if one)
         work = run.plan[place]
         assert work is not None
         if work.reissue and not run.signed:
