@@ -25,7 +25,7 @@ from .store import Store
 try:
     from lzma import LZMAError
 except ImportError:  # a Python that was built without it
-    LZMAError = EOFError  # type: ignore[misc,assignment]
+    LZMAError = EOFError  # type: ignore[misc,assignment]  # a stand-in of the same use: caught beside it
 
 _BLOCK = 256 * 1024
 #: Enough for the first line's time; of some files no more is read.
