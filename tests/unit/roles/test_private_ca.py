@@ -515,6 +515,7 @@ def test_a_request_for_something_else(project: Project) -> None:
     assert {line["host"] for line in project.issued()} == {"b1"}, "nothing was signed for this host"
 
 
+@pytest.mark.whole
 def test_a_run_killed_between_key_and_certificate(project: Project) -> None:
     process = project.start()
     deadline = time.monotonic() + 60
@@ -541,6 +542,7 @@ def test_a_half_made_generation_is_finished_not_replaced(project: Project) -> No
     assert project.verify(told["b1"][1]["proxy/client"], "sslclient").endswith("OK\n")
 
 
+@pytest.mark.whole
 def test_two_controllers_make_it_at_the_same_time(project: Project) -> None:
     other = Project(Path(tempfile.mkdtemp(dir=project.folder)))
     other.settings["dir"] = project.settings["dir"]
@@ -554,10 +556,8 @@ def test_two_controllers_make_it_at_the_same_time(project: Project) -> None:
     assert len(project.issued()) == 6
 
 
-@pytest.mark.parametrize(
-    ("throttle", "at_once"),
-    [pytest.param(1, 1, marks=pytest.mark.whole), (2, 2), pytest.param(8, 3, marks=pytest.mark.whole)],
-)
+@pytest.mark.whole
+@pytest.mark.parametrize(("throttle", "at_once"), [(1, 1), (2, 2), (8, 3)])
 def test_how_many_hosts_are_signed_for_at_once(project: Project, throttle: int, at_once: int) -> None:
     project.settings["throttle"] = throttle
     project.credentials["a1"] = project.credentials["a1"][:1]
