@@ -19,7 +19,8 @@ def release_credentials(
     """The credentials of one *side* of a host as ``release`` takes them.
 
     *requests* is the result of ``credential_request`` on that host, *issued* maps ``<side>/<name>`` to the
-    certificates that the private CA made in this run, *private_ca* holds its ``trust`` and ``chain``.
+    certificates that the private CA made in this run, *private_ca* holds its ``trust``, ``chain`` and
+    ``crls``.
     A credential that was not issued anew gives neither certificate nor key: the live release keeps both.
     Holds no private content, only where it lies.
     """
@@ -76,8 +77,10 @@ def _credential(
         return result
     result["hostnames"] = list(credential["hostnames"])
     result["trust"] = _trust(credential["trust"], private_ca)
-    if credential["crl"] != "auto":  # of the private authority's lists the live release is the only store
+    if credential["crl"] != "auto":
         result["crl"] = [] if credential["crl"] == "off" else [dict(source) for source in credential["crl"]]
+    elif private_ca.get("crls") and "issuer" in credential["trust"]["sources"]:
+        result["crl"] = [{"content": one} for one in private_ca["crls"]]
     if credential["verify_depth"] not in (None, "auto"):
         result["verify_depth"] = int(credential["verify_depth"])
     result["sessions"] = credential["sessions"]

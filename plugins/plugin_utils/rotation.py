@@ -9,7 +9,7 @@ plans anew, and what is done is not due any more.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Optional
 
@@ -31,6 +31,14 @@ FRESH, DUE, WAITS, READY, UNREAD, STUCK = "fresh", "due", "waits", "ready", "unr
 #: Where a new certificate comes from: a request, the controller's files; or nginx is only to load what is
 #: there.
 REQUEST, FILES, RELOAD = "request", "files", "reload"
+#: Kinds of options of a credential, and how their names begin: its pair, and what a plan may name in
+#: `settings`.
+PAIR, TRUST, CRL = "pair", "trust", "crl"
+_OPTIONS = {
+    PAIR: ("certificate", "private_key", "chain"),
+    TRUST: ("trust", "verify_depth"),
+    CRL: ("crl",),
+}
 _SERVED = "endpoint.served_differs_from_file"
 _KEYS = {("ec", 256): "p256", ("ec", 384): "p384", ("ed25519", 256): "ed25519"}
 _WORDS = {
@@ -58,9 +66,9 @@ def plan(
     opened: Mapping[str, str],
     at: datetime,
 ) -> dict[str, dict[str, Any]]:
-    """Host to ``{state, credentials, why, to}``: `credentials` are those that are due, `why` is a sentence
-    where the state needs one, `to` the argument of ``release`` that switches to what is prepared or goes
-    back.
+    """Host to ``{state, credentials, settings, why, to}``: `credentials` are those that are due; `settings`
+    those whose trust or CRLs are given anew, each ``{part, name, kinds}``; `why` is a sentence where the
+    state needs one, `to` the argument of ``release`` that switches to what is prepared or goes back.
 
     *fleet* is the model of all hosts, *hosts* are those of this run; *opened*: content of vault files, by
     path; *at* the time.
@@ -112,7 +120,7 @@ def _prepared(installed: Mapping[str, Any]) -> bool:
 
 
 def _planned(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:
-    return {"state": state, "credentials": list(credentials), "why": why, "to": to}
+    return {"state": state, "credentials": list(credentials), "settings": [], "why": why, "to": to}
 
 
 def _live(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -227,22 +235,28 @@ def parts(
     issued: Mapping[str, str],
     private_ca: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The option ``parts`` of the one ``release`` call on a host: what is due gets its new certificate,
-    everything else of its part is kept. Sites, routes, trust and CRLs are never given.
+    """The option ``parts`` of the one ``release`` call on a host: what is due gets its new certificate, what
+    the plan says of trust and CRLs is given as the inventory wants it, everything else of its part is kept.
+    Sites and routes are never given.
 
     *planned* is its element of the plan, *installed* what ``credential_info`` said of it.
     """
-    changing = {
-        (one["part"], one["name"]): one for one in planned["credentials"] if one["action"] in (REQUEST, FILES)
-    }
+    given: dict[tuple[str, str], set[str]] = {}
+    for one in planned["credentials"]:
+        if one["action"] in (REQUEST, FILES):
+            given.setdefault((one["part"], one["name"]), set()).add(PAIR)
+    for one in planned["settings"]:
+        given.setdefault((one["part"], one["name"]), set()).update(one["kinds"])
     found: dict[str, Any] = {}
-    for side in dict.fromkeys(side for side, _name in changing):
-        given = {
+    for side in dict.fromkeys(side for side, _name in given):
+        wanted = {
             one["name"]: one for one in part.release_credentials(model, side, requests, issued, private_ca)
         }
         found[side] = {
             "credentials": [
-                _kept(given[one["name"]]) if (side, one["name"]) in changing else {"name": one["name"]}
+                _only(wanted[one["name"]], given[side, one["name"]])
+                if (side, one["name"]) in given
+                else {"name": one["name"]}
                 for one in _live(installed)
                 if one["part"] == side
             ]
@@ -250,14 +264,10 @@ def parts(
     return found
 
 
-def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A new pair, and nothing that is not about the pair."""
-    about = ("name", "hostnames")
-    return {
-        key: value
-        for key, value in given.items()
-        if key in about or key.startswith(("certificate", "private_key", "chain"))
-    }
+def _only(given: Mapping[str, Any], kinds: Iterable[str]) -> dict[str, Any]:
+    """The options of a credential that are of these kinds, and what is asked about it anyway."""
+    wanted = ("name", "hostnames", *(start for kind in kinds for start in _OPTIONS[kind]))
+    return {key: value for key, value in given.items() if key.startswith(wanted)}
 
 
 def asked(model: Mapping[str, Any], planned: Mapping[str, Any]) -> list[dict[str, Any]]:

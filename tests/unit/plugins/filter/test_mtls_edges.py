@@ -87,7 +87,7 @@ def run(folder: Path, client: builders.Issued, given: tuple[str, ...] = ("listed
     bare = {"installed": {"sites": [], "routes": []}, "credentials": []}
     model = {"mtls_fleet": "{{ hostvars | mutual_tls.nginx.mtls_model(groups=groups) }}"}
     told = {
-        "content": "{{ site_edges | to_json }}",
+        "content": "{{ mtls_site_edges | to_json }}",
         "dest": str(folder / "told.json"),
         "mode": "0600",
     }

@@ -34,8 +34,8 @@ def credential(**more):
     }
 
 
-def release_one(given, issued=None):
-    (found,) = release_credentials({"credentials": [given]}, "server", REQUESTS, issued or {}, PRIVATE_CA)
+def release_one(given, issued=None, private_ca=PRIVATE_CA):
+    (found,) = release_credentials({"credentials": [given]}, "server", REQUESTS, issued or {}, private_ca)
     return found
 
 
@@ -80,6 +80,20 @@ def test_files_are_named_and_not_read():
 )
 def test_crl(crl, expected):
     assert release_one(credential(crl=crl)).get("crl") == expected
+
+
+@pytest.mark.parametrize(
+    ("sources", "crl", "expected"),
+    [
+        (["issuer"], "auto", [{"content": "list 1"}, {"content": "list 2"}]),
+        ([{"src": "/p/ca.pem"}], "auto", None),
+        (["issuer"], "off", []),
+    ],
+)
+def test_lists_of_the_private_ca_come_by_themselves_where_it_is_trusted(sources, crl, expected):
+    given = credential(trust={"sources": sources, "on_expired": "drop", "allow_pinned": []}, crl=crl)
+    found = release_one(given, private_ca={**PRIVATE_CA, "crls": ["list 1", "list 2"]})
+    assert found.get("crl") == expected
 
 
 @pytest.mark.parametrize(("depth", "expected"), [("auto", None), ("2", 2), (3, 3)])

@@ -395,6 +395,30 @@ def test_what_is_only_not_loaded_asks_for_nothing(hosts):
     assert rotation.parts(planned, model, hosts.variables[B]["mtls_installed"], {}, {}, {}) == {}
 
 
+@pytest.mark.parametrize(
+    ("kinds", "given"),
+    [
+        (["trust"], {"trust", "verify_depth"}),
+        (["crl"], {"crl"}),
+        (["trust", "crl"], {"trust", "verify_depth", "crl"}),
+    ],
+)
+def test_trust_and_lists_are_given_where_the_plan_says_so_and_the_pair_is_kept(hosts, kinds, given):
+    model = hosts.model["hosts"][A]
+    for credential in model["credentials"]:
+        credential["verify_depth"] = 2
+    planned = {"credentials": [], "settings": [{"part": "server", "name": "server", "kinds": kinds}]}
+    installed = hosts.variables[A]["mtls_installed"]
+    requests = {"credentials": [{"part": "server", "name": "server", "private_key_path": "/pending/key"}]}
+    parts = rotation.parts(
+        planned, model, installed, requests, {"server/server": "PEM"}, {"trust": ["X"], "crls": ["L"]}
+    )
+    assert list(parts) == ["server"]
+    probe, server = parts["server"]["credentials"]
+    assert probe == {"name": "probe"}
+    assert set(server) == {"name", "hostnames"} | given
+
+
 # -- edges
 
 
