@@ -135,6 +135,10 @@ options:
       - With O(state=crl), make all CRLs anew whose key is there, also before the first revocation.
     type: bool
     default: false
+  with_issued:
+    description: Whether the result lists the certificates that were issued and have not expired.
+    type: bool
+    default: false
   with_retired:
     description: Whether the roots and the CRLs in the result are those of retired generations, too.
     type: bool
@@ -264,6 +268,47 @@ store:
       description: The intermediate that signs, PEM. Empty when the root signs.
       type: str
       returned: always
+    newest:
+      description:
+        - The newest certificate that signs or is to sign, of a generation that is not retired. V(none) when
+          there is none.
+      type: dict
+      returned: always
+      contains:
+        generation:
+          description: The number of the generation.
+          type: int
+          returned: always
+        certificate:
+          description: The certificate, PEM.
+          type: str
+          returned: always
+        root:
+          description: The root above it, PEM. The same where the root signs.
+          type: str
+          returned: always
+    issued:
+      description: The certificates that were issued and have not expired.
+      returned: with O(with_issued)
+      type: list
+      elements: dict
+      contains:
+        serial:
+          description: The serial number, hexadecimal digits in upper case.
+          type: str
+          returned: always
+        generation:
+          description: The number of the generation.
+          type: int
+          returned: always
+        host:
+          description: The host that it was issued for.
+          type: str
+          returned: always
+        not_after:
+          description: The end of the certificate, RFC 3339.
+          type: str
+          returned: always
     crls:
       description: The newest CRL of each issuer of these generations. Empty before the first revocation.
       type: list
@@ -356,6 +401,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_revocation as revocation
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import ca_store as rules
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_store as disk
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
@@ -459,9 +505,12 @@ def read(params, path, now, strict):
         "issuer": None,
         "roots": [describe_root(one) for one in shown if one.stem == rules.ROOT],
         "chain": "",
+        "newest": newest(seen, params["intermediate"]),
         "crls": [describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
         "revoked": revoked(path),
     }
+    if params["with_issued"]:
+        store["issued"] = issued(path, now)
     if next_step(seen, seen.signing, params).makes:
         return store
     signer = issuer(seen, seen.signing, params, now if strict else None)
@@ -475,6 +524,31 @@ def read(params, path, now, strict):
     if signer.stem != rules.ROOT:
         store["chain"] = signer.certificate.pem.decode("ascii")
     return store
+
+
+def newest(seen, intermediate):
+    """The element `newest` of the result."""
+    found = [one for one in seen.authorities if not one.retired and (one.stem != rules.ROOT) == intermediate]
+    if not found:
+        return None
+    last = found[-1]  # by generation, and of one in the order of `rules.authorities`
+    (root,) = (one for one in seen.authorities if (one.generation, one.stem) == (last.generation, rules.ROOT))
+    return {
+        "generation": last.generation,
+        "certificate": last.certificate.pem.decode("ascii"),
+        "root": root.certificate.pem.decode("ascii"),
+    }
+
+
+def issued(path, now):
+    """The element `issued` of the result."""
+    lines = revocation.issued_lines(disk.text(os.path.join(path, rules.ISSUED)))
+    names = ("serial", "generation", "host", "not_after")
+    return [
+        {name: one[name] for name in names}
+        for one in lines
+        if set(names) <= set(one) and expiry.parse_rfc3339(one["not_after"]) > now
+    ]
 
 
 def next_step(seen, signing, params):
@@ -723,6 +797,7 @@ def argument_spec():
         "crl_days": {"type": "int", "default": 30},
         "renew_before_days": {"type": "int"},
         "force": {"type": "bool", "default": False},
+        "with_issued": {"type": "bool", "default": False},
         "with_retired": {"type": "bool", "default": False},
         "next": {"choices": ["generation", "intermediate"]},
         "collections": {"type": "list", "elements": "path", "default": []},

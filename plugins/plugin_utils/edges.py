@@ -278,7 +278,7 @@ class World:
         if len(sites) > 1:
             return Answer(UNKNOWN, message=_TWO_SITES, subject=f"{host} at {address}")
         (site,) = sites
-        material = self._real_material(host, "server", site["credential"])
+        material = self.real_material(host, "server", site["credential"])
         why = Answer(
             UNKNOWN,
             message="the text of the site is not the role's, so who is let in is not known.",
@@ -306,7 +306,7 @@ class World:
                 allow.append({"sha1": self._sha1(entry["certificate"]["src"])})
             except MtlsError as error:
                 why = Answer(UNKNOWN, message=error.message, subject=f"{host} site {name} allow")
-        material = self._wanted_material(host, "server", site["credential"])
+        material = self.wanted_material(host, "server", site["credential"])
         known = allow if allow or why is None else None
         tls = site["tls"]
         return Door(
@@ -316,7 +316,7 @@ class World:
     def _identity(self, edge: Mapping[str, Any], then: bool) -> Union[Material, Answer]:
         host = edge["proxy"]
         if then and host in self._changing:
-            return self._wanted_material(host, "proxy", edge["credential"])
+            return self.wanted_material(host, "proxy", edge["credential"])
         return self._once(("route", *_key(edge)), lambda: self.real_identity(edge))
 
     def real_identity(self, edge: Mapping[str, Any]) -> Union[Material, Answer]:
@@ -327,12 +327,12 @@ class World:
         for route in real["routes"]:
             same = (route["name"], route["server_name"]) == (edge["route"], edge["server_name"])
             if same and edge["address"] in route["servers"]:
-                return self._real_material(host, "proxy", route["credential"])
+                return self.real_material(host, "proxy", route["credential"])
         return NO_EDGE
 
     # -- credentials
 
-    def _real_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
+    def real_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
         files = (self.real[host] or {"credentials": {}})["credentials"].get((part, name))
         if files is None:
             return NO_EDGE
@@ -347,7 +347,7 @@ class World:
             else files["verify_depth"],
         )
 
-    def _wanted_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
+    def wanted_material(self, host: str, part: str, name: str) -> Union[Material, Answer]:
         return self._once(("credential", host, part, name), lambda: self._made(host, part, name))
 
     def _made(self, host: str, part: str, name: str) -> Union[Material, Answer]:
@@ -390,7 +390,7 @@ class World:
     def _live(self, host: str, part: str, name: str) -> dict[str, bytes]:
         """The live credential as ``desired`` wants it, with an empty file for each that is kept unseen."""
         files: dict[str, bytes] = {"fullchain.pem": b"", "privkey.pem": b""}
-        real = self._real_material(host, part, name)
+        real = self.real_material(host, part, name)
         if isinstance(real, Material):
             files["fullchain.pem"] = real.certificate
             files["trust.pem"] = real.trust

@@ -91,22 +91,22 @@ def _host(
 ) -> dict[str, Any]:
     installed = told.get("installed")
     if told.get("unreachable") or told.get("failed") or not installed:
-        return _planned(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
+        return entry(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
     if options.to == PREVIOUS:
-        return _planned(DUE, to=PREVIOUS)
+        return entry(DUE, to=PREVIOUS)
     found = [one for one in (_credential(model, one, options, files, at) for one in _live(told)) if one]
     # What a killed run left half done may be new on the disk and not loaded: `release` ends it.
     unfinished = installed.get("next_run") or ""
     prepared = _prepared(installed) and not options.force and not options.made_before
     if prepared and options.until == CHECKED:
-        return _planned(READY, found, why="it is prepared; a run without rotate_until switches to it.")
+        return entry(READY, found, why="it is prepared; a run without rotate_until switches to it.")
     to_do = prepared or unfinished
     if not found and not to_do:
-        return _planned(FRESH)
+        return entry(FRESH)
     if found and all(one["action"] == STUCK for one in found) and not to_do:
-        return _planned(STUCK, found)
+        return entry(STUCK, found)
     why = unfinished and f"It is not at rest: {unfinished}."
-    planned = _planned(DUE, found, why=why, to="prepared" if prepared else "")
+    planned = entry(DUE, found, why=why, to="prepared" if prepared else "")
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
     return planned
@@ -119,7 +119,8 @@ def _prepared(installed: Mapping[str, Any]) -> bool:
     return bool(prepared) and prepared != installed.get("release")
 
 
-def _planned(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:
+def entry(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:
+    """A host in a plan."""
     return {"state": state, "credentials": list(credentials), "settings": [], "why": why, "to": to}
 
 

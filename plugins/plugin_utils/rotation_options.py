@@ -70,15 +70,16 @@ def read(given: Mapping[str, Any], hosts: Iterable[str], groups: Mapping[str, Co
         hosts=_hosts(given.get("hosts"), set(hosts), groups),
         force=force,
         made_before=made_before,
-        min_days=_number(given.get("min_days")),
+        min_days=number(given.get("min_days"), "rotate_min_days"),
         until=until,
         to=to,
-        dry_run=_truth(given.get("dry_run"), "rotate_dry_run"),
+        dry_run=truth(given.get("dry_run"), "rotate_dry_run"),
         window=window.parse(given["window"], ZoneInfo) if given.get("window") else None,
     )
 
 
-def _truth(value: Any, place: str) -> bool:
+def truth(value: Any, place: str) -> bool:
+    """Of an option that may not be given. Raises MtlsError."""
     try:
         return bool(boolean(value)) if value is not None else False
     except TypeError:
@@ -87,7 +88,7 @@ def _truth(value: Any, place: str) -> bool:
 
 def _force(value: Any) -> tuple[bool, Optional[datetime]]:
     try:
-        return _truth(value, "rotate_force"), None
+        return truth(value, "rotate_force"), None
     except MtlsError:
         pass
     try:
@@ -100,15 +101,14 @@ def _force(value: Any) -> tuple[bool, Optional[datetime]]:
         ) from None
 
 
-def _number(value: Any) -> int:
+def number(value: Any, place: str) -> int:
+    """Of an option that may not be given; raises MtlsError."""
     try:
         found = int(value or 0)
     except (TypeError, ValueError):
         found = -1
     if found < 0:
-        raise MtlsError(
-            f"{value!r} is no number of days.", "rotate_min_days", "Give a whole number from 0 on."
-        )
+        raise MtlsError(f"{value!r} is no such number.", place, "Give a whole number from 0 on.")
     return found
 
 

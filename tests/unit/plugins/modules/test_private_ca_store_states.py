@@ -293,6 +293,40 @@ def test_the_next_one_of_a_ca_that_has_expired(ca: Ca) -> None:
     assert [one["generation"] for one in store["roots"]] == [1, 2]
 
 
+def test_the_newest_is_what_signs_until_there_is_a_newer_one(ca: Ca) -> None:
+    def newest() -> Any:
+        return ca.run("read")["store"]["newest"]
+
+    number = max(number for number, stem in ca.signers)
+    assert newest()["generation"] == number
+    ca.make(number + 1)
+    root = ca.signers[number + 1, "root"].pem.decode()
+    assert newest() == {"generation": number + 1, "certificate": root, "root": root}
+    ca.run("retired", generation=number + 1)
+    assert newest()["generation"] == number
+
+
+def test_the_newest_intermediate_with_its_root(tmp_path: Path) -> None:
+    ca = Ca(tmp_path / "ca", intermediate=True)
+    ca.make(1)
+    second = builders.intermediate(ca.signers[1, "root"], "CN=shop CA 1 issuing 2", path_length=0, **VALID)
+    ca.put(1, "intermediate-2", second)
+    root = ca.signers[1, "root"].pem.decode()
+    assert ca.run("read")["store"]["newest"] == {
+        "generation": 1,
+        "certificate": second.pem.decode(),
+        "root": root,
+    }
+
+
+def test_what_is_issued_is_told_until_it_has_expired(ca: Ca) -> None:
+    ca.leaf(1, "root", "b1", serial=17)
+    ca.leaf(1, "root", "b2", serial=18, end=NOW - DAY)
+    assert "issued" not in ca.run("read")["store"]
+    (one,) = ca.run("read", with_issued=True)["store"]["issued"]
+    assert (one["serial"], one["generation"], one["host"]) == ("11", 1, "b1")
+
+
 def test_a_wrong_passphrase_makes_no_next_generation(tmp_path: Path) -> None:
     ca = Ca(tmp_path / "ca", passphrase=PASSPHRASE)
     ca.make(1)
