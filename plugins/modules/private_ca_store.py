@@ -86,7 +86,9 @@ options:
     description: What O(state=staged) returned, or the directory of a generation whose files were completed.
     type: path
   generation:
-    description: The number of the generation.
+    description:
+      - The number of the generation.
+      - With O(state=crl), make only the CRLs of this generation.
     type: int
   host:
     description:
@@ -148,9 +150,15 @@ options:
       - With O(state=read) and O(state=published), C(store.make) is not about what signs, but about what is to
         sign next, a generation or another intermediate of the generation that signs. Nothing is to be made
         where the newest one does not sign yet.
-      - What signs now may have expired then.
+      - What signs now may have expired then, or have lost its key.
     type: str
     choices: [generation, intermediate]
+  unable:
+    description:
+      - With O(state=read), whether what signs may have expired or have lost its key. C(store.unable) says so
+        then, and the call does not fail.
+    type: bool
+    default: false
   collections:
     description: Folders on this host where collections are installed. The CA may not lie there.
     type: list
@@ -238,6 +246,24 @@ store:
           description: The end of the certificate, RFC 3339.
           type: str
           returned: always
+    unable:
+      description: Why what signs cannot sign any more, with O(unable) or O(next). V(none) when it can.
+      type: dict
+      returned: always
+      contains:
+        why:
+          description: A sentence.
+          type: str
+          returned: always
+        next:
+          description: What can follow it, as in O(next).
+          type: str
+          returned: always
+    known:
+      description: The numbers of all generations whose root is there, retired ones too.
+      type: list
+      elements: int
+      returned: always
     roots:
       description: The root of each generation that is not retired, the oldest first. Hosts trust these.
       type: list
@@ -393,7 +419,7 @@ staging:
 import contextlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Optional
 
@@ -465,7 +491,7 @@ def look(path, name):
     disk.check_keys(path)
     signing = rules.signing(disk.text(os.path.join(path, rules.ISSUING)), generations, path)
     authorities = [
-        load(path, number, stem, files)
+        load(path, number, stem, files, rules.subject(name, number))
         for number, files in sorted(generations.items())
         for stem in rules.authorities(files)
     ]
@@ -475,12 +501,13 @@ def look(path, name):
     return Look(path, generations, signing, authorities)
 
 
-def load(path, number, stem, files):
+def load(path, number, stem, files, root):
     """A certificate of a generation, with the CRL beside it. A CRL that cannot be read counts as none: it is
-    made anew."""
+    made anew. Of several in one file, as in a host's trust.pem, the one with the subject *root* counts."""
     place = os.path.join(path, "generations", str(number), stem)
     with open(f"{place}.pem", "rb") as stream:
-        found = certificate.split(stream.read(), f"{place}.pem")[0]
+        several = certificate.split(stream.read(), f"{place}.pem")
+    found = next((one for one in several if one.facts.subject_text == root), several[0])
     list_path = os.path.join(os.path.dirname(place), rules.crl_name(stem))
     lists = crl.load(disk.text(list_path).encode("utf-8"), list_path)[0]
     return Authority(
@@ -495,14 +522,17 @@ def load(path, number, stem, files):
 
 
 def read(params, path, now, strict):
-    """The element `store` of the result. Without *strict* what signs may have expired."""
+    """The element `store` of the result. With *strict* it raises where what signs has expired or lost its
+    key."""
     seen = look(path, params["name"])
     shown = [one for one in seen.authorities if params["with_retired"] or not one.retired]
     store = {
         "path": path,
         "issuing": seen.signing.generation,
-        "make": to_make(seen, params),
+        "make": to_make(seen, params) if params["next"] else None,
         "issuer": None,
+        "unable": None,
+        "known": [one.generation for one in seen.authorities if one.stem == rules.ROOT],
         "roots": [describe_root(one) for one in shown if one.stem == rules.ROOT],
         "chain": "",
         "newest": newest(seen, params["intermediate"]),
@@ -511,9 +541,21 @@ def read(params, path, now, strict):
     }
     if params["with_issued"]:
         store["issued"] = issued(path, now)
-    if next_step(seen, seen.signing, params).makes:
-        return store
-    signer = issuer(seen, seen.signing, params, now if strict else None)
+    signer = None
+    try:
+        step = next_step(seen, seen.signing, params)
+        if step.makes:
+            if not params["next"]:
+                store["make"] = described(seen, step)
+            return store
+        signer = issuer(seen, seen.signing, params, None)
+        rules.check_time(signer.certificate.facts.not_after, now, signer.certificate_path)
+    except rules.CannotSignError as error:
+        if strict:
+            raise
+        store["unable"] = {"why": error.message, "next": following(seen, params, now)}
+        if signer is None:
+            return store
     store["issuer"] = {
         "generation": signer.generation,
         "certificate_path": signer.certificate_path,
@@ -526,9 +568,25 @@ def read(params, path, now, strict):
     return store
 
 
+def following(seen, params, now):
+    """What can follow what cannot sign any more: an intermediate below a root that can, or a generation."""
+    if params["intermediate"]:
+        for one in seen.authorities:
+            if (one.generation, one.stem) == (seen.signing.generation, rules.ROOT) and one.has_key:
+                return "intermediate" if one.certificate.facts.not_after > now else "generation"
+    return "generation"
+
+
 def newest(seen, intermediate):
     """The element `newest` of the result."""
-    found = [one for one in seen.authorities if not one.retired and (one.stem != rules.ROOT) == intermediate]
+    found = [
+        one
+        for one in seen.authorities
+        if not one.retired
+        and (one.stem != rules.ROOT) == intermediate
+        # One that was lost and is only trusted still will never sign.
+        and (one.has_key or one.generation == seen.signing.generation)
+    ]
     if not found:
         return None
     last = found[-1]  # by generation, and of one in the order of `rules.authorities`
@@ -558,15 +616,16 @@ def next_step(seen, signing, params):
 
 
 def to_make(seen, params):
-    """The element `make`: what lacks what signs, or what is to sign next."""
-    signing = seen.signing
-    if params["next"] is not None:
-        signing = rules.following(
-            signing, seen.generations, params["next"], params["intermediate"], seen.path
-        )
+    """The element `make` of what is to sign next."""
+    signing = rules.following(
+        seen.signing, seen.generations, params["next"], params["intermediate"], seen.path
+    )
     step = next_step(seen, signing, params)
-    if not step.makes:
-        return None
+    return described(seen, step) if step.makes else None
+
+
+def described(seen, step):
+    """The element `make`: what is still to be made."""
     there = step.generation in seen.generations
     folder = os.path.join(seen.path, "generations", str(step.generation)) if there else None
     return {"generation": step.generation, "directory": folder, "files": list(step.makes)}
@@ -715,6 +774,9 @@ def renew_crls(seen, params, write, now):
     renew_before = revocation.check_days(params["crl_days"], params["renew_before_days"])
     entries = revoked(seen.path)
     needed = params["force"] or entries or any(one.crl for one in seen.authorities)
+    if params["generation"]:
+        chosen = [one for one in seen.authorities if one.generation == params["generation"]]
+        seen = replace(seen, authorities=chosen)
     lists = new_crls(seen, entries, params, now, renew_before, params["force"]) if needed else []
     write_crls(lists, write)
     return {"changed": bool(lists)}
@@ -772,7 +834,8 @@ def run(params, check_mode, now):
         add_records(params, path, now)
         return {"changed": True}
     changed = state == "published" and disk.publish(path, params["staging"], params["generation"])
-    return {"changed": changed, "store": read(params, path, now, strict=params["next"] is None)}
+    strict = params["next"] is None and not params["unable"]
+    return {"changed": changed, "store": read(params, path, now, strict)}
 
 
 def argument_spec():
@@ -800,6 +863,7 @@ def argument_spec():
         "with_issued": {"type": "bool", "default": False},
         "with_retired": {"type": "bool", "default": False},
         "next": {"choices": ["generation", "intermediate"]},
+        "unable": {"type": "bool", "default": False},
         "collections": {"type": "list", "elements": "path", "default": []},
         "project": {"type": "path", "default": ""},
     }

@@ -66,13 +66,13 @@ def request_problems(request: Mapping[str, Any], wanted: Mapping[str, Any]) -> l
 def trusted_generations(requests: Any, name: str) -> list[dict[str, Any]]:
     """The private CAs called *name* that a host's live credentials trust: ``[{generation, sha256}]``.
 
-    *requests* is what ``credential_request`` returned there; anything else is a host that said nothing.
-    Told by the subject alone, so a stranger's CA of the same name counts, on purpose.
+    *requests* is what ``credential_request`` or ``credential_info`` returned there; anything else is a host
+    that said nothing. Told by the subject alone, so a stranger's CA of the same name counts, on purpose.
     """
     subject = re.compile(rf"CN\s?=\s?{re.escape(name)} CA ([1-9][0-9]*)")
     found = set()
     for credential in requests.get("credentials") or [] if isinstance(requests, Mapping) else []:
-        for certificate in (credential.get("live") or {}).get("trust") or []:
+        for certificate in (credential.get("live") or credential).get("trust") or []:
             match = subject.fullmatch(str(certificate.get("subject", "")))
             if match:
                 found.add((int(match.group(1)), str(certificate.get("sha256", "")).replace(":", "").lower()))
@@ -87,7 +87,9 @@ def hosts_that_trust(
         {"host": host, **trusted}
         for host in hosts
         if host in hostvars
-        for trusted in trusted_generations(hostvars[host].get("mtls_requests"), name)
+        for trusted in trusted_generations(
+            hostvars[host].get("mtls_requests") or hostvars[host].get("mtls_installed"), name
+        )
     ]
 
 

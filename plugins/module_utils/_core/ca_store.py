@@ -49,6 +49,10 @@ class Signing:
     intermediate: int = 1
 
 
+class CannotSignError(MtlsError):
+    """What is to sign has expired, or its key is lost, so that another one has to come."""
+
+
 def subject(name: str, generation: int) -> str:
     """The root's subject. Each generation has its own: OpenSSL and CRLs tell issuers by subject first."""
     return f"CN={name} CA {generation}"
@@ -129,7 +133,7 @@ def check_entries(entries: Collection[str], generations: Collection[int], path: 
         raise MtlsError(
             f"{path} holds {', '.join(sorted(ours))} of a CA, but its keys and certificates are gone.",
             PLACE,
-            "Restore generations/ from the backup. A new CA takes an empty directory.",
+            "Restore generations/ from the backup. If that is lost: docs/recovery.md.",
         )
     raise MtlsError(
         f"{path} is not empty and holds no private CA, but {', '.join(strangers[:5])}.",
@@ -187,14 +191,16 @@ def following(
     path: str,
 ) -> Signing:
     """What is to sign after the present one, a generation or (*what*) an intermediate of the same: the
-    newest, where it does not sign yet and is not retired, else one that is to be made.
+    newest, where it does not sign yet, is not retired and has not lost its key, else one that is to be made.
 
     *intermediate*: whether an intermediate signs at all. Raises MtlsError.
     """
     check_there(generations, path)
     if what == "generation":
         newest = max(generations)
-        to_come = newest > now.generation and RETIRED not in generations[newest]
+        to_come = newest > now.generation and not {RETIRED} & set(generations[newest])
+        if to_come and ROOT_CERTIFICATE in generations[newest]:
+            to_come = any(is_key(name) for name in generations[newest])
         return Signing(newest if to_come else newest + 1)
     if not intermediate:
         raise MtlsError(
@@ -293,8 +299,15 @@ def _issuing(have: Collection[str], intermediate: int) -> tuple[str, ...]:
 
 
 def _lost(where: str, name: str, hint: str = "") -> MtlsError:
-    remedy = f"Restore {name} from the backup."
-    return MtlsError(f"{where} has no {name}, so this CA cannot sign.", PLACE, f"{remedy} {hint}".strip())
+    said, remedy = f"{where} has no {name}, so this CA cannot sign.", f"Restore {name} from the backup."
+    if not is_key(name):
+        return MtlsError(said, PLACE, f"{remedy} The trust.pem of hosts has it, too: docs/recovery.md.")
+    return CannotSignError(
+        said,
+        PLACE,
+        f"{remedy} {hint} If it is lost, keep the certificate, which hosts trust, and let rotate_ca.yml"
+        " replace it: docs/recovery.md.".replace("  ", " "),
+    )
 
 
 def check_subject(found: str, name: str, generation: int, path: str) -> None:
@@ -313,10 +326,10 @@ def check_subject(found: str, name: str, generation: int, path: str) -> None:
 def check_time(not_after: datetime, now: datetime, path: str) -> None:
     """Refuses an issuer that has expired: nothing it signs would be accepted. Raises MtlsError."""
     if not_after <= now:
-        raise MtlsError(
+        raise CannotSignError(
             f"{path} expired on {not_after:%Y-%m-%d}.",
             PLACE,
-            "Set another private_ca_name and run site.yml on all hosts: others refuse one not done.",
+            "Run rotate.yml: it makes what is to sign next, and all hosts get that and new certificates.",
         )
 
 

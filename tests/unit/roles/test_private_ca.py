@@ -482,10 +482,30 @@ def test_a_ca_that_is_somewhere_else(project: Project, arguments: tuple[str, ...
         "CN=mtls CA 1",
         "ab" * 32,
         "Set private_ca_host",
-        "from its backup",
+        "from its newest backup",
+        "generations/1/root.pem",
     ):
         assert words in output
     assert not project.generation().exists()
+
+
+@pytest.mark.whole
+def test_a_ca_from_an_old_backup(project: Project) -> None:
+    """Hosts trust a generation that is not there: nothing is signed, and it is not made a second time."""
+    digest = project.make_root().fingerprint(hashes.SHA256()).hex()
+    for number, told in ((1, digest), (2, "ab" * 32)):
+        project.ask("a1", "b1")
+        trust = [{"subject": f"CN=mtls CA {number}", "sha256": told}]
+        project.requests["b1"]["credentials"][0]["live"] = {"trust": trust}
+        if number == 1:
+            project.run()
+            continue
+        for steps in ([("main", {})], [("generation", {})]):
+            project.steps(*steps)
+            output = project.refused()
+            assert 'has no root for "mtls CA 2"' in output
+            assert "The directory is older than that" in output
+    assert not project.generation(2).exists()
 
 
 def test_another_ca_of_the_same_name(project: Project) -> None:
@@ -601,6 +621,14 @@ def test_a_key_that_is_gone(project: Project) -> None:
     message = project.refused()
     assert "generations/1 has no root.key" in message
     assert "Restore root.key from the backup" in message
+    assert "let rotate_ca.yml replace it" in message
+    assert not (project.generation() / "root.key").exists()
+    # As it says: another one signs, and the old one stays trusted.
+    project.ask("b1")
+    project.steps(("find", {}), ("generation", {}), ("issuing", {"private_ca_generation": 2}), ("main", {}))
+    told = facts(project.run())["b1"]
+    assert subjects(told[0]["trust"]) == ["CN=mtls CA 1", "CN=mtls CA 2"]
+    assert issuer_of(told[1]["proxy/client"]) == "CN=mtls CA 2"
     assert not (project.generation() / "root.key").exists()
 
 

@@ -88,8 +88,11 @@ def test_nothing_is_there(tmp_path: Path, run: Run, check_mode: bool) -> None:
         "issuing": 0,
         "make": {"generation": 1, "directory": None, "files": ["root.key", "root.pem"]},
         "issuer": None,
+        "unable": None,
+        "known": [],
         "roots": [],
         "chain": "",
+        "newest": None,
         "crls": [],
         "revoked": [],
     }

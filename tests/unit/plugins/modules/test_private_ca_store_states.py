@@ -760,3 +760,63 @@ def test_killed_before_each_file_operation(tmp_path: Path, state: str, options: 
             assert ca.openssl_accepts(leaf) is False
         assert [name for name in ca.files() if name.endswith(".new")] == []
     assert kills >= 8
+
+
+def make_what_follows(ca: Ca) -> int:
+    """As the role does after `make` of the result; the generation that signs then."""
+    number = ca.run("read", next="generation")["store"]["make"]["generation"]
+    ca.make(number)
+    ca.run("crl", generation=number)
+    return ca.run("issuing", generation=number)["store"]["issuer"]["generation"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda ca: (ca.generation(1) / "root.key").unlink(), "generations/1 has no root.key"),
+        (
+            lambda ca: ca.put(1, "root", builders.root("CN=shop CA 1", start=NOW - 3 * DAY, end=NOW)),
+            "root.pem expired on",
+        ),
+    ],
+    ids=["lost", "expired"],
+)
+def test_what_cannot_sign_is_told_and_followed(tmp_path: Path, harm: Any, why: str) -> None:
+    ca = Ca(tmp_path / "ca")
+    ca.make(1)
+    ca.revoke(ca.leaf(1, "root"))
+    assert ca.run("read", unable=True)["store"]["unable"] is None
+    harm(ca)
+    with pytest.raises(MtlsError, match=why):
+        ca.run("read")
+    before = ca.files()
+    store = ca.run("read", unable=True)["store"]
+    assert why in store["unable"]["why"]
+    assert store["unable"]["next"] == "generation"
+    assert (store["known"], [one["generation"] for one in store["roots"]]) == ([1], [1])
+    assert ca.files() == before
+    assert make_what_follows(ca) == 2
+    store = ca.run("read")["store"]
+    assert (store["unable"], [one["generation"] for one in store["roots"]]) == (None, [1, 2])
+    assert store["crls"][-1]["generation"] == 2, "the new one comes with its list"
+
+
+def test_an_intermediate_that_cannot_sign_is_followed_below_its_root(tmp_path: Path) -> None:
+    ca = Ca(tmp_path / "ca", intermediate=True)
+    ca.make(1)
+    (ca.generation(1) / "intermediate.key").unlink()
+    assert ca.run("read", unable=True)["store"]["unable"]["next"] == "intermediate"
+    (ca.generation(1) / "root.key").unlink()
+    assert ca.run("read", unable=True)["store"]["unable"]["next"] == "generation"
+
+
+def test_a_root_whose_key_is_lost_stays_trusted_and_never_signs(ca: Ca) -> None:
+    """Its certificate was put back from a host; the lower generation came out of a backup."""
+    (ca.generation(2) / "root.key").unlink()
+    roots = [(ca.generation(number) / "root.pem").read_bytes() for number in (1, 2)]
+    (ca.generation(2) / "root.pem").write_bytes(b"".join(roots))  # as trust.pem of a host has them
+    store = ca.run("read")["store"]
+    assert (store["issuer"]["generation"], store["newest"]["generation"]) == (1, 1)
+    assert [one["generation"] for one in store["roots"]] == [1, 2]
+    assert make_what_follows(ca) == 3
+    assert ca.run("retired", generation=2)["changed"] is True

@@ -136,6 +136,8 @@ def test_what_only_a_backup_mends(files: str, wanted: bool, lost: str) -> None:
     with pytest.raises(MtlsError, match=f"/srv/ca/generations/1 has no {lost}") as caught:
         ca_store.next_step(1, files.split(), wanted, "/srv/ca")
     assert f"Restore {lost} from the backup" in caught.value.remedy
+    # A key that is lost for good can be followed by another one; a certificate is still on the hosts.
+    assert isinstance(caught.value, ca_store.CannotSignError) is lost.endswith(".key")
 
 
 def test_the_remedy_where_the_intermediate_could_sign() -> None:
@@ -263,6 +265,9 @@ def test_what_cannot_sign(written: str, generations: dict[int, set[str]], refusa
         ((1, 1), GENERATIONS, "generation", (10, 1)),
         ((10, 1), GENERATIONS, "generation", (11, 1)),
         ((1, 1), {1: set(), 2: {"retired"}}, "generation", (3, 1)),
+        ((1, 1), {1: {"root.pem"}, 2: {"root.pem"}}, "generation", (3, 1)),
+        ((1, 1), {1: {"root.pem"}, 2: {"root.pem", "root.key"}}, "generation", (2, 1)),
+        ((1, 1), {1: {"root.pem"}, 2: {"root.pem", "intermediate.key"}}, "generation", (2, 1)),
         ((1, 1), {1: {"intermediate.pem"}}, "intermediate", (1, 2)),
         ((1, 1), {1: {"intermediate.pem", "intermediate-2.key"}}, "intermediate", (1, 2)),
         ((1, 2), {1: {"intermediate.pem", "intermediate-2.pem"}}, "intermediate", (1, 3)),
