@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Optional, Union
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import crl as crl_rules
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import names
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist import Client
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
+    ACCEPTED,
     CLIENT,
     REFUSED,
     UNKNOWN,
@@ -21,8 +23,8 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges impor
     Answer,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import ERROR, Finding
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, credential, crl
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 
 #: What `ssl_verify_client optional_no_ca` lets in all the same, by our codes: ngx_ssl_verify_error_optional
@@ -66,6 +68,29 @@ class Rules:
         if key not in self._answers:
             self._answers[key] = self._asked(*key)
         return self._answers[key]
+
+    def issued(self, issuer: bytes, by: Material) -> Answer:
+        """Does the side with the trust of *by* accept what the first certificate of *issuer* signs, sent with
+        it? The others of *issuer* are those above it.
+
+        Asked as if the issuer itself were sent: its root must be trusted, one that is no root is one step
+        more, and each of the CAs must have a CRL where there are any.
+        """
+        if isinstance(by.depth, Answer):
+            return by.depth
+        own, *dummy_above = self._shelf.certificates("certificate", issuer, "certificate").certificates
+        depth = by.depth - (0 if own.facts.self_signed else 1)
+        if depth < 0:
+            found = Finding("chain.too_deep", "the verify depth allows no intermediate.", "")
+            return Answer(REFUSED, found.code, found.message, found.remedy)
+        answer = self.chain(Material(issuer, b"", None, 0), replace(by, depth=depth), "any")
+        if answer.state != ACCEPTED or by.crl is None:
+            return answer
+        lists = [one.facts for one in crl.load(by.crl, "crl.pem")[0]]
+        faults, questions = crl_rules.of_ca(own.facts, lists, crl.signed_by, self.at)
+        if faults:
+            return _refused(faults[0].to_dict())
+        return Answer(UNKNOWN, message=questions[0], subject=own.facts.subject_text) if questions else answer
 
     def nobody(self, refused: Answer, sent: Material, by: Material) -> Answer:
         """What a site with optional_no_ca says to a client that ``chain`` has *refused*: YES where it is let

@@ -381,9 +381,9 @@ class World:
         reason = _NOT_ISSUED if waits else _NOT_READ
         return Material(
             sent,
-            files["trust.pem"],
+            files.get("trust.pem", b""),  # a probe identity has none
             files.get("crl.pem"),
-            settings_of(files["tls.conf"].decode()).verify_depth,
+            settings_of(files.get("tls.conf", b"").decode()).verify_depth,
             None if sent else Answer(UNKNOWN, message=reason, subject=subject),
         )
 

@@ -130,7 +130,7 @@ class _Rotation:
             return self._world.client(door, sent)
         if door.verify == "off" or not isinstance(door.material, Material):
             return now
-        answer = self._issued(sent, door.material)
+        answer = self._world.rules.issued(sent.certificate, door.material)
         if answer.state != ACCEPTED:
             return answer
         if door.allow is None:
@@ -164,7 +164,7 @@ class _Rotation:
                     "name.mismatch", f"the new certificate is not for {name}.", f"site {site.get('name', '')}"
                 )
             )
-        return self._issued(sent, identity)
+        return self._world.rules.issued(sent.certificate, identity)
 
     def _sent(self, new: Mapping[str, Any], live: Material) -> _End:
         """What will be sent: the controller's file, or in the place of what is not made yet its issuer."""
@@ -180,19 +180,6 @@ class _Rotation:
         if not self._issuer:
             return Answer(UNKNOWN, message="the private CA was not read.", subject=new["name"])
         return replace(live, certificate=self._issuer["certificate"].encode(), why=None)
-
-    def _issued(self, issuer: Material, by: Material) -> Answer:
-        """Would *by* accept a certificate of that issuer? Asked as if the issuer itself were sent: its root
-        must be trusted, and each of its CAs have a CRL where there is one. A CA that signs is one step
-        deeper.
-        """
-        steps = 0 if self._issuer["certificate"] == self._issuer["root"] else 1
-        depth = by.depth if isinstance(by.depth, Answer) else by.depth - steps
-        if not isinstance(depth, Answer) and depth < 0:
-            return edges.refused(
-                findings.Finding("chain.too_deep", "the verify depth allows no intermediate.", "")
-            )
-        return self._world.rules.chain(issuer, replace(by, depth=depth), "any")
 
     def _issuer_name(self) -> str:
         names: Sequence[str] = list(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation_options
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import ca_rotation_options, rotation_options
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     PLUGINS,
     ROLES,
@@ -186,7 +186,11 @@ def test_a_dead_link_is_found(text: str, found: int) -> None:
 # --- variables ---------------------------------------------------------------------------------------------
 
 # Extra vars of one run; each must be read by a playbook.
-RUN_OPTIONS = {"site_batches"} | {f"rotate_{name}" for name in rotation_options.NAMES}
+RUN_OPTIONS = (
+    {"site_batches"}
+    | {f"rotate_{name}" for name in rotation_options.NAMES}
+    | {f"rotate_ca_{name}" for name in ca_rotation_options.NAMES}
+)
 NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
 
 
@@ -200,9 +204,13 @@ def test_pages_name_only_documented_variables(page: Path) -> None:
     assert unknown_variables(page.read_text(encoding="utf-8"), known) == []
 
 
-def test_run_options_are_read_by_a_playbook() -> None:
-    playbooks = [path.read_text(encoding="utf-8") for path in files_below("playbooks", suffixes=(".yml",))]
-    assert [name for name in RUN_OPTIONS if name not in "".join(playbooks)] == []
+def test_run_options_are_refused_in_the_inventory() -> None:
+    (task,) = (
+        task for task in load_yaml(ROOT / "roles" / "nginx" / "tasks" / "run_options.yml") if "loop" in task
+    )
+    listed = task["vars"]["__nginx_mtls_run_options"]
+    assert sorted(listed) == sorted(RUN_OPTIONS)
+    assert {name for name, value in task["vars"].items() if value is None} == RUN_OPTIONS
 
 
 def test_every_public_variable_is_on_the_page_of_variables() -> None:

@@ -1,0 +1,362 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rotate_ca.yml plans, and what holds a phase back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import ca_rotation_run
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._inventory import A, B
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils.test_rotation import (
+    Fleet,
+    element,
+    leaf,
+)
+
+OLD, NEW = builders.root("CN=mtls CA 1"), builders.root("CN=mtls CA 2")
+ISSUING = builders.intermediate(OLD, "CN=mtls CA 1 issuing", path_length=0)
+ISSUING_2 = builders.intermediate(OLD, "CN=mtls CA 1 issuing 2", path_length=0)
+AGAIN = builders.root("CN=mtls CA 1")
+PARTNER = builders.root("CN=Partner")
+FRESH = {A: "fresh", B: "fresh"}
+DUE = {A: "due", B: "due"}
+
+
+def listed(issuer: Any) -> bytes:
+    """A CRL that revokes nobody."""
+    return builders.revoke(issuer).public_bytes(serialization.Encoding.PEM)
+
+
+class Bundle:
+    """Certificates as ``element`` takes them."""
+
+    def __init__(self, *issued: Any) -> None:
+        self.pem = b"".join(one.pem for one in issued)
+
+
+BOTH = Bundle(OLD, NEW)
+
+
+def private_ca(
+    *roots: Any, signs: Any, newest: Any = None, newest_root: Any = None, crls: Any = ()
+) -> dict[str, Any]:
+    """The fact of that name. *signs*, *newest*: what signs, and what does or is to."""
+    newest = newest or signs
+    numbers = {id(OLD): 1, id(NEW): 2, id(ISSUING): 1, id(ISSUING_2): 1}
+    return {
+        "trust": [one.pem.decode() for one in roots],
+        "crls": [one.decode() for one in crls],
+        "chain": "",
+        "issuer": {"certificate": signs.pem.decode()},
+        "issuing": numbers[id(signs)],
+        "generations": [numbers[id(one)] for one in roots],
+        "newest": {
+            "generation": numbers[id(newest)],
+            "certificate": newest.pem.decode(),
+            "root": (newest_root or newest).pem.decode(),
+        },
+    }
+
+
+BEFORE = private_ca(OLD, signs=OLD)
+MADE = private_ca(OLD, NEW, signs=OLD, newest=NEW)
+SIGNS = private_ca(OLD, NEW, signs=NEW)
+RETIRED = private_ca(NEW, signs=NEW)
+
+
+class Case:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fleet = Fleet(folder)
+        self.have(A, OLD, OLD)
+        self.have(B, OLD, OLD)
+
+    def inventory(self, servers: Any, proxies: Any) -> None:
+        variables = self.fleet.variables
+        self.fleet = Fleet(self.folder, servers, proxies)
+        self.fleet.variables = variables
+
+    def have(self, host: str, issuer: Any, trust: Any, sent: Any = (), crl: Any = None, **more: Any) -> None:
+        """Certificates of *issuer*, which are sent with *sent*, and that *trust*."""
+        names = ("probe", "server") if host == A else ("client",)
+        credentials = []
+        for name in names:
+            issued = leaf(name, issuer, **more)
+            one = element("server" if host == A else "proxy", name, issued, trust)
+            one["pem"]["certificate"] += "".join(each.pem.decode() for each in sent)
+            one["pem"]["crl"] = crl and crl.decode()
+            credentials.append(one)
+        self.fleet.install(host, *credentials)
+
+    def run(self, phase: str, ca: Any = None, issued: Any = (), **given: Any) -> dict[str, Any]:
+        options = {f"rotate_ca_{name}": value for name, value in given.items()}
+        return ca_rotation_run.plan_at(
+            AT,
+            self.fleet.model,
+            self.fleet.variables,
+            self.fleet.run,
+            {"rotate_ca_phase": phase, **options},
+            {},
+            ca or {},
+            list(issued),
+        )
+
+
+def states(run: dict[str, Any]) -> dict[str, str]:
+    assert (run["refused"], run["breaking"]) == ([], [])
+    return {host: one["state"] for host, one in run["plan"].items()}
+
+
+@pytest.fixture(name="case")
+def _case(tmp_path: Path) -> Case:
+    return Case(tmp_path)
+
+
+# -- a new generation of the private CA, from phase to phase
+
+
+def test_trust_makes_a_generation_first(case):
+    run = case.run("trust", BEFORE)
+    assert (run["change"]["make"], run["plan"]) == ("generation", {})
+
+
+def test_trust_gives_every_host_the_new_one_beside_the_old_one(case):
+    run = case.run("trust", MADE)
+    assert states(run) == DUE
+    assert run["plan"][A]["settings"] == [{"part": "server", "name": "server", "kinds": ["trust", "crl"]}]
+    assert not run["plan"][A]["credentials"]
+    case.have(B, OLD, BOTH)
+    assert states(case.run("trust", MADE)) == {A: "due", B: "fresh"}
+
+
+def test_issue_begins_when_all_trust_the_new_one(case):
+    case.have(B, OLD, BOTH)
+    run = case.run("issue", MADE)
+    (line,) = run["refused"]
+    assert line.startswith(f"{A}: it does not trust the new authority yet")
+    case.have(A, OLD, BOTH)
+    run = case.run("issue", MADE)
+    assert states(run) == DUE
+    assert run["change"]["issuing"] == 2
+    assert {one["name"] for one in run["plan"][A]["credentials"]} == {"server", "probe"}
+    assert {one["action"] for one in run["plan"][A]["credentials"]} == {"request"}
+    case.have(A, NEW, BOTH)
+    assert states(case.run("issue", SIGNS)) == {A: "fresh", B: "due"}
+
+
+def test_retire_waits_for_the_last_certificate_of_the_old_one(case):
+    case.have(A, NEW, BOTH)
+    case.have(B, OLD, BOTH)
+    run = case.run("retire", SIGNS, soak_days=0)
+    (line,) = run["refused"]
+    assert line.startswith(f"{B}: it has a certificate of the old authority")
+    case.have(B, NEW, BOTH)
+    run = case.run("retire", SIGNS, soak_days=0)
+    assert states(run) == DUE
+    assert run["change"]["retire"] == [1]
+    assert run["private_ca"]["trust"] == [NEW.pem.decode()]
+    assert run["plan"][A]["why"] == "it is to trust CN=mtls CA 1 no more"
+    for host in (A, B):
+        case.have(host, NEW, NEW)
+    assert states(case.run("retire", RETIRED, soak_days=0)) == FRESH
+
+
+def test_retire_waits_until_the_new_one_signs(case):
+    for host in (A, B):
+        case.have(host, OLD, BOTH)
+    with pytest.raises(MtlsError, match=r"does not sign yet.*rotate_ca_phase=issue"):
+        case.run("retire", MADE)
+
+
+def test_no_third_one_while_two_are_trusted(case):
+    with pytest.raises(MtlsError, match=r"replacement before this one is not ended.*retire"):
+        case.run("trust", SIGNS)
+    assert case.run("trust", RETIRED)["change"]["make"] == "generation"
+
+
+# -- what is not known
+
+
+@pytest.mark.parametrize(("phase", "ca", "issuer"), [("issue", MADE, OLD), ("retire", SIGNS, NEW)])
+@pytest.mark.parametrize("told", [{"unreachable": True, "msg": "no route"}, {"failed": True}, {}])
+def test_a_host_that_was_not_read_holds_it_back(case, phase, ca, issuer, told):
+    case.have(A, issuer, BOTH)
+    case.fleet.variables[B]["mtls_installed"] = told
+    run = case.run(phase, ca, soak_days=0)
+    (line,) = run["refused"]
+    assert line.startswith(f"{B}: it was not read")
+    run = case.run(phase, ca, soak_days=0, without=B)
+    assert run["refused"] == []
+    assert list(run["plan"]) == [A]
+    assert "WARNING: by rotate_ca_without these hosts do not count" in run["lines"][1]
+    assert run["lines"][1].endswith(B)
+
+
+@pytest.mark.parametrize("phase", ["issue", "retire"])
+def test_a_host_outside_the_limit_holds_it_back(case, phase):
+    case.have(A, NEW, BOTH)
+    case.fleet.run = [A]
+    del case.fleet.variables[B]
+    assert case.run(phase, SIGNS, soak_days=0)["refused"][0].startswith(f"{B}: it was not read")
+
+
+def test_a_host_that_only_the_private_ca_knows_holds_it_back(case):
+    for host in (A, B):
+        case.have(host, OLD, BOTH)
+    issued = [{"serial": "01", "generation": 1, "host": host, "not_after": ""} for host in (B, "b9")]
+    (line,) = case.run("issue", MADE, issued)["refused"]
+    assert line.startswith("b9: it has certificates of the private CA that have not expired")
+    assert case.run("issue", MADE, issued, without="b9")["refused"] == []
+
+
+# -- options
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"rotate_ca_phase": "third"}, "rotate_ca_phase"),
+        ({"rotate_ca_phase": ""}, "rotate_ca_phase"),
+        ({"rotate_ca_emergency": True}, "rotate_ca_emergency"),
+        ({"rotate_ca_soak_days": -1, "rotate_ca_phase": "retire"}, "rotate_ca_soak_days"),
+        ({"rotate_ca_expected_hosts": 3}, "rotate_ca_expected_hosts"),
+        ({"awx_job_slice_count": 2}, "awx_job_slice_count"),
+        ({"rotate_ca_phases": "trust"}, "rotate_ca_phases"),
+        ({"rotate_ca_without": "b1.exampel.com"}, "rotate_ca_without"),
+        ({"rotate_hosts": "b1"}, "rotate_hosts"),
+    ],
+)
+def test_an_option_that_says_nothing(case, given, place):
+    whole = {"rotate_ca_phase": "trust", **given}
+    with pytest.raises(MtlsError) as raised:
+        ca_rotation_run.plan_at(
+            AT, case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, BEFORE, []
+        )
+    assert raised.value.place == place
+
+
+def test_options_that_change_nothing_of_the_plan(case):
+    whole = {
+        "rotate_ca_phase": "trust",
+        "rotate_ca_expected_hosts": "2",
+        "awx_job_slice_count": 1,
+        "rotate_batches": [1],
+        "rotate_ca_else": "x",
+        "rotate_logs": "x",
+    }
+    run = ca_rotation_run.plan_at(
+        AT, case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, MADE, []
+    )
+    assert states(run) == DUE
+
+
+# -- another intermediate under the same root
+
+
+def test_a_new_intermediate(case):
+    made = private_ca(OLD, signs=ISSUING, newest=ISSUING_2, newest_root=OLD)
+    for host in (A, B):
+        case.have(host, ISSUING, OLD, sent=[ISSUING])
+    # Its root is trusted, so there is nothing to do before.
+    assert states(case.run("trust", made, new="intermediate")) == FRESH
+    run = case.run("issue", made, new="intermediate")
+    assert states(run) == DUE
+    for host in (A, B):
+        case.have(host, ISSUING_2, OLD, sent=[ISSUING_2])
+    signs = private_ca(OLD, signs=ISSUING_2, newest_root=OLD)
+    assert states(case.run("issue", signs, new="intermediate")) == FRESH
+    run = case.run("retire", signs, new="intermediate", soak_days=0)
+    assert (states(run), run["change"]["retire"]) == (FRESH, [])
+
+
+def test_where_there_are_lists_a_new_intermediate_has_one_first(case):
+    lists = [listed(OLD), listed(ISSUING)]
+    made = private_ca(OLD, signs=ISSUING, newest=ISSUING_2, newest_root=OLD, crls=[*lists, listed(ISSUING_2)])
+    for host in (A, B):
+        case.have(host, ISSUING, OLD, sent=[ISSUING], crl=b"".join(lists))
+    assert states(case.run("trust", made, new="intermediate")) == DUE
+    assert len(case.run("issue", made, new="intermediate")["refused"]) == 2
+    for host in (A, B):
+        case.have(host, ISSUING, OLD, sent=[ISSUING], crl="".join(made["crls"]).encode())
+    assert states(case.run("issue", made, new="intermediate")) == DUE
+
+
+# -- files
+
+
+class Files(Case):
+    """Both sides have their certificates from files."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.put("old.pem", OLD)
+
+    def put(self, name: str, *issued: Any) -> str:
+        path = self.folder / name
+        path.write_bytes(b"".join(one.pem for one in issued))
+        return str(path)
+
+    def files(self, *trust: str) -> None:
+        sources = [{"src": str(self.folder / name)} for name in trust]
+
+        def credential(name: str) -> dict[str, Any]:
+            place = str(self.folder / name)
+            return {
+                "name": name,
+                "issuer": "files",
+                "files": {"certificate": f"{place}.pem", "private_key": f"{place}.key"},
+                "trust": {"sources": sources},
+            }
+
+        probe = {"certificate": str(self.folder / "probe.pem"), "private_key": str(self.folder / "probe.key")}
+        self.inventory(
+            {"mtls_server_credentials": [{**credential("server"), "probe": probe}]},
+            {"mtls_proxy_credentials": [credential("client")]},
+        )
+
+    def leaves(self, issuer: Any, *sent: Any) -> None:
+        for name in ("server", "client", "probe"):
+            self.put(f"{name}.pem", leaf(name, issuer), *sent)
+
+
+@pytest.mark.parametrize("new", [NEW, AGAIN], ids=["another name", "the same name and a new key"])
+def test_an_authority_of_files(tmp_path, new):
+    case = Files(tmp_path)
+    path = case.put("new.pem", new)
+    case.leaves(OLD)
+    case.files("old.pem")
+    (line,) = case.run("trust", new=path)["refused"]
+    assert f"{{src: {path}}}" in line
+    case.files("new.pem")
+    refused = case.run("trust", new=path)["refused"]
+    assert any("trust.sources has CN=mtls CA 1 no more" in one for one in refused)
+    case.files("old.pem", "new.pem")
+    assert states(case.run("trust", new=path)) == DUE
+    assert len(case.run("issue", new=path)["refused"]) == 2
+    both = Bundle(OLD, new)
+    for host in (A, B):
+        case.have(host, OLD, both)
+    run = case.run("issue", new=path)
+    assert set(states(run).values()) == {"stuck"}
+    assert f"client.pem holds no certificate of {new.certificate.subject.rfc4514_string()}" in str(
+        run["lines"]
+    )
+    case.leaves(new)
+    run = case.run("issue", new=path)
+    assert states(run) == DUE
+    assert {one["action"] for one in run["plan"][A]["credentials"]} == {"files"}
+    assert len(case.run("retire", new=path, soak_days=0)["refused"]) == 2
+    for host in (A, B):
+        case.have(host, new, both)
+    assert states(case.run("retire", new=path, soak_days=0)) == FRESH  # the inventory still wants both
+    case.files("new.pem")
+    assert states(case.run("retire", new=path, soak_days=0)) == DUE
