@@ -464,6 +464,10 @@ findings:
   type: list
   elements: dict
   contains: *finding
+at:
+  description: The time at which all this was judged, O(at) or that of the host, RFC 3339.
+  returned: always
+  type: str
 installed:
   description: What is below O(base). Null without O(base).
   returned: always
@@ -698,6 +702,7 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     ]
     return {
         "changed": False,
+        "at": expiry.rfc3339(at),
         "credentials": elements,
         "findings": flat,
         "installed": found.facts if found else None,

@@ -17,7 +17,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import due,
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.request import Live, Wanted, reason
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import part
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import part, rotation_authority
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import (
     CHECKED,
@@ -55,6 +55,7 @@ _DIFFERS = {
     "key_type": "the inventory wants another kind of key",
     "purpose": "it is for another purpose",
     "issuer": "it is of another issuer",
+    "retired": "its authority is retired",
 }
 
 
@@ -74,11 +75,34 @@ def plan(
     path; *at* the time.
     """
     files = Files(opened)
-    return {
-        host: _host(model, _installed(hostvars, host), options, files, at)
-        for host, model in fleet["hosts"].items()
-        if host in hosts and (options.hosts is None or host in options.hosts)
-    }
+
+    def planned(more: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        return {
+            host: _host(
+                model,
+                _installed(hostvars, host),
+                {**_private_ca(hostvars, host), **more},
+                options,
+                files,
+                at,
+            )
+            for host, model in fleet["hosts"].items()
+            if host in hosts and (options.hosts is None or host in options.hosts)
+        }
+
+    # What follows an authority that cannot sign is made, and trusted, when there is something to sign.
+    found = planned({"unable": {}})
+    return planned({}) if asks(found) else found
+
+
+def asks(plan: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the private authority is to sign for a host of the plan."""
+    return any(
+        one["action"] == REQUEST
+        for planned in plan.values()
+        if planned["state"] == DUE
+        for one in planned["credentials"]
+    )
 
 
 def _installed(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
@@ -86,27 +110,44 @@ def _installed(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def _private_ca(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    return (hostvars[host].get("mtls_private_ca") if host in hostvars else None) or {}
+
+
 def _host(
-    model: Mapping[str, Any], told: Mapping[str, Any], options: Options, files: Files, at: datetime
+    model: Mapping[str, Any],
+    told: Mapping[str, Any],
+    private_ca: Mapping[str, Any],
+    options: Options,
+    files: Files,
+    at: datetime,
 ) -> dict[str, Any]:
     installed = told.get("installed")
     if told.get("unreachable") or told.get("failed") or not installed:
         return entry(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
     if options.to == PREVIOUS:
         return entry(DUE, to=PREVIOUS)
-    found = [one for one in (_credential(model, one, options, files, at) for one in _live(told)) if one]
+    seen = (_credential(model, one, private_ca, options, files, at) for one in _live(told))
+    found = [one for one in seen if one]
+    settings = rotation_authority.settings(model, _live(told), private_ca)
+    days = model["private_ca"]["leaf_days"] if any(one["action"] == REQUEST for one in found) else None
+    clock, wrong = rotation_authority.clock(told, _live(told), days, at)
+    if wrong:
+        return entry(STUCK, found, why=clock)
     # What a killed run left half done may be new on the disk and not loaded: `release` ends it.
     unfinished = installed.get("next_run") or ""
     prepared = _prepared(installed) and not options.force and not options.made_before
     if prepared and options.until == CHECKED:
         return entry(READY, found, why="it is prepared; a run without rotate_until switches to it.")
-    to_do = prepared or unfinished
+    to_do = prepared or unfinished or settings
     if not found and not to_do:
-        return entry(FRESH)
+        return entry(FRESH, why=clock)
     if found and all(one["action"] == STUCK for one in found) and not to_do:
         return entry(STUCK, found)
     why = unfinished and f"It is not at rest: {unfinished}."
-    planned = entry(DUE, found, why=why, to="prepared" if prepared else "")
+    settings = [] if prepared else settings
+    why = " ".join([*([why] if why else []), *dict.fromkeys(one["why"] for one in settings), clock]).strip()
+    planned = entry(DUE, found, why, "prepared" if prepared else "", settings)
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
     return planned
@@ -119,9 +160,17 @@ def _prepared(installed: Mapping[str, Any]) -> bool:
     return bool(prepared) and prepared != installed.get("release")
 
 
-def entry(state: str, credentials: Any = (), why: str = "", to: str = "") -> dict[str, Any]:
+def entry(
+    state: str, credentials: Any = (), why: str = "", to: str = "", settings: Any = ()
+) -> dict[str, Any]:
     """A host in a plan."""
-    return {"state": state, "credentials": list(credentials), "settings": [], "why": why, "to": to}
+    return {
+        "state": state,
+        "credentials": list(credentials),
+        "settings": list(settings),
+        "why": why,
+        "to": to,
+    }
 
 
 def _live(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -129,7 +178,12 @@ def _live(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _credential(
-    model: Mapping[str, Any], live: Mapping[str, Any], options: Options, files: Files, at: datetime
+    model: Mapping[str, Any],
+    live: Mapping[str, Any],
+    private_ca: Mapping[str, Any],
+    options: Options,
+    files: Files,
+    at: datetime,
 ) -> Optional[dict[str, Any]]:
     """What is to be done about one live credential, None for nothing. One that the inventory does not have
     any more is site.yml's to take off."""
@@ -140,9 +194,11 @@ def _credential(
     if wanted is None:
         return None
     own_files = wanted["issuer"] == "files"
-    differs = "" if own_files else _differs(model, wanted, live, at)
-    on_file = _on_file(wanted, files) if own_files else ""
     known = live.get("certificate") or {}
+    differs = "" if own_files else _differs(model, wanted, live, at)
+    if not own_files and rotation_authority.is_retired(known, private_ca, model["private_ca"]["name"]):
+        differs = differs or "retired"
+    on_file = _on_file(wanted, files) if own_files else ""
     if not known.get("not_after") or not known.get("not_before"):
         word = due.FINDING
     else:

@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which edges a rotation would break, asked before any certificate is made.
 
-A rotation changes leaves only: routes, sites, trust and CRLs stay as they are installed. Hosts change one
-after the other in any order, so an edge must hold with either end old or new. What is not issued yet is
-judged by its issuer: whom A and B trust, how deep, by which CRL; and by what will not be as it was, serial
-number and fingerprint.
+A rotation changes leaves; routes and sites stay as they are installed, and so do trust and CRLs, unless the
+plan says otherwise. Hosts change one after the other in any order, so an edge must hold with either end old
+or new. What is not issued yet is judged by its issuer: whom A and B trust, how deep, by which CRL; and by
+what will not be as it was, serial number and fingerprint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Optional, Union
 
@@ -21,6 +21,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.allowlist i
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import (
     ACCEPTED,
     CLIENT,
+    NEW,
     REFUSED,
     SERVER,
     UNKNOWN,
@@ -33,26 +34,40 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.credentials impor
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edges import Door, World
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import DUE, FILES, REQUEST
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import DUE, FILES, REQUEST, TRUST
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_authority import (
+    GENERATION,
+    INTERMEDIATE,
+)
 
 _End = Union[Material, Answer]
+_NOT_MADE = "another generation of the private CA is not trusted there yet."
+_IN_PHASES = (
+    "rotate_ca.yml replaces an authority without a break: rotate_ca_phase=trust, then issue, then retire."
+)
+
+
+@dataclass(frozen=True)
+class _Then(Material):
+    """With the trust that the plan has for it."""
 
 
 def judge(
     fleet: Mapping[str, Any],
     hostvars: Mapping[str, Any],
     plan: Mapping[str, Mapping[str, Any]],
-    issuer: Mapping[str, str],
+    private_ca: Mapping[str, Any],
     opened: Mapping[str, str],
     at: datetime,
 ) -> dict[str, Any]:
     """What ``edges.summary`` tells of both directions of each edge.
 
-    *issuer*: ``certificate`` that signs and its ``root``, PEM, one where the root signs; empty without a
-    private authority.
+    *private_ca* is the fact ``mtls_private_ca``: of its ``issuer`` the ``certificate`` that signs and its
+    ``root``, PEM, one where the root signs, empty without a private authority; ``unable``, where another one
+    is made first.
     """
     world = World(fleet, hostvars, (), Files(opened), at)
-    return edges.summary(_Rotation(world, fleet, plan, issuer, Files(opened)).verdicts())
+    return edges.summary(_Rotation(world, fleet, plan, private_ca, Files(opened)).verdicts())
 
 
 class _Rotation:
@@ -61,10 +76,20 @@ class _Rotation:
         world: World,
         fleet: Mapping[str, Any],
         plan: Mapping[str, Mapping[str, Any]],
-        issuer: Mapping[str, str],
+        private_ca: Mapping[str, Any],
         files: Files,
     ) -> None:
-        self._world, self._fleet, self._issuer, self._files = world, fleet, issuer, files
+        self._world, self._fleet, self._files = world, fleet, files
+        self._issuer: Mapping[str, str] = private_ca.get("issuer") or {}
+        #: What follows what cannot sign any more, and is not made yet.
+        self._next = (private_ca.get("unable") or {}).get("next")
+        self._trusts = {
+            (host, one["part"], one["name"])
+            for host, planned in plan.items()
+            if planned["state"] == DUE
+            for one in planned["settings"]
+            if TRUST in one["kinds"]
+        }
         self._due = {
             (host, one["part"], one["name"]): one
             for host, planned in plan.items()
@@ -91,14 +116,38 @@ class _Rotation:
         site = next(
             (one for one in self._world.real_sites(edge["server"]) if one["name"] == edge["site"]), {}
         )
-        new_client = self._new(edge["proxy"], "proxy", edge["credential"])
-        new_server = self._new(edge["server"], "server", site.get("credential") or "")
-        now = self._world.client(door, identity)
-        after = now if new_client is None else self._asks(new_client, edge, door, identity, now)
-        yield edges.judge(edge, CLIENT, now, after, after)
-        now = self._world.server(door, identity, name)
-        after = now if new_server is None else self._answers(new_server, edge, site, door, identity, now)
-        yield edges.judge(edge, SERVER, now, after, after)
+        client, server = (edge["proxy"], "proxy", edge["credential"]), site.get("credential") or ""
+        new_client, new_server = self._new(*client), self._new(edge["server"], "server", server)
+        # Each end by itself may be new, in its certificate and in its trust.
+        door_then, identity_then = door, self._then(identity, client)
+        if isinstance(door, Door):
+            door_then = replace(door, material=self._then(door.material, (edge["server"], "server", server)))
+
+        def asks(door: Union[Door, Answer], new: Optional[dict[str, Any]]) -> Answer:
+            now = self._world.client(door, identity)
+            return now if new is None else self._asks(new, edge, door, identity, now)
+
+        def answers(identity: _End, new: Optional[dict[str, Any]]) -> Answer:
+            now = self._world.server(door, identity, name)
+            return now if new is None else self._answers(new, edge, site, door, identity, now)
+
+        mixed = [asks(door, new_client), asks(door_then, None)]
+        yield edges.judge(edge, CLIENT, asks(door, None), _worst(mixed), asks(door_then, new_client))
+        mixed = [answers(identity, new_server), answers(identity_then, None)]
+        yield edges.judge(
+            edge, SERVER, answers(identity, None), _worst(mixed), answers(identity_then, new_server)
+        )
+
+    def _then(self, live: _End, place: tuple[str, str, str]) -> _End:
+        """A credential with the trust and the CRLs that the plan has for it."""
+        if not isinstance(live, Material) or place not in self._trusts:
+            return live
+        then = _Then(**{field.name: getattr(live, field.name) for field in fields(Material)})
+        wanted = self._world.wanted_material(*place)
+        # What is to be made is in no bundle yet.
+        if self._next == GENERATION or not isinstance(wanted, Material):
+            return then
+        return replace(then, trust=wanted.trust, crl=wanted.crl)
 
     def _new(self, host: str, part: str, name: str) -> Optional[dict[str, Any]]:
         """What the plan has for a credential, with the bytes that will be sent where they are known."""
@@ -130,7 +179,7 @@ class _Rotation:
             return self._world.client(door, sent)
         if door.verify == "off" or not isinstance(door.material, Material):
             return now
-        answer = self._world.rules.issued(sent.certificate, door.material)
+        answer = self._issued(sent, door.material)
         if answer.state != ACCEPTED:
             return answer
         if door.allow is None:
@@ -164,7 +213,7 @@ class _Rotation:
                     "name.mismatch", f"the new certificate is not for {name}.", f"site {site.get('name', '')}"
                 )
             )
-        return self._world.rules.issued(sent.certificate, identity)
+        return self._issued(sent, identity)
 
     def _sent(self, new: Mapping[str, Any], live: Material) -> _End:
         """What will be sent: the controller's file, or in the place of what is not made yet its issuer."""
@@ -177,15 +226,36 @@ class _Rotation:
             except MtlsError as error:
                 return Answer(UNKNOWN, message=error.message, subject=files["certificate"])
             return replace(live, certificate=data, why=None)
+        if self._next == INTERMEDIATE:
+            return Answer(UNKNOWN, message="another intermediate is not made yet.", subject=new["name"])
+        if self._next == GENERATION:
+            return replace(live, why=None)
         if not self._issuer:
             return Answer(UNKNOWN, message="the private CA was not read.", subject=new["name"])
         return replace(live, certificate=self._issuer["certificate"].encode(), why=None)
 
+    def _issued(self, sent: Material, by: Material) -> Answer:
+        """What a side with the trust of *by* says to what is signed in this run."""
+        if self._next != GENERATION:
+            answer = self._world.rules.issued(sent.certificate, by)
+            return replace(answer, remedy=_IN_PHASES) if self._trusts and answer.state == REFUSED else answer
+        if isinstance(by, _Then):
+            return YES
+        return Answer(REFUSED, "chain.root_not_trusted", _NOT_MADE, _IN_PHASES)
+
     def _issuer_name(self) -> str:
+        if self._next == GENERATION or not self._issuer:
+            return ""
         names: Sequence[str] = list(
             self._world.rules.authorities(self._issuer["certificate"].encode()).values()
         )
         return names[0] if names else ""
+
+
+def _worst(answers: Sequence[Answer]) -> Answer:
+    """Refused before unknown before accepted."""
+    order = (REFUSED, UNKNOWN, NEW, ACCEPTED)
+    return min(answers, key=lambda one: order.index(one.state))
 
 
 def _not_listed(refused: findings.Finding) -> Answer:

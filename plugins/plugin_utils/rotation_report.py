@@ -32,14 +32,14 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """One line for each certificate that is due, and one for each host that a person has to look at."""
     lines = []
     for host, planned in plan.items():
-        if planned["state"] == UNREAD:
-            lines.append(f"{host}: UNREAD: {planned['why']}")
+        if planned["state"] in (UNREAD, STUCK) and planned["why"]:
+            lines.append(f"{host}: {planned['state'].upper()}: {planned['why']}")
         for one in planned["credentials"]:
             wait = f" ({planned['why']})" if planned["state"] == WAITS else ""
             stuck = "STUCK: " if one["action"] == STUCK else ""
             left = "unknown" if one["days_left"] is None else one["days_left"]
             lines.append(f"{host} {one['part']}/{one['name']}: {stuck}{one['why']}; {left} days left{wait}")
-        if planned["why"] and planned["state"] == DUE:
+        if planned["why"] and planned["state"] in (DUE, FRESH):
             lines.append(f"{host}: {planned['why']}")
         if planned["to"] and planned["state"] == DUE:
             lines.append(f"{host}: switches to what is {planned['to']}")

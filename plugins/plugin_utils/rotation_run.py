@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     rotation,
+    rotation_authority,
     rotation_edges,
     rotation_options,
     rotation_report,
@@ -25,17 +26,23 @@ def plan(
     given: Mapping[str, Any],
     groups: Mapping[str, Iterable[str]],
     opened: Mapping[str, str],
-    issuer: Mapping[str, str],
+    private_ca: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a run with the options *given* does on each host, and which edges it would break."""
     now = datetime.now(timezone.utc)
     options = _options(fleet, given, groups)
     planned = rotation.plan(fleet, hostvars, hosts, options, opened, now)
-    told = rotation_edges.judge(fleet, hostvars, planned, issuer, opened, now)
+    told = rotation_edges.judge(fleet, hostvars, planned, private_ca, opened, now)
+    unable = private_ca.get("unable") or {}
+    signs = rotation.asks(planned)
     return {
         "plan": planned,
-        "lines": rotation_report.plan_lines(planned) + rotation_report.edge_lines(told),
+        "lines": rotation_authority.lines(private_ca, signs)
+        + rotation_report.plan_lines(planned)
+        + rotation_report.edge_lines(told),
         "breaking": told["breaking"],
+        # What has to be made before anything can be signed: a generation, an intermediate, "" for nothing.
+        "makes": unable["next"] if unable and signs else "",
         "until": options.until,
         "dry_run": options.dry_run,
         "given": {name: value for name, value in given.items() if name in ("window", "until")},

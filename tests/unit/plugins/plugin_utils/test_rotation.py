@@ -94,7 +94,7 @@ class Fleet:
     def broken(self, plan: Any = None, issuer: Any = CA) -> list[str]:
         signs = {"certificate": issuer.pem.decode(), "root": issuer.pem.decode()}
         plan = plan or self.plan(force=True)
-        return rotation_edges.judge(self.model, self.variables, plan, signs, {}, AT)["breaking"]
+        return rotation_edges.judge(self.model, self.variables, plan, {"issuer": signs}, {}, AT)["breaking"]
 
 
 @pytest.fixture(name="hosts")
