@@ -23,7 +23,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, crl, signature
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.certificate import Certificate
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.ca_rotation_options import Options
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.ca_rotation_options import GENERATION, Options
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edges import Door, World
@@ -37,11 +37,12 @@ _Key = tuple[str, str, str]
 @dataclass(frozen=True)
 class Change:
     """What a phase changes in the directory of the private CA: what is to be made, the generation that is to
-    sign, and those to retire."""
+    sign, and those to retire. *refused*: why it cannot, whatever the hosts have."""
 
     make: str = ""
     issuing: int = 0
     retire: tuple[int, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class Change:
 
 
 def change(options: Options, private_ca: Mapping[str, Any]) -> Change:
-    """Raises MtlsError where the phase has nothing to stand on."""
+    """Raises MtlsError where there is no private CA."""
     if not options.is_private:
         return Change()
     newest = private_ca.get("newest") or {}
@@ -59,27 +60,24 @@ def change(options: Options, private_ca: Mapping[str, Any]) -> Change:
             "rotate_ca_new",
             "Give the path of the new authority's certificate.",
         )
-    signs, generations = private_ca["issuing"], private_ca["generations"]
-    pending = is_pending(private_ca)
-    others = tuple(number for number in generations if number != newest["generation"])
+    number, pending = newest["generation"], is_pending(private_ca)
+    others = tuple(each for each in private_ca["generations"] if each != number)
     if options.phase == TRUST:
-        if others and not pending:
-            raise MtlsError(
-                f"Generation {signs} signs already, and generation {others[0]} is still trusted: the"
-                " replacement before this one is not ended.",
-                "rotate_ca_phase",
-                f"End it first: rotate_ca_phase={RETIRE}.",
-            )
-        return Change(make=options.new)
-    if options.phase == ISSUE:
-        return Change(issuing=newest["generation"])
-    if pending and not options.emergency:
-        raise MtlsError(
-            "may not begin. The new authority does not sign yet.",
-            f"rotate_ca_phase={RETIRE}",
-            f"Run rotate_ca_phase={ISSUE} first.",
+        unfinished = (
+            f"Generation {number} of the private CA signs, and an older one is still trusted: the replacement"
+            f" before this one is not ended. Run rotate_ca_phase={RETIRE} first."
         )
-    return Change(issuing=newest["generation"] if pending else 0, retire=others)
+        return Change(make=options.new, refused=(unfinished,) if others and not pending else ())
+    begun = options.new != GENERATION or bool(others) or (options.phase == RETIRE and number > 1)
+    if not begun:
+        never = f"No replacement is under way: generation {number} of the private CA is the only one."
+        return Change(refused=(f"{never} Run rotate_ca_phase={TRUST} first.",))
+    if options.phase == ISSUE:
+        return Change(issuing=number)
+    early = f"The new authority does not sign yet. Run rotate_ca_phase={ISSUE} first."
+    if pending and not options.emergency:
+        return Change(retire=others, refused=(early,))
+    return Change(issuing=number if pending else 0, retire=others)
 
 
 def is_pending(private_ca: Mapping[str, Any]) -> bool:

@@ -62,7 +62,7 @@ def plan_at(
         "clients": [],
         "change": change.to_dict,
         "private_ca": future,
-        "refused": [],
+        "refused": list(change.refused),
         "cut_off": [],
         "plan": {},
         "lines": [],
@@ -73,6 +73,8 @@ def plan_at(
         "began": now.timestamp(),
         "again": "",
     }
+    if change.refused and not change.retire:
+        return run
     if change.make and not ca_rotation.is_pending(private_ca):
         made = (
             f"phase {TRUST} makes the new {change.make} of the private CA, which every host is to trust then"
@@ -82,7 +84,7 @@ def plan_at(
     states = replacement.states()
     if run["soak_days"]:
         run["clients"] = ca_soak.asked(replacement)
-    refused = replacement.missing_sources()
+    refused = [*change.refused, *replacement.missing_sources()]
     found = replacement.held_back(issued, states)
     if run["soak_days"] and _soaked(fleet, hostvars):
         seen = {host: hostvars[host].get("mtls_clients") or {} for host in states if host in hostvars}

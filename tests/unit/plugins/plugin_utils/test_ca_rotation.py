@@ -173,14 +173,27 @@ def test_retire_waits_for_the_last_certificate_of_the_old_one(case):
 def test_retire_waits_until_the_new_one_signs(case):
     for host in (A, B):
         case.have(host, OLD, BOTH)
-    with pytest.raises(MtlsError, match=r"does not sign yet.*rotate_ca_phase=issue"):
-        case.run("retire", MADE)
+    first, *others = case.run("retire", MADE, soak_days=0)["refused"]
+    assert first == "The new authority does not sign yet. Run rotate_ca_phase=issue first."
+    assert [line.split(":")[0] for line in others] == [A, B]
 
 
 def test_no_third_one_while_two_are_trusted(case):
-    with pytest.raises(MtlsError, match=r"replacement before this one is not ended.*retire"):
-        case.run("trust", SIGNS)
-    assert case.run("trust", RETIRED)["change"]["make"] == "generation"
+    (line,) = case.run("trust", SIGNS)["refused"]
+    assert "replacement before this one is not ended" in line
+    run = case.run("trust", RETIRED)
+    assert (run["change"]["make"], run["refused"]) == ("generation", [])
+
+
+@pytest.mark.parametrize(
+    ("phase", "ca", "refused"), [("issue", BEFORE, 1), ("retire", BEFORE, 1), ("retire", RETIRED, 0)]
+)
+def test_what_never_began_is_not_ended(case, phase, ca, refused):
+    for host in (A, B):
+        case.have(host, *((NEW, NEW) if ca is RETIRED else (OLD, OLD)))
+    run = case.run(phase, ca, soak_days=0)
+    assert len(run["refused"]) == refused
+    assert all("No replacement is under way" in line for line in run["refused"])
 
 
 # -- what is not known
