@@ -403,6 +403,32 @@ store:
           description: When it was revoked, RFC 3339.
           type: str
           returned: always
+    barred:
+      description: The credentials whose newest certificate is revoked. They get no other one but by force.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        host:
+          description: The host.
+          type: str
+          returned: always
+        side:
+          description: V(server) or V(proxy).
+          type: str
+          returned: always
+        credential:
+          description: The name of the credential.
+          type: str
+          returned: always
+        serial:
+          description: The serial number of that certificate.
+          type: str
+          returned: always
+        revoked_at:
+          description: When it was revoked, RFC 3339.
+          type: str
+          returned: always
 revoked:
   description:
     - The certificates that O(serials), O(sha256) and O(host) name, revoked by this call or an earlier one.
@@ -538,6 +564,7 @@ def read(params, path, now, strict):
         "newest": newest(seen, params["intermediate"]),
         "crls": [describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
         "revoked": revoked(path),
+        "barred": revocation.barred(issued_lines(path), revoked(path)),
     }
     if params["with_issued"]:
         store["issued"] = issued(path, now)
@@ -600,11 +627,10 @@ def newest(seen, intermediate):
 
 def issued(path, now):
     """The element `issued` of the result."""
-    lines = revocation.issued_lines(disk.text(os.path.join(path, rules.ISSUED)))
     names = ("serial", "generation", "host", "not_after")
     return [
         {name: one[name] for name in names}
-        for one in lines
+        for one in issued_lines(path)
         if set(names) <= set(one) and expiry.parse_rfc3339(one["not_after"]) > now
     ]
 
@@ -684,6 +710,10 @@ def revoked(path):
     return revocation.revoked_lines(disk.text(os.path.join(path, rules.REVOKED)), path)
 
 
+def issued_lines(path):
+    return revocation.issued_lines(disk.text(os.path.join(path, rules.ISSUED)))
+
+
 def record(place, text, params, now):
     """The line of issued.jsonl for one element of `certificates`."""
     leaf = certificate.describe(certificate.first(text.encode("utf-8")), now)
@@ -756,9 +786,8 @@ def revoke(seen, params, write, now):
         params["serials"] or (), params["sha256"] or (), params["host"] or "", params["credential"] or ""
     )
     before = revoked(seen.path)
-    issued = revocation.issued_lines(disk.text(os.path.join(seen.path, rules.ISSUED)))
     issuers = [one.issuer for one in seen.authorities]
-    found = revocation.find(asked, issued, before, issuers, now)
+    found = revocation.find(asked, issued_lines(seen.path), before, issuers, now)
     new = [entry for entry in found if revocation.is_new(entry, before)]
     # Signed before anything is written: with a key that does not open nothing is half done. Here a CRL that
     # is not yet due is no reason to ask for a key that is away.

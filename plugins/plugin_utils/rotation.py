@@ -17,7 +17,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import due,
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.request import Live, Wanted, reason
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import part, rotation_authority
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import part, rotation_authority, rotation_crls
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import (
     CHECKED,
@@ -31,9 +31,11 @@ FRESH, DUE, WAITS, READY, UNREAD, STUCK = "fresh", "due", "waits", "ready", "unr
 #: Where a new certificate comes from: a request, the controller's files; or nginx is only to load what is
 #: there.
 REQUEST, FILES, RELOAD = "request", "files", "reload"
+#: It is due, and its owner is revoked: nothing is done unless by force.
+REVOKED = "revoked"
 #: Kinds of options of a credential, and how their names begin: its pair, and what a plan may name in
 #: `settings`.
-PAIR, TRUST, CRL = "pair", "trust", "crl"
+PAIR, TRUST, CRL = "pair", "trust", rotation_crls.CRL
 _OPTIONS = {
     PAIR: ("certificate", "private_key", "chain"),
     TRUST: ("trust", "verify_depth"),
@@ -127,27 +129,39 @@ def _host(
         return entry(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
     if options.to == PREVIOUS:
         return entry(DUE, to=PREVIOUS)
-    seen = (_credential(model, one, private_ca, options, files, at) for one in _live(told))
-    found = [one for one in seen if one]
+    found: list[dict[str, Any]] = []
+    lists: list[dict[str, Any]] = []
+    for live in _live(told):
+        if (wanted := _wanted(model, live)) is None:
+            continue
+        if one := _credential(model, wanted, live, private_ca, options, files, at):
+            found.append(_unless_barred(one, model["host"], options, private_ca))
+        if crls := rotation_crls.planned(wanted, live, private_ca, files, at):
+            lists.append(crls)
     settings = rotation_authority.settings(model, _live(told), private_ca)
+    # Who gets new trust gets its CRLs with it.
+    covered = {(one["part"], one["name"]) for one in settings if CRL in one["kinds"]}
+    lists = [one for one in lists if (one["part"], one["name"]) not in covered]
     days = model["private_ca"]["leaf_days"] if any(one["action"] == REQUEST for one in found) else None
     clock, wrong = rotation_authority.clock(told, _live(told), days, at)
     if wrong:
-        return entry(STUCK, found, why=clock)
+        return entry(STUCK, found, why=clock, settings=lists)
     # What a killed run left half done may be new on the disk and not loaded: `release` ends it.
     unfinished = installed.get("next_run") or ""
-    prepared = _prepared(installed) and not options.force and not options.made_before
+    # A CRL cannot wait for what was prepared with the one from before.
+    to_install = any(one["action"] == rotation_crls.INSTALL for one in lists)
+    prepared = _prepared(installed) and not (options.force or options.made_before or to_install)
     if prepared and options.until == CHECKED:
-        return entry(READY, found, why="it is prepared; a run without rotate_until switches to it.")
+        why = "it is prepared; a run without rotate_until switches to it."
+        return entry(READY, found, why, settings=lists)
     to_do = prepared or unfinished or settings
-    if not found and not to_do:
-        return entry(FRESH, why=clock)
-    if found and all(one["action"] == STUCK for one in found) and not to_do:
-        return entry(STUCK, found)
+    actions = {one["action"] for one in (*found, *lists)}
+    if not to_do and actions <= {STUCK, REVOKED}:
+        return entry(STUCK if STUCK in actions else FRESH, found, why=clock, settings=lists)
     why = unfinished and f"It is not at rest: {unfinished}."
     settings = [] if prepared else settings
     why = " ".join([*([why] if why else []), *dict.fromkeys(one["why"] for one in settings), clock]).strip()
-    planned = entry(DUE, found, why, "prepared" if prepared else "", settings)
+    planned = entry(DUE, found, why, "prepared" if prepared else "", [*settings, *lists])
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
     return planned
@@ -177,22 +191,37 @@ def _live(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (one for one in told.get("credentials") or [] if one.get("part"))
 
 
+def _wanted(model: Mapping[str, Any], live: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+    """The model of one live credential. One that the inventory does not have any more is site.yml's to take
+    off."""
+    return next(
+        (one for one in model["credentials"] if (one["side"], one["name"]) == (live["part"], live["name"])),
+        None,
+    )
+
+
+def _unless_barred(
+    one: dict[str, Any], host: str, options: Options, private_ca: Mapping[str, Any]
+) -> dict[str, Any]:
+    """*one*, with nothing to be done where its owner is revoked and nobody forces a new certificate."""
+    owners = {(each["host"], each["side"], each["credential"]) for each in private_ca.get("barred") or ()}
+    forced = options.force or options.made_before
+    if one["action"] != REQUEST or forced or (host, one["part"], one["name"]) not in owners:
+        return one
+    why = f"{one['why']}; it is revoked, and gets a new one by rotate_force only"
+    return {**one, "action": REVOKED, "why": why}
+
+
 def _credential(
     model: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     live: Mapping[str, Any],
     private_ca: Mapping[str, Any],
     options: Options,
     files: Files,
     at: datetime,
 ) -> Optional[dict[str, Any]]:
-    """What is to be done about one live credential, None for nothing. One that the inventory does not have
-    any more is site.yml's to take off."""
-    wanted = next(
-        (one for one in model["credentials"] if (one["side"], one["name"]) == (live["part"], live["name"])),
-        None,
-    )
-    if wanted is None:
-        return None
+    """What is to be done about the certificate of one live credential, None for nothing."""
     own_files = wanted["issuer"] == "files"
     known = live.get("certificate") or {}
     differs = "" if own_files else _differs(model, wanted, live, at)
@@ -303,7 +332,8 @@ def parts(
         if one["action"] in (REQUEST, FILES):
             given.setdefault((one["part"], one["name"]), set()).add(PAIR)
     for one in planned["settings"]:
-        given.setdefault((one["part"], one["name"]), set()).update(one["kinds"])
+        if one.get("action") != STUCK:
+            given.setdefault((one["part"], one["name"]), set()).update(one["kinds"])
     found: dict[str, Any] = {}
     for side in dict.fromkeys(side for side, _name in given):
         wanted = {
@@ -344,4 +374,5 @@ def may_begin(host: Mapping[str, Any], options: Options, at: datetime) -> bool:
     if options.window is None or options.until == CHECKED or options.window.is_open(at):
         return True
     end = options.window.next_end(at)
-    return any(expiry.parse_rfc3339(one["not_after"]) <= end for one in host["credentials"])
+    ends = [one["not_after"] for one in (*host["credentials"], *host["settings"]) if one.get("not_after")]
+    return any(expiry.parse_rfc3339(one) <= end for one in ends)

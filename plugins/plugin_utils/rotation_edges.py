@@ -30,11 +30,19 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges impor
     Verdict,
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation_crls
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.credentials import covers
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_rules import Material
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edges import Door, World
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import DUE, FILES, REQUEST, TRUST
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import (
+    CRL,
+    DUE,
+    FILES,
+    REQUEST,
+    STUCK,
+    TRUST,
+)
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_authority import (
     GENERATION,
     INTERMEDIATE,
@@ -90,6 +98,14 @@ class _Rotation:
             for one in planned["settings"]
             if TRUST in one["kinds"]
         }
+        self._private_ca = private_ca
+        self._lists = {
+            (host, one["part"], one["name"])
+            for host, planned in plan.items()
+            if planned["state"] == DUE
+            for one in planned["settings"]
+            if CRL in one["kinds"] and one.get("action") != STUCK
+        }
         self._due = {
             (host, one["part"], one["name"]): one
             for host, planned in plan.items()
@@ -140,8 +156,10 @@ class _Rotation:
 
     def _then(self, live: _End, place: tuple[str, str, str]) -> _End:
         """A credential with the trust and the CRLs that the plan has for it."""
-        if not isinstance(live, Material) or place not in self._trusts:
+        if not isinstance(live, Material):
             return live
+        if place not in self._trusts:
+            return self._with_crl(live, place) if place in self._lists else live
         then = _Then(**{field.name: getattr(live, field.name) for field in fields(Material)})
         wanted = self._world.wanted_material(*place)
         # What is to be made is in no bundle yet.
@@ -149,17 +167,25 @@ class _Rotation:
             return then
         return replace(then, trust=wanted.trust, crl=wanted.crl)
 
+    def _with_crl(self, live: Material, place: tuple[str, str, str]) -> Material:
+        """A credential with the CRLs that it is to have."""
+        given = rotation_crls.source(self._model(*place), self._private_ca, self._files) or []
+        return replace(live, crl=b"\n".join(data for _place, data in given)) if given else live
+
     def _new(self, host: str, part: str, name: str) -> Optional[dict[str, Any]]:
         """What the plan has for a credential, with the bytes that will be sent where they are known."""
         found = self._due.get((host, part, name))
         if found is None:
             return None
-        model = next(
+        return {**found, "model": self._model(host, part, name)}
+
+    def _model(self, host: str, part: str, name: str) -> Mapping[str, Any]:
+        model: Mapping[str, Any] = next(
             one
             for one in self._fleet["hosts"][host]["credentials"]
             if (one["side"], one["name"]) == (part, name)
         )
-        return {**found, "model": model}
+        return model
 
     def _asks(
         self,

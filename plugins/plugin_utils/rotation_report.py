@@ -13,6 +13,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import (
     DUE,
     FRESH,
     READY,
+    REVOKED,
     STUCK,
     UNREAD,
     WAITS,
@@ -34,11 +35,13 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for host, planned in plan.items():
         if planned["state"] in (UNREAD, STUCK) and planned["why"]:
             lines.append(f"{host}: {planned['state'].upper()}: {planned['why']}")
-        for one in planned["credentials"]:
+        # New trust has no end of its own: it is in the host's `why`.
+        lists = [one for one in planned["settings"] if "action" in one]
+        for one in (*lists, *planned["credentials"]):
             wait = f" ({planned['why']})" if planned["state"] == WAITS else ""
             stuck = "STUCK: " if one["action"] == STUCK else ""
             left = "unknown" if one["days_left"] is None else one["days_left"]
-            lines.append(f"{host} {one['part']}/{one['name']}: {stuck}{one['why']}; {left} days left{wait}")
+            lines.append(f"{host} {_called(one)}: {stuck}{one['why']}; {left} days left{wait}")
         if planned["why"] and planned["state"] in (DUE, FRESH):
             lines.append(f"{host}: {planned['why']}")
         if planned["to"] and planned["state"] == DUE:
@@ -53,8 +56,9 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def rows(
     plan: Mapping[str, Mapping[str, Any]], hostvars: Mapping[str, Any], until: str
 ) -> list[dict[str, Any]]:
-    """A row for each certificate that is or was due, and one for a host where nothing is known or nothing is
-    due: ``{host, credential, old_serial, new_serial, days_left, seconds, state, reason}``."""
+    """A row for each certificate that is or was due, one for the CRLs of a credential that are, and one for a
+    host where nothing is known or nothing is due:
+    ``{host, credential, old_serial, new_serial, days_left, seconds, state, reason}``."""
     found: list[dict[str, Any]] = []
     for host, planned in plan.items():
         variables = hostvars.get(host, {})
@@ -66,15 +70,19 @@ def rows(
         why = str(variables.get("mtls_rotate_reason") or "") if state in BAD and not why else why
         after = {(one["part"], one["name"]): one for one in result.get("credentials") or []}
         seconds = round(sum((result.get("seconds") or {}).values()), 1) if result else None
-        for one in _changing(planned, variables.get("mtls_installed") or {}, after) or [{}]:
+        changing = _changing(planned, variables.get("mtls_installed") or {}, after)
+        lists = [one for one in planned["settings"] if "action" in one]
+        for one in [*lists, *changing] or [{}]:
             key = (one.get("part"), one.get("name"))
-            own, said = (STUCK, one["why"]) if one.get("action") == STUCK else (state, why)
+            left = one.get("action") in (STUCK, REVOKED)
+            own, said = (one["action"], one["why"]) if left else (state, why)
+            new = (after.get(key) or {}).get("serial") or ""
             found.append(
                 {
                     "host": host,
-                    "credential": f"{key[0]}/{key[1]}" if one else "",
+                    "credential": _called(one) if one else "",
                     "old_serial": one.get("serial") or "",
-                    "new_serial": (after.get(key) or {}).get("serial") or "" if own == until else "",
+                    "new_serial": new if own == until and "kinds" not in one else "",
                     "days_left": one.get("days_left"),
                     "seconds": seconds,
                     "state": own,
@@ -82,6 +90,11 @@ def rows(
                 }
             )
     return found
+
+
+def _called(one: Mapping[str, Any]) -> str:
+    """``server/orders``, and of its CRLs ``server/orders crl``."""
+    return " ".join([f"{one['part']}/{one['name']}", *one.get("kinds", ())])
 
 
 def _changing(

@@ -134,6 +134,18 @@ def _identity(entry: Mapping[str, Any]) -> tuple[int, int, str]:
     return serial_number(entry["serial"]), int(entry["generation"]), str(entry["issuer"])
 
 
+def barred(issued: Iterable[Mapping[str, Any]], revoked: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The owners whose newest certificate is revoked: who gets another one has been asked about first.
+    ``{host, side, credential, serial, revoked_at}``."""
+    since = {_identity(entry): entry["revoked_at"] for entry in revoked}
+    newest = {tuple(entry.get(name, "") for name in _OWNER): entry for entry in issued}
+    return [
+        {**dict(zip(_OWNER, owner)), "serial": entry["serial"], "revoked_at": since[_identity(entry)]}
+        for owner, entry in newest.items()
+        if _identity(entry) in since
+    ]
+
+
 def _by_serial(
     one: Mapping[str, Any],
     issued: Sequence[Mapping[str, Any]],

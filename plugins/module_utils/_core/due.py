@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which certificate a rotation run replaces, and why: the first reason that holds, the most urgent first."""
+"""Which certificate and which CRL a rotation run replaces, and why: the first reason that holds, the most
+urgent first."""
 
 from __future__ import annotations
 
@@ -24,6 +25,9 @@ SERVED = "served"
 THIRD = "third"
 MIN_DAYS = "min_days"
 FORCED = "forced"
+#: The CRLs of a credential. Why is EXPIRED, THIRD, or this where the inventory or the private authority has
+#: other ones.
+CRL = "crl"
 
 #: The private authority dates its certificates back by so much, for hosts whose clock is behind.
 BACKDATED = timedelta(hours=1)
@@ -74,3 +78,13 @@ def reason(found: Facts, rule: Rule, at: datetime) -> str:
     if rule.force or (rule.made_before and found.not_before + BACKDATED < rule.made_before):
         return FORCED
     return SERVED if found.served_differs else ""
+
+
+def crl_reason(last_update: datetime, next_update: datetime, differs: bool, at: datetime) -> str:
+    """The same for the CRL of a credential that ends first; *differs*: others are wanted. From its end on
+    nginx refuses every client of its issuer."""
+    if expiry.is_expired(next_update, at):
+        return EXPIRED
+    if expiry.is_soon(last_update, next_update, at):
+        return THIRD
+    return CRL if differs else ""

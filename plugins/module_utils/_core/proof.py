@@ -33,6 +33,7 @@ from .answers import (
 from .desired import PROBE
 from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
 from .release import credential_names
+from .revocation import Clients
 
 #: This host's own faults: that something failed in another way before excuses none of them.
 _OWN = (ID, ADMITTED, IDENTITY, LEAF)
@@ -118,14 +119,18 @@ def _fine(row: Row) -> bool:
 
 
 def settle(
-    rows: Sequence[Row], changed: frozenset[tuple[str, str]], baseline: Mapping[Any, Row]
+    rows: Sequence[Row],
+    changed: frozenset[tuple[str, str]],
+    baseline: Mapping[Any, Row],
+    clients: Optional[Clients] = None,
 ) -> list[Row]:
     """The rows that block. What is only carried over and failed before, too, becomes ``was_failing``: an
     expired half of a host never keeps the other half from being mended, nor what is mended there from
     being seen (behind A's expired certificate B's own may stand).
 
     *changed*: (kind of thing, name) of what this call changes: ``(part, credential)`` as ``("server",
-    "orders")`` and blocks as ``("server block", "orders")``.
+    "orders")`` and blocks as ``("server block", "orders")``. *clients* of part proxy may be refused because
+    they are revoked, which is right.
     """
     compare(rows, baseline)
     blocking = []
@@ -133,7 +138,10 @@ def settle(
         if row.verdict != FAILED:
             continue
         before = _before(row, rows, baseline)
-        if before is not None and _failed_alike(row, before) and is_carried(row, changed):
+        if clients and _is_refused(row) and clients.is_revoked(row.probe.credential):
+            row.verdict, row.cause = OK, ""
+            row.got += ", as it must be: it is revoked"
+        elif before is not None and _failed_alike(row, before) and is_carried(row, changed, clients):
             row.verdict = WAS_FAILING
             if before.got != row.got:
                 row.got += f" (before the switch: {before.got})"
@@ -142,10 +150,17 @@ def settle(
     return blocking
 
 
-def is_carried(row: Row, changed: frozenset[tuple[str, str]]) -> bool:
+def is_carried(row: Row, changed: frozenset[tuple[str, str]], clients: Optional[Clients] = None) -> bool:
     """Whether a call that changes *changed* may only carry the failure of *row* over. The id of the release
-    is its doing, whatever was served before; a revoked client that gets in is what it is about."""
+    is its doing, whatever was served before; a revoked client that gets in is what it is about. That A
+    refuses a certificate that stays as it is, is not the doing of new trust or CRLs beside it."""
+    if clients and _is_refused(row) and clients.is_kept(row.probe.credential):
+        changed -= {("proxy", row.probe.credential)}
     return row.cause != ID and not row.probe.revoked and not _things(row.probe) & changed
+
+
+def _is_refused(row: Row) -> bool:
+    return row.cause == REFUSED and row.probe.part == "proxy"
 
 
 def settle_unchanged(rows: Sequence[Row]) -> list[Row]:

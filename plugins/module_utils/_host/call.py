@@ -22,6 +22,7 @@ from .._core.nginx_conf import Dump
 from .._core.prepared import laid_over
 from .._core.refused import refuse_errors
 from .._core.release import expected_files
+from .._core.revocation import Clients
 from .._core.transaction import Action, Recovery, recover
 from . import shadow
 from .host import Host
@@ -216,13 +217,14 @@ class Call:
         """
         runner, tree = self.ports.trial, dump.tree()
         touched = changes.changed_things(before, wanted.source)
+        clients = Clients(before, wanted.source)
         with self.timed("trial"):
             try:
                 asked = trials.trial(wanted.source, wanted.identity, touched)
                 rows = runner.rows(asked, tree, directory, wanted.identity)
                 past: list[Row] = []
                 # Only what this call merely carries over is worth the question how it was before.
-                if any(row.verdict == FAILED and proof.is_carried(row, touched) for row in rows):
+                if any(row.verdict == FAILED and proof.is_carried(row, touched, clients) for row in rows):
                     live = self.outcome.previous
                     asked = trials.trial(before, live, touched)
                     past = runner.rows(asked, tree, self.ports.store.directory(live), live)
@@ -231,7 +233,7 @@ class Call:
                     raise
                 self.outcome.warnings.append(str(error))
                 return False
-            blocking = proof.settle(rows, touched, {row.probe.key: row for row in past})
+            blocking = proof.settle(rows, touched, {row.probe.key: row for row in past}, clients)
         if blocking:
             self.outcome.proof = [row.to_dict() for row in rows]
             self.outcome.state = "checked"

@@ -20,6 +20,7 @@ from .._core.intent import Intent
 from .._core.nginx_conf import Dump
 from .._core.prepared import outdated, own_paths
 from .._core.proxy_probes import direct_probes
+from .._core.revocation import Clients
 from .._core.transaction import Recovery, State, removable
 from .call import Outcome, Wanted
 from .lock import locked
@@ -244,7 +245,8 @@ class Transaction(Recovering):
                 self._switch(wanted, origin, master)
                 rows = self._prove(wanted, False, sessions, asked)
                 self._refuse_moved(wanted)
-                blocking = proof.settle(rows, changes.changed_things(before, wanted.source), baseline)
+                touched = changes.changed_things(before, wanted.source)
+                blocking = proof.settle(rows, touched, baseline, Clients(before, wanted.source))
                 self._report(rows, wanted)
                 if blocking:
                     raise self._unproven(blocking, f"Release {wanted.identity} is not proven")

@@ -87,7 +87,18 @@ def credential(side: str, name: str, purpose: str, common_name: str, *hostnames:
 
 
 # The fact mtls_private_ca where there is none.
-NOTHING = {"trust": [], "chain": "", "issuer": {}, "crls": []}
+NOTHING = {
+    "trust": [],
+    "chain": "",
+    "issuer": {},
+    "crls": [],
+    "changed": False,
+    "barred": [],
+    "newest": {},
+    "issuing": 0,
+    "generations": [],
+    "unable": {},
+}
 CREDENTIALS = {
     "a1": [
         credential("server", "server", "server", "orders.example.com", "orders.example.com"),
@@ -716,11 +727,17 @@ def test_revoking_with_an_intermediate_and_then_a_new_intermediate(project: Proj
     made = x509.load_pem_x509_crl(authority["crls"][0].encode())
     assert made.next_update_utc - made.last_update_utc == timedelta(days=7, hours=1)
 
-    # With a CRL from its first day; what the old one signed goes on.
     project.ask("b1")
+    project.steps(("crl", {}), ("sign", {}))
+    # Who is revoked gets another certificate by force only.
+    message = project.refused(*secret)
+    assert "proxy/client of b1 was revoked at" in message
+    assert "give -e rotate_force=true" in message
+
+    # With a CRL from its first day; what the old one signed goes on.
     new_one = ("generation", {"private_ca_new": "intermediate"})
     project.steps(new_one, new_one, ("issuing", {"private_ca_generation": 1}), ("sign", {}))
-    authority, issued = facts(project.run(*secret))["b1"]
+    authority, issued = facts(project.run(*secret, "-e", "rotate_force=true"))["b1"]
     new = issued["proxy/client"]
     assert issuer_of(new) == "CN=mtls CA 1 issuing 2"
     assert subjects(authority["trust"]) == ["CN=mtls CA 1"]

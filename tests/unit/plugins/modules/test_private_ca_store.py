@@ -95,6 +95,7 @@ def test_nothing_is_there(tmp_path: Path, run: Run, check_mode: bool) -> None:
         "newest": None,
         "crls": [],
         "revoked": [],
+        "barred": [],
     }
     assert not path.exists()
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
@@ -88,6 +90,11 @@ class Fleet:
         }
 
     def plan(self, **given: Any) -> dict[str, dict[str, Any]]:
+        return self.plan_with({}, **given)
+
+    def plan_with(self, private_ca: Mapping[str, Any], **given: Any) -> dict[str, dict[str, Any]]:
+        for variables in self.variables.values():
+            variables["mtls_private_ca"] = {**variables.get("mtls_private_ca", {}), **private_ca}
         options = rotation_options.read(given, self.model["hosts"], GROUPS)
         return rotation.plan(self.model, self.variables, self.run, options, {}, AT)
 
@@ -549,3 +556,151 @@ def test_how_far_it_is():
         rotation_report.progress(facts, facts, 60.0)
         == "1 of 4 hosts done, 2 left, 1 rolled back, 0 failed; the run stops after b"
     )
+
+
+# -- CRLs
+
+
+@functools.cache  # signed anew it would be another one
+def lists(*revoked: Any, by: Any = CA, start: Any = AT - 10 * DAY, end: Any = AT + 20 * DAY) -> str:
+    made = builders.revoke(by, *revoked, start=start, end=end)
+    return str(made.public_bytes(serialization.Encoding.PEM).decode())
+
+
+ENDED = {"start": AT - 30 * DAY, "end": AT - DAY}
+THIRD = {"start": AT - 21 * DAY, "end": AT + 9 * DAY}
+
+
+def with_lists(hosts: Fleet, here: str | None, trust: Any = CA, **more: Any) -> None:
+    pem = {"certificate": "", "trust": trust.pem.decode(), "crl": here, "verify_depth": 1}
+    server = element("server", "server", leaf("server"))
+    server["pem"] = {**pem, "certificate": server["pem"]["certificate"]}
+    hosts.install(A, element("server", "probe", leaf("probe")), server, **more)
+
+
+@pytest.mark.parametrize(
+    ("here", "store", "changed", "reason"),
+    [
+        (lists(), lists(), False, ""),
+        (lists(), lists(end=AT + 25 * DAY), True, "the private CA holds another CRL than the host"),
+        (lists(**THIRD), lists(), True, "a third of the life"),
+        (lists(**ENDED), lists(), True, "has ended, and every client of it is refused"),
+        # In check mode the new one is not there yet.
+        (lists(**THIRD), lists(**THIRD), True, "a third of the life"),
+        # The CA makes it anew later: private_ca_crl_days is less than it was.
+        (lists(**THIRD), lists(**THIRD), False, ""),
+        # A revocation was killed before this host had its turn.
+        (None, lists(), False, "the private CA holds another CRL than the host"),
+        (None, None, False, ""),
+    ],
+)
+def test_lists_of_the_private_authority(hosts, here, store, changed, reason):
+    with_lists(hosts, here)
+    private_ca = {"crls": [store] if store else [], "changed": changed}
+    planned = hosts.plan_with(private_ca)[A]
+    assert planned["credentials"] == []
+    if not reason:
+        assert (planned["state"], planned["settings"]) == ("fresh", [])
+        return
+    (one,) = planned["settings"]
+    assert (planned["state"], one["kinds"], one["reason"], one["action"]) == (
+        "due",
+        ["crl"],
+        "crl",
+        "install",
+    )
+    assert reason in one["why"]
+    parts = rotation.parts(
+        planned, hosts.model["hosts"][A], hosts.variables[A]["mtls_installed"], {}, {}, private_ca
+    )
+    assert [set(one) for one in parts["server"]["credentials"]] == [{"name"}, {"name", "hostnames", "crl"}]
+
+
+def test_a_list_that_nginx_could_not_use_is_not_installed(hosts):
+    """Its twin is above: one of the CA that the host trusts."""
+    with_lists(hosts, lists())
+    planned = hosts.plan_with({"crls": [lists(by=OTHER)]})[A]
+    (one,) = planned["settings"]
+    assert (planned["state"], one["action"]) == ("stuck", "stuck")
+    assert "The new one is not installed" in one["why"]
+    assert "mtls CA 1" in one["why"]
+    rows = rotation_report.rows({A: planned}, {}, "stable")
+    assert [(row["credential"], row["state"]) for row in rows] == [("server/server crl", "stuck")]
+    assert rotation_report.failing(rows) == [A]
+
+
+@pytest.mark.parametrize(
+    ("here", "file", "state", "why"),
+    [
+        (lists(), lists(), "fresh", ""),
+        (lists(), lists(end=AT + 30 * DAY), "due", "holds another CRL than the host"),
+        (lists(**ENDED), lists(), "due", "has ended"),
+        (lists(**ENDED), lists(**ENDED), "stuck", "partner.crl still holds what is live."),
+        (lists(**THIRD), lists(**THIRD), "stuck", "partner.crl still holds what is live."),
+        (lists(**THIRD), None, "stuck", "partner.crl' is not on the controller"),
+        (lists(**THIRD), lists(by=OTHER), "stuck", "The new one is not installed"),
+        (lists(**THIRD), lists(**ENDED), "stuck", "The new one is not installed"),
+        (lists(), None, "fresh", ""),
+    ],
+)
+def test_lists_that_are_files(tmp_path, here, file, state, why):
+    path = tmp_path / "partner.crl"
+    path.write_text(lists())
+    hosts = Fleet(tmp_path, {"mtls_server_credentials": [{"name": "server", "crl": [{"src": str(path)}]}]})
+    path.unlink()
+    if file:
+        path.write_text(file)
+    with_lists(hosts, here)
+    plan = hosts.plan_with({"crls": []})
+    assert plan[A]["state"] == state
+    assert [why in one["why"] for one in plan[A]["settings"]] == ([True] if why else [])
+    if state == "stuck":
+        assert rotation_report.plan_lines(plan)[0].startswith(f"{A} server/server crl: STUCK: ")
+        installed = hosts.variables[A]["mtls_installed"]
+        assert rotation.parts(plan[A], hosts.model["hosts"][A], installed, {}, {}, {}) == {}
+
+
+def test_a_list_does_not_wait_for_what_is_prepared_nor_for_the_window(hosts):
+    shut = {**WINDOW, "days": [(AT + 2 * DAY).strftime("%a")]}
+    with_lists(hosts, lists(**ENDED), prepared="0123456789abcdef")
+    planned = hosts.plan_with({"crls": [lists()]}, window=shut)[A]
+    assert (planned["state"], planned["to"]) == ("due", "")
+    with_lists(hosts, lists(**THIRD))
+    assert hosts.plan_with({"crls": [lists()]}, window=shut)[A]["state"] == "waits"
+
+
+def test_edges_are_judged_by_the_lists_that_are_installed(hosts):
+    with_lists(hosts, lists())
+    mine = leaf("client")
+    hosts.install(B, element("proxy", "client", mine))
+    for revoked, told in ((mine, "revoked"), (leaf("client"), None)):
+        private_ca = {"crls": [lists(revoked, end=AT + 25 * DAY)], "issuer": {}}
+        plan = hosts.plan_with(private_ca)
+        found = rotation_edges.judge(hosts.model, hosts.variables, plan, private_ca, {}, AT)
+        assert found["breaking"] == []
+        assert [one for one in ("revoked", "broken") if found[one]] == ([told] if told else [])
+    # Broken now, and mended by the run.
+    with_lists(hosts, lists(**ENDED))
+    private_ca = {"crls": [lists()], "issuer": {}}
+    found = rotation_edges.judge(
+        hosts.model, hosts.variables, hosts.plan_with(private_ca), private_ca, {}, AT
+    )
+    assert (found["breaking"], found["broken"], found["working"]) == ([], [], 1)
+
+
+# -- who is revoked
+
+
+def test_a_revoked_client_gets_a_new_certificate_by_force_only(hosts):
+    barred = [{"host": B, "side": "proxy", "credential": "client", "serial": "01", "revoked_at": "x"}]
+    hosts.install(B, element("proxy", "client", leaf("client", **OLD)))
+    plan = hosts.plan_with({"barred": barred})
+    assert plan[B]["state"] == "fresh"
+    assert rotation.asked(hosts.model["hosts"][B], plan[B]) == []
+    (row,) = rotation_report.rows({B: plan[B]}, {}, "stable")
+    assert (row["state"], rotation_report.failing([row])) == ("revoked", [])
+    assert "it is revoked, and gets a new one by rotate_force only" in row["reason"]
+    assert due(hosts.plan_with({"barred": barred}, force=True), B) == {"proxy/client": "third"}
+    assert hosts.plan_with({"barred": barred}, force=True)[B]["state"] == "due"
+    # Its twin: somebody else is.
+    assert hosts.plan_with({"barred": [{**barred[0], "host": A}]})[B]["state"] == "due"

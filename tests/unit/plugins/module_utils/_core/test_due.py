@@ -59,6 +59,22 @@ def test_by_what_is_wrong(change, expected):
     assert due.reason(replace(FACTS, **change), NEVER, NOW) == expected
 
 
+@pytest.mark.parametrize(
+    ("day", "differs", "expected"),
+    [
+        (10, False, ""),
+        (10, True, due.CRL),
+        (59.9, False, ""),
+        (60, False, due.THIRD),
+        (60, True, due.THIRD),
+        (90, True, due.EXPIRED),
+    ],
+)
+def test_a_crl(day, differs, expected):
+    at = MADE + timedelta(days=day)
+    assert due.crl_reason(MADE, MADE + timedelta(days=90), differs, at) == expected
+
+
 def test_the_most_urgent_reason_is_told():
     everything = replace(FACTS, errors=["key.weak"], differs="names", file_differs=True, served_differs=True)
     assert due.reason(everything, Rule(force=True), MADE + timedelta(days=90)) == due.EXPIRED

@@ -9,16 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import proof, proof_plan, release
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.answers import Answer, Row, judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.probes import Probe, leaf_of
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.proof import settle
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.revocation import Clients
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.server_probes import (
     revoked_probes,
     revoked_session_probes,
     session_probes,
 )
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 
 
 def pem(der: bytes) -> bytes:
@@ -519,6 +522,46 @@ def test_a_route_that_only_went_on_by_its_sessions_was_broken_before(
     assert (route in settle(rows, frozenset(), baseline)) is blocking
     rows[0] = judge(one("route"), [B_EXPIRED])
     assert rows[0] in settle(rows, frozenset({("proxy", "client")}), baseline)
+
+
+@pytest.mark.parametrize("kind", ["route", "server of the route"])
+@pytest.mark.parametrize(
+    ("now", "then", "after", "verdict"),
+    [
+        # A refuses as before, and B's certificate stays: new CRLs beside it are not to blame.
+        (REFUSED, REFUSED, {"proxy/credentials/client/crl.pem": b"new"}, "was_failing"),
+        # It got in before.
+        (REFUSED, SEEN, {"proxy/credentials/client/crl.pem": b"new"}, "failed"),
+        # A new certificate has to be accepted.
+        (REFUSED, REFUSED, {"proxy/credentials/client/fullchain.pem": pem(b"other")}, "failed"),
+        # It is B that does not accept A.
+        (A_EXPIRED, A_EXPIRED, {"proxy/credentials/client/crl.pem": b"new"}, "failed"),
+    ],
+)
+def test_who_was_refused_before_does_not_keep_new_lists_away(
+    kind: str, now: Answer, then: Answer, after: dict[str, bytes], verdict: str
+) -> None:
+    """Two hosts that are both A and B, all of whose CRLs have ended, are mended one after the other."""
+    row, before = judge(one(kind), [now]), judge(one(kind), [then])
+    clients = Clients(source(), {**source(), **after})
+    settle([row], frozenset({("proxy", "client")}), {row.probe.key: before}, clients)
+    assert row.verdict == verdict
+
+
+@pytest.mark.parametrize(("which", "verdict"), [(0, "ok"), (1, "failed")])
+@pytest.mark.parametrize("part", ["server", "proxy"])
+def test_who_is_revoked_is_to_be_refused(which: int, verdict: str, part: str) -> None:
+    ca = builders.root()
+    client, other = builders.client(ca), builders.client(ca)
+    lists = builders.revoke(ca, (client, other)[which])
+    after = {**source(), "proxy/credentials/client/fullchain.pem": client.pem}
+    after[f"{part}/credentials/{'server' if part == 'server' else 'client'}/crl.pem"] = lists.public_bytes(
+        serialization.Encoding.PEM
+    )
+    row = judge(one("route"), [REFUSED])
+    found = settle([row], frozenset({("proxy", "client")}), {}, Clients(source(), after))
+    assert (row.verdict, bool(found)) == (verdict, verdict == "failed")
+    assert ("it is revoked" in row.got) is (verdict == "ok")
 
 
 @pytest.mark.parametrize("kind", ["client accepted", "certificate served", "no certificate"])
