@@ -231,6 +231,79 @@ def test_a_host_that_only_the_private_ca_knows_holds_it_back(case):
     assert case.run("issue", MADE, issued, without="b9")["refused"] == []
 
 
+# -- an emergency
+
+
+def test_an_emergency_waits_for_nobody_and_says_who_is_cut_off(case):
+    case.have(A, OLD, BOTH)
+    case.fleet.variables[B]["mtls_installed"] = {"unreachable": True}
+    run = case.run("retire", MADE, emergency=True)
+    assert (run["refused"], run["breaking"], run["change"]["issuing"]) == ([], [], 2)
+    assert [line.split(":")[0] for line in run["cut_off"][:2]] == [A, B]
+    assert {one["action"] for one in run["plan"][A]["credentials"]} == {"request"}
+    assert [one["name"] for one in run["plan"][A]["settings"]] == ["server"]
+    assert run["plan"][B]["state"] == "unread"
+
+
+def test_an_emergency_with_nobody_to_cut_off(case):
+    for host in (A, B):
+        case.have(host, NEW, BOTH)
+    run = case.run("retire", SIGNS, emergency=True, soak_days=0)
+    assert (states(run), run["cut_off"]) == (DUE, [])
+
+
+# -- who came with the old one
+
+
+def came(issuer: str, serial: str = "AA", **more: Any) -> dict[str, Any]:
+    return {
+        "issuer": issuer,
+        "serial": serial,
+        "subject": "CN=somebody",
+        "last_seen": "2026-01-01T00:00:00Z",
+        "only_probes": False,
+        **more,
+    }
+
+
+def logs(*clients: dict[str, Any], complete: bool = True, matched: int = 0) -> dict[str, Any]:
+    site = {"site": "default", "clients": list(clients), "left_out": {"matched": matched}}
+    unknown = [] if complete else ["default: its log begins later."]
+    return {"since": "2025-12-25T00:00:00Z", "complete": complete, "unknown": unknown, "sites": [site]}
+
+
+BEFORE_B = {"serial": "B0", "generation": 1, "host": B, "not_after": ""}
+SEEN = [
+    (logs(), ""),
+    (logs(came("CN=mtls CA 1")), "CN=somebody (serial AA, of CN=mtls CA 1), last 2026-01-01"),
+    (logs(came("CN=mtls CA 2")), ""),
+    (logs(came("CN=mtls CA 1", only_probes=True)), ""),
+    (logs(came("CN=mtls CA 1", "B0")), ""),
+    (logs(came("CN=Nobody knows")), "of CN=Nobody knows"),
+    (logs(complete=False), "its logs do not tell of all clients since"),
+    (logs(matched=1), "more clients of the old authority came"),
+    ({"failed": True, "msg": "no python"}, "its access logs were not read: no python"),
+    ({}, "its access logs were not read"),
+]
+
+
+@pytest.mark.parametrize(("told", "why"), SEEN)
+def test_a_client_that_still_comes_holds_retire_back(case, told, why):
+    for host in (A, B):
+        case.have(host, NEW, BOTH)
+    run = case.run("retire", SIGNS, [BEFORE_B])
+    assert run["clients"] == [{"issuer": "CN=mtls CA 1"}]
+    assert run["refused"] == []  # before the logs are read
+    case.fleet.variables[A]["mtls_clients"] = told
+    refused = case.run("retire", SIGNS, [BEFORE_B])["refused"]
+    assert len(refused) == bool(why)
+    assert all(line.startswith(f"{A}: ") and why in line for line in refused)
+    assert case.run("retire", SIGNS, [BEFORE_B], soak_days=0)["refused"] == []
+    assert case.run("retire", SIGNS, [BEFORE_B], without=A)["refused"] == []
+    run = case.run("retire", SIGNS, [BEFORE_B], emergency=True)
+    assert len(run["cut_off"]) == bool(why)
+
+
 # -- options
 
 
@@ -373,3 +446,10 @@ def test_an_authority_of_files(tmp_path, new):
     assert states(case.run("retire", new=path, soak_days=0)) == FRESH  # the inventory still wants both
     case.files("new.pem")
     assert states(case.run("retire", new=path, soak_days=0)) == DUE
+    # Of two authorities with one name only serial numbers tell clients apart.
+    issuer = f"CN=mtls CA {1 if new is AGAIN else 2}"
+    case.fleet.variables[A]["mtls_clients"] = logs(came(issuer))
+    assert len(case.run("retire", new=path)["refused"]) == (new is AGAIN)
+    live = case.fleet.variables[B]["mtls_installed"]["credentials"][0]["certificate"]["serial"]
+    case.fleet.variables[A]["mtls_clients"] = logs(came(issuer, live))
+    assert case.run("retire", new=path)["refused"] == []
