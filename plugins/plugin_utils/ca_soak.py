@@ -59,7 +59,10 @@ def _why(told: Mapping[str, Any], known: _Known) -> str:
     ]
     if old:
         more = f" and {len(old) - _TOLD} more" if len(old) > _TOLD else ""
-        return f"clients of the old authority came since {told['since']}: {'; '.join(said)}{more}"
+        return (
+            f"clients of the old authority came since {told['since']}: {'; '.join(said)}{more}. Give them"
+            " certificates of the new one and wait, or say by rotate_ca_soak_days how long is enough."
+        )
     if any(site["left_out"]["matched"] for site in told["sites"]):
         return f"more clients of the old authority came since {told['since']} than are told one by one"
     if not told["complete"]:
