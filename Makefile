@@ -131,7 +131,7 @@ ALONE := default fleet alternative package
 # The same, with ten hosts: not in `make test`.
 LARGE := stop
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
-SHARED := rollback recover multi rotate
+SHARED := rollback recover multi rotate rotate_ca
 
 molecule: ## the scenarios on real hosts, with three versions of nginx; each row of the tables that `test` samples
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid

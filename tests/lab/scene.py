@@ -144,6 +144,14 @@ class Scene:
 
     def ansible(self, program: str, *arguments: str, **variables: str) -> tuple[int, str]:
         """Runs one of Ansible's programs in the user's project; its exit code and all that it printed."""
+        done = subprocess.run(check=False, **self._call(program, *arguments, **variables))
+        return done.returncode, done.stdout
+
+    def begun(self, program: str, *arguments: str) -> subprocess.Popen[str]:
+        """The same while it runs, as the leader of a process group that can be killed."""
+        return subprocess.Popen(start_new_session=True, **self._call(program, *arguments))
+
+    def _call(self, program: str, *arguments: str, **variables: str) -> dict[str, Any]:
         command = [str(Path(sys.executable).with_name(program)), "-i", self.inventory, "-i", "lab.json"]
         settings = {
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
@@ -152,17 +160,15 @@ class Scene:
             "ANSIBLE_FORCE_COLOR": "0",  # Molecule's, which outranks the other one
             **variables,
         }
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=self.project,
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        return {
+            "args": [*command, *arguments],
+            "cwd": self.project,
+            "env": {**os.environ, **settings},
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
 
     def release(
         self, name: str, *flags: str, environment: dict[str, str] | None = None, **options: Any

@@ -24,6 +24,7 @@ INVENTORIES = {
     "rollback": ["molecule/resources/inventory.yml"],
     "recover": ["molecule/resources/inventory.yml"],
     "rotate": ["molecule/resources/inventory.yml"],
+    "rotate_ca": ["molecule/resources/inventory.yml"],
     "multi": ["molecule/multi/inventory.yml"],
     "package": ["examples/simple"],
     "alternative": ["molecule/alternative/project"],
