@@ -20,7 +20,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import edge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.ca_rotation import ISSUE, RETIRE, TRUST
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.edges import ACCEPTED, CLIENT, SERVER
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, crl, signature
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate, signature
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.certificate import Certificate
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.ca_rotation_options import GENERATION, Options
@@ -87,17 +87,12 @@ def is_pending(private_ca: Mapping[str, Any]) -> bool:
 
 def after(options: Options, private_ca: Mapping[str, Any], future: Change) -> dict[str, Any]:
     """The private CA as hosts have it from this phase on, with what is there now."""
-    found = dict(private_ca)
-    if future.retire:
-        found["trust"] = [found["newest"]["root"]]
-        found["crls"] = [one for one in found["crls"] if _signed_by_one_of(one, found["newest"])]
-    return found
-
-
-def _signed_by_one_of(pem: str, newest: Mapping[str, str]) -> bool:
-    lists = crl.load(pem.encode(), "crl")[0]
-    own = [certificate.split(newest[name].encode())[0].facts for name in ("certificate", "root")]
-    return any(crl.signed_by(one.facts, by) is not False for one in lists for by in own)
+    if not future.retire:
+        return dict(private_ca)
+    newest = private_ca["newest"]
+    lists = zip(private_ca["crl_generations"], private_ca["crls"])
+    crls = [one for generation, one in lists if generation == newest["generation"]]
+    return {**private_ca, "trust": [newest["root"]], "crls": crls}
 
 
 class Replacement:

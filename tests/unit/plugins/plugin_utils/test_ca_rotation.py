@@ -55,6 +55,7 @@ def private_ca(
     return {
         "trust": [one.pem.decode() for one in roots],
         "crls": [one.decode() for one in crls],
+        "crl_generations": [2 if one == listed(NEW) else 1 for one in crls],
         "chain": "",
         "issuer": {"certificate": signs.pem.decode()},
         "issuing": numbers[id(signs)],
