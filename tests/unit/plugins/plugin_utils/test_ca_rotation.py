@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
@@ -55,7 +56,9 @@ def private_ca(
     return {
         "trust": [one.pem.decode() for one in roots],
         "crls": [one.decode() for one in crls],
-        "crl_generations": [2 if one == listed(NEW) else 1 for one in crls],
+        "crl_generations": [
+            2 if x509.load_pem_x509_crl(one).issuer == NEW.certificate.subject else 1 for one in crls
+        ],
         "chain": "",
         "issuer": {"certificate": signs.pem.decode()},
         "issuing": numbers[id(signs)],
@@ -169,6 +172,21 @@ def test_retire_waits_for_the_last_certificate_of_the_old_one(case):
     for host in (A, B):
         case.have(host, NEW, NEW)
     assert states(case.run("retire", RETIRED, soak_days=0)) == FRESH
+
+
+def test_lists_of_what_is_retired_go_with_it(case):
+    old, new = listed(OLD), listed(NEW)
+    for host in (A, B):
+        case.have(host, NEW, BOTH, crl=old + new)
+    run = case.run("retire", private_ca(OLD, NEW, signs=NEW, crls=[old, new]), soak_days=0)
+    assert states(run) == DUE
+    assert run["private_ca"]["crls"] == [new.decode()]
+    # The twin: with lists in use and none of the new one, whoever is of the new one would be refused.
+    for host in (A, B):
+        case.have(host, OLD, BOTH, crl=old)
+    first, second = case.run("issue", private_ca(OLD, NEW, signs=OLD, newest=NEW, crls=[old]))["refused"]
+    assert "it does not trust the new authority yet" in first
+    assert "it does not trust the new authority yet" in second
 
 
 def test_retire_waits_until_the_new_one_signs(case):
