@@ -121,6 +121,9 @@ class Replacement:
         }
         self.world = World(fleet, facts, (), self._files, at)
         self.new = self._new(private_ca)
+        self.barred: frozenset[_Key] = frozenset(
+            (one["host"], one["side"], one["credential"]) for one in private_ca.get("barred") or ()
+        )
         self._found_peers: Optional[frozenset[_Key]] = None
 
     def _new(self, private_ca: Mapping[str, Any]) -> list[Certificate]:
@@ -154,13 +157,13 @@ class Replacement:
         return any(one.facts.public_key_sha256 == key for one in certificates(trust))
 
     def moving(self, host: str) -> Iterator[Mapping[str, Any]]:
-        """The credentials of a host whose certificates are to be of the new authority."""
-        model = self.fleet["hosts"][host]
-        if self.options.is_private:
-            yield from (one for one in model["credentials"] if one["issuer"] == "private_ca")
-            return
-        for one in model["credentials"]:
-            if (host, one["side"], one["name"]) in self._peers():
+        """The credentials of a host whose certificates are to be of the new authority. One that is revoked
+        gets none by itself, and keeps what nobody accepts."""
+        for one in self.fleet["hosts"][host]["credentials"]:
+            key = (host, one["side"], one["name"])
+            if key not in self.barred and (
+                one["issuer"] == "private_ca" if self.options.is_private else key in self._peers()
+            ):
                 yield one
 
     def _peers(self) -> frozenset[_Key]:

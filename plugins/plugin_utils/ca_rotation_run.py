@@ -110,6 +110,9 @@ def plan_at(
 
 def _about(replacement: Replacement, options: ca_rotation_options.Options) -> list[str]:
     lines = [f"phase {options.phase}: {replacement.name}"]
+    if options.phase == ISSUE:
+        revoked = sorted(f"{host} {side}/{name}" for host, side, name in replacement.barred)
+        lines += [f"{one} is revoked, and gets a new certificate by rotate_force only" for one in revoked]
     if options.without:
         lines.append(
             "WARNING: by rotate_ca_without these hosts do not count and are not touched, and whom they"

@@ -157,6 +157,18 @@ def test_issue_begins_when_all_trust_the_new_one(case):
     assert states(case.run("issue", SIGNS)) == {A: "fresh", B: "due"}
 
 
+def test_who_is_revoked_gets_nothing_new_and_holds_nothing_back(case):
+    for host in (A, B):
+        case.have(host, OLD, BOTH)
+    barred = [{"host": B, "side": "proxy", "credential": "client"}]
+    run = case.run("issue", {**MADE, "barred": barred})
+    assert states(run) == {A: "due", B: "fresh"}
+    assert f"{B} proxy/client is revoked, and gets a new certificate by rotate_force only" in run["lines"]
+    case.have(A, NEW, BOTH)
+    assert case.run("retire", {**SIGNS, "barred": barred}, soak_days=0)["refused"] == []
+    assert len(case.run("retire", SIGNS, soak_days=0)["refused"]) == 1
+
+
 def test_retire_waits_for_the_last_certificate_of_the_old_one(case):
     case.have(A, NEW, BOTH)
     case.have(B, OLD, BOTH)
