@@ -22,7 +22,7 @@ export COLUMNS := 120
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks scan fault fault-sample bench sanity
-.PHONY: bench-rotation molecule molecule-alone molecule-large molecule-shared lock images build
+.PHONY: bench-rotation molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -53,10 +53,11 @@ lint: ## ruff, mypy, ansible-lint, yamllint, documentation, changelog
 	$(STEP) 'lint: changelog' antsibull-changelog lint || code=1; \
 	exit $$code
 
-# What is compared with the command openssl; the oldest and the newest Python run everything anyway, and here it is
-# that of Debian 12.
+# What is compared with the command openssl, of _core only that; the oldest and the newest Python run everything anyway,
+# and here it is that of Debian 12.
 UNITS := tests/unit/plugins/module_utils
-COMPARED := $(UNITS)/test_*.py $(UNITS)/_core $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py
+COMPARED := $(UNITS)/test_*.py $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py \
+	$(shell grep --recursive --files-with-matches --word-regexp --include="test_*.py" openssl $(UNITS)/_core)
 
 units: ## pytest: here, what runs on hosts with the oldest and the newest Python, verdicts on each OpenSSL
 	@code=0; \
@@ -127,9 +128,7 @@ sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh
 
 # Scenarios with hosts of their own.
-ALONE := default fleet alternative package
-# The same, with ten hosts: not in `make test`.
-LARGE := stop
+ALONE := default fleet alternative package stop
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
 SHARED := rollback recover multi rotate rotate_ca
 
@@ -138,12 +137,11 @@ molecule: ## the scenarios on real hosts, with three versions of nginx; each row
 	@code=0; \
 	$(MAKE) --no-print-directory molecule-alone || code=1; \
 	$(MAKE) --no-print-directory molecule-shared || code=1; \
-	$(MAKE) --no-print-directory molecule-large || code=1; \
 	exit $$code
 
-molecule-alone molecule-large:
+molecule-alone:
 	@code=0; \
-	for name in $(if $(filter %-large,$@),$(LARGE),$(ALONE)); do \
+	for name in $(ALONE); do \
 	    $(STEP) "molecule: $$name" molecule test --scenario-name $$name || code=1; \
 	done; \
 	exit $$code

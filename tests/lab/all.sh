@@ -47,7 +47,7 @@ tests/lab/images.sh bullseye bookworm bare sid trixie >.cache/logs/images.log 2>
 images=$!
 set +m
 both units lint
-both 'sanity molecule-alone' 'molecule-shared fault-sample'
+both 'sanity molecule-alone fault-sample' molecule-shared
 wait "$images" || { failed+=(images); cat .cache/logs/images.log; }
 images=
 [ ${#failed[@]} = 0 ]

@@ -115,11 +115,15 @@ class Scene:
     def full(self, name: str) -> str:
         return f"{name}.example.com"
 
-    def run(self, name: str, command: str) -> str:
+    def run(self, name: str, command: str, stdin: str = "") -> str:
         """What a shell on that host prints; fails where it does."""
         container = self.lab.container(self.full(name))
         done = subprocess.run(
-            ["podman", "exec", container, "sh", "-c", command], capture_output=True, text=True, check=False
+            ["podman", "exec", "--interactive", container, "sh", "-c", command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, (name, command, done.stdout, done.stderr)
         return done.stdout
