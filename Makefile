@@ -22,7 +22,7 @@ export COLUMNS := 120
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks scan fault fault-sample bench sanity
-.PHONY: bench-rotation molecule molecule-alone molecule-shared lock images build
+.PHONY: bench-fleet bench-rotation molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -120,9 +120,13 @@ bench: ## speed beside the alternatives, as ratios
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: edges' .venv/bin/python tests/benchmarks/edges.py
 	@PYTHONPATH=$(CACHE) $(STEP) 'bench: client_log' .venv/bin/python tests/benchmarks/client_log.py
 
-bench-rotation: ## requests lost while both sides rotate under load, on three versions of nginx (about half an hour)
+bench-fleet: ## how long rotate.yml takes for 2, 10 and 30 hosts, and with how many tasks: a table (about ten minutes)
+	@$(STEP) 'bench: fleet' .venv/bin/python tests/benchmarks/fleet.py
+
+# In parts: BENCH_ROTATION='--images sid --steps rotations --rotations 3'
+bench-rotation: ## requests lost while certificates rotate, a CA is replaced, a client revoked: three nginx (an hour)
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
-	@$(STEP) 'bench: rotation' .venv/bin/python tests/benchmarks/rotation.py
+	@$(STEP) 'bench: rotation' .venv/bin/python tests/benchmarks/rotation.py $(BENCH_ROTATION)
 
 sanity: ## ansible-test sanity, no ignore file
 	@$(STEP) 'sanity' tests/lab/sanity.sh

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The mutual_tls.nginx maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rotation costs: requests lost under constant load through Server B to the backend of Server A.
+"""What a rotation costs: requests lost under constant load through Server B to the backend of Server A, while
+both sides rotate, their private CA is replaced, and another client is revoked.
 
 Run from the checkout: ``.venv/bin/python tests/benchmarks/rotation.py [OPTIONS]``.
 For each version of nginx site.yml brings up one A and one B of it. They go through `steps` while the callers
@@ -45,6 +46,8 @@ RUNS = {
     "sid": ("default", "broken"),
 }
 EVERY = ("default", "keepalive 0", "broken")
+#: What the hosts go through; "default" alone goes through more than rotations.
+STEPS = ("rotations", "ca", "revocation")
 #: The version from which nginx has keepalive_min_timeout.
 PATIENT = (1, 27, 4)
 PROTECTS = "keepalive_min_timeout 10s;"
@@ -95,12 +98,14 @@ http {
 
 
 class Step(NamedTuple):
-    """A run of a playbook of the collection with these variables; which hosts have another release then."""
+    """A run of a playbook of the collection with these variables; which hosts have another release then, and
+    how A answers B's identity `other`."""
 
     name: str
     playbook: str
     variables: dict[str, Any]
     changes: tuple[str, ...]
+    other: str = "200"
 
 
 class Posts(NamedTuple):
@@ -125,19 +130,22 @@ class Outcome(NamedTuple):
     posts: Posts
 
 
-def steps(what: str, rotations: int, project: Path) -> Iterator[Step]:
+def steps(kinds: Collection[str], rotations: int, project: Path) -> Iterator[Step]:
     """Each is made when its turn comes: the last one looks at what was issued by then."""
     both = (A, B)
-    forced = {"rotate_force": True, "rotate_batches": ["100%"]}
-    for count in range(1, rotations + 1):
-        yield Step(f"rotation {count}", "rotate", forced, both)
-    if what != "default":
-        return
-    for phase in ("trust", "issue", "retire"):
-        yield Step(f"CA, {phase}", "rotate_ca", {"rotate_ca_phase": phase, "rotate_ca_soak_days": 0}, both)
-    issued = [json.loads(line) for line in (project / "private_ca" / "issued.jsonl").read_text().splitlines()]
-    other = [one["serial"] for one in issued if (one["host"], one["credential"]) == (B, "other")]
-    yield Step("revocation", "revoke", {"revoke_serial": other[-1]}, (A,))
+    if "rotations" in kinds:
+        forced = {"rotate_force": True, "rotate_batches": ["100%"]}
+        for count in range(1, rotations + 1):
+            yield Step(f"rotation {count}", "rotate", forced, both)
+    if "ca" in kinds:
+        for phase in ("trust", "issue", "retire"):
+            given = {"rotate_ca_phase": phase, "rotate_ca_soak_days": 0}
+            yield Step(f"CA, {phase}", "rotate_ca", given, both)
+    if "revocation" in kinds:
+        store = project / "private_ca" / "issued.jsonl"
+        issued = [json.loads(line) for line in store.read_text().splitlines()]
+        other = [one["serial"] for one in issued if (one["host"], one["credential"]) == (B, "other")]
+        yield Step("revocation", "revoke", {"revoke_serial": other[-1]}, (A,), other="400")
 
 
 def judge(sent: dict[str, int], failed: Collection[str], done: Counter[str]) -> Posts:
@@ -248,6 +256,7 @@ class World:
         self.on(A, "systemd-run", "--quiet", "--unit=rotation-backend",
                 "nginx", "-c", "/root/backend.conf", "-g", "daemon off;")  # fmt: skip
         self.write(B, "/root/steady.py", (LAB_TOOLS / "steady.py").read_text())
+        self.client = (LAB_TOOLS / "client.py").read_text()
         fault = self.play("site.yml", {})
         if fault:
             sys.exit(fault)
@@ -290,9 +299,18 @@ class World:
         fault = self.play(f"mutual_tls.nginx.{step.playbook}", step.variables)
         after = self.releases()
         same = [host for host in step.changes if before[host] == after[host]]
-        return fault or (f"nothing is new on {', '.join(same)}" if same else "")
+        if fault or same:
+            return fault or f"nothing is new on {', '.join(same)}"
+        got = self.other()
+        return "" if got == step.other else f"identity `other` gets {got}, not {step.other}"
 
-    def run(self, rotations: int, seconds: float) -> Outcome:
+    def other(self) -> str:
+        """How A answers B's second identity."""
+        question = json.dumps({"host": "127.0.0.1", "port": 8081, "tls": False, "path": "/other"})
+        answer = json.loads(self.on(B, "python3", "-", question, stdin=self.client))
+        return str(answer.get("status") or answer["error"])
+
+    def run(self, kinds: Collection[str], rotations: int, seconds: float) -> Outcome:
         """The steps under load, each at least so many seconds long."""
         given = json.dumps({"port": 8080, "callers": CALLERS, "pause_s": PAUSE_S})
         load = subprocess.Popen(
@@ -305,7 +323,7 @@ class World:
         assert load.stdout.readline() == "asking\n"
         began: list[tuple[float, str]] = []
         fault = ""
-        for step in steps(self.what, rotations, self.project):
+        for step in steps(kinds, rotations, self.project):
             if not (ROOT / "playbooks" / f"{step.playbook}.yml").exists():
                 print(f"  {step.name}: left out, there is no {step.playbook}.yml")
                 continue
@@ -373,6 +391,7 @@ def main() -> int:
     )
     parser.add_argument("--images", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--runs", nargs="+", choices=EVERY, help="all of an image")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="all of them")
     parser.add_argument("--rotations", type=int, default=20, help="of both sides (20)")
     parser.add_argument("--seconds", type=float, default=15.0, help="that each step lasts at least (15)")
     given = parser.parse_args()
@@ -384,7 +403,8 @@ def main() -> int:
                 continue
             print(f"{image}, {what}", flush=True)
             try:
-                outcome = World(image, what).run(given.rotations, given.seconds)
+                kinds = [kind for kind in given.steps if what == "default" or kind == "rotations"]
+                outcome = World(image, what).run(kinds, given.rotations, given.seconds)
             finally:
                 lab("down", LAB)
             print(table([outcome]), flush=True)
@@ -395,7 +415,8 @@ def main() -> int:
     print(f"\n{table(outcomes)}")
     requests = sum(outcome.told[method]["sent"] for outcome in outcomes for method in CALLERS)
     print(f"{requests:,} requests, {wrong} promises broken")
-    few = requests < ENOUGH and set(given.images) == set(RUNS) and not given.runs
+    all_of_it = set(given.images) == set(RUNS) and set(given.steps) == set(STEPS) and not given.runs
+    few = requests < ENOUGH and all_of_it
     if few:
         print(f"fewer than {ENOUGH:,} requests")
     return int(bool(wrong or few))

@@ -251,3 +251,28 @@ def test_the_twin_lacks_what_protects(
     texts = [path.read_text() for path in roles.rglob("*.j2")]
     found = [sum(line in text for text in texts) for line in (rotation.PROTECTS, "keepalive_min_timeout 0;")]
     assert found == ([2, 0] if protected else [0, 2])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "names"),
+    [
+        (["rotations"], ["rotation 1", "rotation 2"]),
+        (["ca"], ["CA, trust", "CA, issue", "CA, retire"]),
+        (["revocation"], ["revocation"]),
+        (rotation.STEPS, ["rotation 1", "rotation 2", "CA, trust", "CA, issue", "CA, retire", "revocation"]),
+    ],
+)
+def test_which_steps_a_run_has(kinds: list[str], names: list[str], tmp_path: Path) -> None:
+    issued = [(rotation.B, "other", "01"), (rotation.A, "other", "02"), (rotation.B, "client", "03")]
+    (tmp_path / "private_ca").mkdir()
+    (tmp_path / "private_ca" / "issued.jsonl").write_text(
+        "".join(
+            f"{json.dumps({'host': host, 'credential': name, 'serial': serial})}\n"
+            for host, name, serial in issued
+        )
+    )
+    found = list(rotation.steps(kinds, 2, tmp_path))
+    assert [step.name for step in found] == names
+    revoked = [step.variables for step in found if step.playbook == "revoke"]
+    assert revoked == [{"revoke_serial": "01"}] * ("revocation" in kinds)
+    assert {step.other for step in found if step.playbook != "revoke"} <= {"200"}
