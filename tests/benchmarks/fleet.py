@@ -7,8 +7,8 @@ Run from the checkout: ``.venv/bin/python tests/benchmarks/fleet.py [OPTIONS]``.
 The hosts are containers on this machine, reached by ssh, and share its cores with Ansible. A third of them
 is Server A, all with the same site; the others are B with a route to each A. Beside it a run for which
 nothing is due: what reading the hosts costs. Processor seconds are those of Ansible and what it starts on
-this machine, without the hosts'. Tasks are what Ansible counts for a host, median; `release s` is the module's
-own time on a host, median. The code is not 0 where a run fails or a host is not done.
+this machine, without the hosts'. Tasks are what Ansible counts for a host, median; `release s` is the
+module's own time on a host, median. The code is not 0 where a run fails or a host is not done.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ COLUMNS = (
 
 
 class Run(NamedTuple):
-    """Seconds of one run, on the clock and of the controller's processors, what Ansible counted for each host,
-    and the rows of its table."""
+    """Seconds of one run, on the clock and of the controller's processors, what Ansible counted for each host
+    and the rows of its table.
+    """
 
     seconds: float
     spent: float
