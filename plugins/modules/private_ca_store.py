@@ -73,7 +73,7 @@ options:
       - V(issuing) lets O(generation) sign from now on, by its newest intermediate where O(intermediate) is
         set. Until it is called, the lowest generation that is not retired signs.
       - V(retired) says that hosts are to trust the root of O(generation) no longer. It refuses the one that
-        signs.
+        signs. A generation whose root has expired counts as retired, once another one signs.
       - V(revoked) adds the certificates that O(serials), O(sha256) or O(host) name to C(revoked.jsonl), and
         makes a new CRL of each certificate of the CA that signs or has signed, in each generation that is not
         retired.
@@ -510,8 +510,9 @@ class Look:
     authorities: list
 
 
-def look(path, name):
-    """Raises MtlsError where the directory is not a private CA of this *name*, with keys that are private."""
+def look(path, name, now):
+    """A generation whose root has expired counts as retired, unless it signs. Raises MtlsError where the
+    directory is not a private CA of this *name*, with keys that are private."""
     generations = disk.generations(path)
     rules.check_entries(disk.entries(path), generations, path)
     disk.check_keys(path)
@@ -521,6 +522,14 @@ def look(path, name):
         for number, files in sorted(generations.items())
         for stem in rules.authorities(files)
     ]
+    expired = {
+        one.generation
+        for one in authorities
+        if one.stem == rules.ROOT
+        and one.certificate.facts.not_after <= now
+        and one.generation != signing.generation
+    }
+    authorities = [replace(one, retired=one.retired or one.generation in expired) for one in authorities]
     for one in authorities:
         if one.stem == rules.ROOT:
             rules.check_subject(one.issuer.subject, name, one.generation, path)
@@ -550,7 +559,7 @@ def load(path, number, stem, files, root):
 def read(params, path, now, strict):
     """The element `store` of the result. With *strict* it raises where what signs has expired or lost its
     key."""
-    seen = look(path, params["name"])
+    seen = look(path, params["name"], now)
     shown = [one for one in seen.authorities if params["with_retired"] or not one.retired]
     store = {
         "path": path,
@@ -828,7 +837,7 @@ def change(params, path, check_mode, now):
             disk.settle(path)
         if params["state"] != "issuing":  # which mends what else ends here, before anything is written
             read(params, path, now, strict=False)
-        result = CHANGES[params["state"]](look(path, params["name"]), params, not check_mode, now)
+        result = CHANGES[params["state"]](look(path, params["name"], now), params, not check_mode, now)
     return {**result, "store": read(params, path, now, strict=False)}
 
 

@@ -102,10 +102,10 @@ def clock(
 
 
 def _length(difference: timedelta) -> str:
-    hours = difference // timedelta(hours=1)
+    hours = round(difference / timedelta(hours=1))
     if hours < 48:
         return f"{hours} {'hour' if hours == 1 else 'hours'}"
-    return f"{hours // 24} days"
+    return f"{round(hours / 24)} days"
 
 
 def lines(private_ca: Mapping[str, Any], signs: bool) -> list[str]:

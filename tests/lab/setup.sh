@@ -14,7 +14,7 @@ cd "$LAB_ROOT"
 packages() {
     local wanted missing=() package
     wanted=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring ca-certificates
-        python3 python3-venv git make rsync openssl openssh-client procps)
+        python3 python3-venv git make rsync openssl openssh-client procps libfaketime)
     for package in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done

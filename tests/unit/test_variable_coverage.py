@@ -23,6 +23,7 @@ INVENTORIES = {
     "fleet": ["examples/fleet", "molecule/fleet/host_vars"],
     "rollback": ["molecule/resources/inventory.yml"],
     "recover": ["molecule/resources/inventory.yml"],
+    "recover_fleet": ["molecule/resources/inventory.yml"],
     "rotate": ["molecule/resources/inventory.yml"],
     "rotate_ca": ["molecule/resources/inventory.yml"],
     "multi": ["molecule/multi/inventory.yml"],
