@@ -129,7 +129,7 @@ bench-rotation: ## requests lost while certificates rotate, a CA is replaced, a 
 	@$(STEP) 'bench: rotation' .venv/bin/python tests/benchmarks/rotation.py $(BENCH_ROTATION)
 
 sanity: ## ansible-test sanity, no ignore file
-	@$(STEP) 'sanity' tests/lab/sanity.sh
+	@$(STEP) 'sanity' tests/lab/sanity.sh $(SANITY)
 
 # Scenarios with hosts of their own.
 ALONE := default fleet alternative package stop

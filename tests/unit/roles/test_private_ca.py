@@ -661,6 +661,8 @@ def issuer_of(leaf: str) -> str:
     return x509.load_pem_x509_certificate(leaf.encode()).issuer.rfc4514_string()
 
 
+# molecule/rotate_ca goes the same way, on hosts.
+@pytest.mark.whole
 def test_a_generation_takes_over_from_the_other(project: Project) -> None:
     project.run()
 
