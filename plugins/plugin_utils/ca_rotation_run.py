@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,6 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     rotation_edges,
     rotation_options,
     rotation_report,
+    sources,
 )
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.ca_rotation import Replacement
 
@@ -53,6 +56,8 @@ def plan_at(
     name, *issued* what has not expired of it. Raises MtlsError.
     """
     options = ca_rotation_options.read(given, fleet["hosts"])
+    if not options.is_private:
+        options = replace(options, new=_found(options.new, hostvars))
     change = ca_rotation.change(options, private_ca)
     future = ca_rotation.after(options, private_ca, change)
     run = {
@@ -106,6 +111,12 @@ def plan_at(
         *rotation_report.edge_lines(told),
     ]
     return run
+
+
+def _found(path: str, hostvars: Mapping[str, Any]) -> str:
+    """As the paths of the inventory: relative to its directory, then to the working directory."""
+    folders = [one["inventory_dir"] for one in hostvars.values() if one.get("inventory_dir")]
+    return sources.find(path, [*folders[:1], os.getcwd()], "rotate_ca_new")
 
 
 def _about(replacement: Replacement, options: ca_rotation_options.Options) -> list[str]:

@@ -484,3 +484,15 @@ def test_an_authority_of_files(tmp_path, new):
     live = case.fleet.variables[B]["mtls_installed"]["credentials"][0]["certificate"]["serial"]
     case.fleet.variables[A]["mtls_clients"] = logs(came(issuer, live))
     assert case.run("retire", new=path)["refused"] == []
+
+
+def test_its_path_is_relative_to_the_inventory(tmp_path):
+    case = Files(tmp_path)
+    path = case.put("new.pem", NEW)
+    case.leaves(OLD)
+    case.files("old.pem", "new.pem")
+    with pytest.raises(MtlsError, match=r"rotate_ca_new: The file 'new\.pem' is not on the controller"):
+        case.run("trust", new="new.pem")
+    for host in (A, B):
+        case.fleet.variables[host]["inventory_dir"] = str(tmp_path)
+    assert states(case.run("trust", new="new.pem")) == states(case.run("trust", new=path)) == DUE
