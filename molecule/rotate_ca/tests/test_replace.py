@@ -111,7 +111,7 @@ WAYS: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.parametrize("case", cases(WAYS, {"other hosts only", "a slice"}))
+@pytest.mark.parametrize("case", cases(WAYS, {"a slice"}))
 def test_no_way_leads_round_the_barrier(scene, half, case):
     before = everything(scene)
     run = issue_as(scene, case)
@@ -194,6 +194,7 @@ def test_the_twin_everybody_trusts_both(scene, old, trust):
         assert admitted(scene, caller(scene, of_generation(scene, number), f"of-{number}")) == [200, 200]
 
 
+@pytest.mark.whole
 def test_the_same_again_does_nothing(scene, trust):
     before = everything(scene)
     run = rotate_ca(scene, "trust")
