@@ -92,6 +92,7 @@ NOTHING = {
     "chain": "",
     "issuer": {},
     "crls": [],
+    "crl_generations": [],
     "changed": False,
     "barred": [],
     "newest": {},
