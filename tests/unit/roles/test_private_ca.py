@@ -379,9 +379,10 @@ def test_from_nothing_to_certificates_that_verify(project: Project) -> None:
     assert mode(project.ca) == "0700"
     told = facts(first)
     root = (project.generation() / "root.pem").read_text(encoding="ascii")
+    signs = {"certificate": root, "root": root}
+    made = {"trust": [root], "issuer": signs, "newest": {"generation": 1, **signs}, "issuing": 1}
     assert {host: told[host][0] for host in told} == {
-        host: {**NOTHING, "trust": [root], "issuer": {"certificate": root, "root": root}}
-        for host in ("a1", "b1", "b2")
+        host: {**NOTHING, **made, "generations": [1]} for host in ("a1", "b1", "b2")
     }
     assert {host: sorted(told[host][1]) for host in told} == {
         "a1": ["server/probe", "server/server"],
