@@ -8,7 +8,6 @@ host trusts, clients that the inventory does not know, and access logs of before
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shlex
@@ -282,30 +281,3 @@ def older_logs(scene: Scene, days: float) -> None:
     for name in NAMES:
         scene.write(name, f"{TOOLS}/older.py", OLDER)
         scene.run(name, f"python3 {TOOLS}/older.py {days}")
-
-
-# -- revocation
-
-REVOKE = """
-- hosts: mtls_servers:mtls_proxies
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_role: {name: mutual_tls.nginx.nginx, tasks_from: model.yml}
-    - ansible.builtin.include_role: {name: mutual_tls.nginx.private_ca, tasks_from: find.yml}
-    - ansible.builtin.include_role: {name: mutual_tls.nginx.private_ca, tasks_from: revoke.yml}
-"""
-
-
-def revoked(scene: Scene, name: str, *arguments: str) -> Caller:
-    """A client of the private CA that is on its list, on every host; so lists are in use from now on."""
-    number = signing(scene)
-    someone = caller(scene, of_generation(scene, number), name)
-    assert admitted(scene, someone) == [200, 200]
-    (scene.project / "revoked.yml").write_text(REVOKE)
-    given = {"private_ca_revoke": {"serials": [{"serial": someone.serial, "generation": number}]}}
-    code, output = scene.ansible("ansible-playbook", "revoked.yml", "-e", json.dumps(given), *arguments)
-    assert code == 0, output
-    code, output = scene.site(*arguments)
-    assert code == 0, output
-    assert admitted(scene, someone) == [400, 400]
-    return someone
