@@ -33,6 +33,8 @@ FRESH, DUE, WAITS, READY, UNREAD, STUCK = "fresh", "due", "waits", "ready", "unr
 REQUEST, FILES, RELOAD = "request", "files", "reload"
 #: It is due, and its owner is revoked: nothing is done unless by force.
 REVOKED = "revoked"
+#: The client that ``revoke.yml`` makes for a run, to be revoked and refused by each Server A.
+PROBE_REVOKED = "probe-revoked"
 #: Kinds of options of a credential, and how their names begin: its pair, and what a plan may name in
 #: `settings`.
 PAIR, TRUST, CRL = "pair", "trust", rotation_crls.CRL
@@ -328,12 +330,15 @@ def parts(
     *planned* is its element of the plan, *installed* what ``credential_info`` said of it.
     """
     given: dict[tuple[str, str], set[str]] = {}
+    proofs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in planned["credentials"]:
         if one["action"] in (REQUEST, FILES):
             given.setdefault((one["part"], one["name"]), set()).add(PAIR)
     for one in planned["settings"]:
         if one.get("action") != STUCK:
             given.setdefault((one["part"], one["name"]), set()).update(one["kinds"])
+        if one.get("proof"):
+            proofs[one["part"], one["name"]] = [_revoked_probe(model, issued, private_ca)]
     found: dict[str, Any] = {}
     for side in dict.fromkeys(side for side, _name in given):
         wanted = {
@@ -341,7 +346,10 @@ def parts(
         }
         found[side] = {
             "credentials": [
-                _only(wanted[one["name"]], given[side, one["name"]])
+                {
+                    **_only(wanted[one["name"]], given[side, one["name"]]),
+                    **({"proof": proofs[side, one["name"]]} if (side, one["name"]) in proofs else {}),
+                }
                 if (side, one["name"]) in given
                 else {"name": one["name"]}
                 for one in _live(installed)
@@ -349,6 +357,20 @@ def parts(
             ]
         }
     return found
+
+
+def _revoked_probe(
+    model: Mapping[str, Any], issued: Mapping[str, str], private_ca: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The client of ``revoke.yml`` that each Server A is to refuse, with the key that was made there."""
+    if f"server/{PROBE_REVOKED}" not in issued:
+        raise MtlsError("No client was made there to be refused.", PROBE_REVOKED, "Run the same again.")
+    found = {
+        "name": PROBE_REVOKED,
+        "certificate_content": issued[f"server/{PROBE_REVOKED}"],
+        "private_key_path": f"{model['nginx']['base']}/pending/server/{PROBE_REVOKED}/privkey.pem",
+    }
+    return {**found, "chain_content": private_ca["chain"]} if private_ca.get("chain") else found
 
 
 def _only(given: Mapping[str, Any], kinds: Iterable[str]) -> dict[str, Any]:

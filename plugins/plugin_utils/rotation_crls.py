@@ -56,7 +56,7 @@ def planned(
     *live*: what ``credential_info`` says of it, with its files. Of *private_ca* `changed` says that the lists
     are being made anew, though those of before may still be the ones at hand (check mode).
     """
-    here = _lists([("crl.pem", ((live.get("pem") or {}).get("crl") or "").encode())])
+    here = _lists(_here(live))
     fault = ""
     try:
         given = source(credential, private_ca, files)
@@ -64,7 +64,7 @@ def planned(
         given, fault = [], error.message
     if given is None:
         return None
-    new = not fault and {one.sha256 for one in _lists(given)} != {one.sha256 for one in here}
+    new = not fault and is_other(live, given)
     to_come = credential["crl"] == "auto" and bool(private_ca.get("changed"))
     first = min(_ending(here), key=lambda one: one[2], default=None)
     if first is None:
@@ -94,6 +94,11 @@ def planned(
     }
 
 
+def is_other(live: Mapping[str, Any], given: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether a live credential has other CRLs than those."""
+    return {one.sha256 for one in _lists(given)} != {one.sha256 for one in _lists(_here(live))}
+
+
 def refusal(
     live: Mapping[str, Any],
     private_ca: Mapping[str, Any],
@@ -112,6 +117,10 @@ def refusal(
     except MtlsError as error:
         return str(error)
     return ""
+
+
+def _here(live: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    return [("crl.pem", ((live.get("pem") or {}).get("crl") or "").encode())]
 
 
 def _lists(given: Iterable[tuple[str, bytes]]) -> list[CrlFacts]:

@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import ca_rotation_options, rotation_options
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
+    ca_rotation_options,
+    revocation_run,
+    rotation_options,
+)
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     PLUGINS,
     ROLES,
@@ -190,6 +194,7 @@ RUN_OPTIONS = (
     {"site_batches"}
     | {f"rotate_{name}" for name in rotation_options.NAMES}
     | {f"rotate_ca_{name}" for name in ca_rotation_options.NAMES}
+    | {f"revoke_{name}" for name in revocation_run.NAMES}
 )
 NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
 

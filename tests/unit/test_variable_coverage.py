@@ -25,6 +25,7 @@ INVENTORIES = {
     "recover": ["molecule/resources/inventory.yml"],
     "recover_fleet": ["molecule/resources/inventory.yml"],
     "rotate": ["molecule/resources/inventory.yml"],
+    "revoke": ["molecule/resources/inventory.yml"],
     "rotate_ca": ["molecule/resources/inventory.yml"],
     "multi": ["molecule/multi/inventory.yml"],
     "package": ["examples/simple"],
@@ -32,9 +33,7 @@ INVENTORIES = {
     "stop": ["molecule/stop/inventory.yml"],
 }
 # Option to why no scenario can change it. Keep it nearly empty.
-REASONS: dict[str, str] = {
-    "private_ca_crl_days": "no playbook makes revocation lists yet; tests/unit/roles does",
-}
+REASONS: dict[str, str] = {}
 Options = Mapping[str, Mapping[str, Any]]
 
 

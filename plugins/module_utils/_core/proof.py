@@ -35,6 +35,8 @@ from .probes import GOOD, NO_CERTIFICATE, ROUTE, SERVER, Probe
 from .release import credential_names
 from .revocation import Clients
 
+#: What is said of a Server A that lets a revoked client in.
+ADMITS = ", though it is revoked"
 #: This host's own faults: that something failed in another way before excuses none of them.
 _OWN = (ID, ADMITTED, IDENTITY, LEAF)
 
@@ -135,6 +137,9 @@ def settle(
     compare(rows, baseline)
     blocking = []
     for row in rows:
+        if row.verdict == OK and row.probe.kind == SERVER and clients:
+            # This Server A has no list that says so; who sent the list there is to know.
+            row.got += ADMITS if clients.is_revoked(row.probe.credential) else ""
         if row.verdict != FAILED:
             continue
         before = _before(row, rows, baseline)

@@ -1,0 +1,309 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""revoke.yml on real hosts: who is revoked is refused, all others are not, and lists are renewed in time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from pki import Authority
+from scene import BASE, CALLER, Scene
+
+A, B, C, STRANGER = "a.example.com", "b.example.com", "c.example.com", "stranger.example.com"
+OWN = f"{BASE}/current/proxy/credentials/client"
+# A client that has connected, and says nothing until it is told to.
+SILENT = f"""
+import socket, ssl, sys
+context = ssl.create_default_context(cafile="{OWN}/trust.pem")
+context.load_cert_chain("{OWN}/fullchain.pem", "{OWN}/privkey.pem")
+connection = context.wrap_socket(socket.create_connection(("{A}", 443)), server_hostname="orders.example.com")
+print("open", flush=True)
+sys.stdin.readline()
+try:
+    connection.sendall(b"GET / HTTP/1.1\\r\\nHost: orders.example.com\\r\\nConnection: close\\r\\n\\r\\n")
+    print(connection.recv(12).decode() or "closed")
+except OSError:
+    print("closed")
+"""
+
+
+def play(scene: Scene, name: str, *arguments: str) -> tuple[int, str]:
+    code, output = scene.ansible("ansible-playbook", f"mutual_tls.nginx.{name}", *arguments)
+    return code, " ".join(output.split())
+
+
+def snapshots(scene: Scene) -> list[str]:
+    return [scene.snapshot(host) for host in "abc"]
+
+
+def by_b(scene: Scene) -> int:
+    """The status that a caller of B gets."""
+    status: int = scene.lab.ask(B, host="127.0.0.1", port=8080, tls=False)["status"]
+    return status
+
+
+def by_c(scene: Scene) -> int:
+    status: int = scene.lab.ask(C, host="127.0.0.1", port=8080, tls=False)["status"]
+    return status
+
+
+def directly(scene: Scene, asker: str, **pair: str) -> list[int]:
+    """What both A say to a client, past any B."""
+    asked = [
+        {"host": host, "sni": sni, **pair}
+        for host, sni in ((A, "orders.example.com"), (C, "stock.example.com"))
+    ]
+    return [one["status"] for one in scene.lab.ask_all(asker, asked)]
+
+
+def as_b(scene: Scene) -> list[int]:
+    return directly(scene, B, certificate=f"{OWN}/fullchain.pem", key=f"{OWN}/privkey.pem")
+
+
+def serial_of_b(scene: Scene) -> str:
+    told = scene.run("b", f"openssl x509 -in {OWN}/fullchain.pem -noout -serial")
+    return told.strip().partition("=")[2]
+
+
+def let_in_again(scene: Scene) -> None:
+    code, output = play(scene, "rotate", "-e", f"rotate_hosts={B}", "-e", "rotate_force=true")
+    assert code == 0, output
+    assert (by_b(scene), as_b(scene)) == (200, [200, 200])
+
+
+def crl(
+    by: Authority, *revoked: int, start: timedelta = timedelta(hours=-1), end: timedelta = timedelta(days=9)
+) -> str:
+    now = datetime.now(timezone.utc)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(by.certificate.subject)
+        .last_update(now + start)
+        .next_update(now + end)
+        .add_extension(x509.CRLNumber(int(time.time())), critical=False)
+        .add_extension(identifier, critical=False)
+    )
+    for serial in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now + start)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_a_host_is_revoked_and_refused_everywhere(scene):
+    assert (by_b(scene), as_b(scene)) == (200, [200, 200])
+    code, output = play(scene, "revoke", "-e", f"revoke_host={B}", "-v")
+    assert code == 0, output
+    assert f"owner {B} proxy/client" in output
+    assert "3 of 3 hosts done" in output
+    # The host's own B, and its certificate in anybody's hands.
+    assert (by_b(scene), as_b(scene)) == (400, [400, 400])
+    # All others.
+    assert by_c(scene) == 200
+    assert directly(scene, STRANGER, **CALLER) == [200, 200]
+    # Each A was asked by a revoked client of its own, newly and with a session; and that one is gone.
+    rows = re.findall(r"probe: (revoked probe-revoked[^:]*?) target: (\S+) verdict: (\w+)", output)
+    rows += [
+        (one["probe"], one["target"], one["verdict"])
+        for one in map(json.loads, re.findall(r"\{[^{}]*revoked probe-revoked[^{}]*\}", output))
+    ]
+    assert {row[2] for row in rows} == {"ok"}, output
+    assert len({row[0] for row in rows}) == 2
+    for host in "ac":
+        assert scene.run(host, f"find {BASE} -name 'probe-revoked*'") == ""
+
+    before = snapshots(scene)
+    lists = (scene.project / "private_ca" / "generations" / "1" / "root-crl.pem").read_bytes()
+    code, output = play(scene, "revoke", "-e", f"revoke_host={B}")
+    assert code == 0, output
+    assert "3 hosts: 3 fresh" in output
+    assert "changed=0" in output
+    assert not re.search(r"changed=[1-9]", output)
+    assert snapshots(scene) == before
+    assert (scene.project / "private_ca" / "generations" / "1" / "root-crl.pem").read_bytes() == lists
+
+
+@pytest.mark.whole
+def test_who_is_revoked_is_let_in_again_by_force_only(scene):
+    if by_b(scene) == 200:
+        assert play(scene, "revoke", "-e", f"revoke_host={B}")[0] == 0
+    before = serial_of_b(scene)
+    code, output = play(scene, "rotate", "-e", "rotate_min_days=90", "-e", f"rotate_hosts={B}")
+    assert code == 0, output
+    assert "it is revoked, and gets a new one by rotate_force only" in output
+    assert (serial_of_b(scene), by_b(scene)) == (before, 400)
+    let_in_again(scene)
+    assert serial_of_b(scene) != before
+
+
+@pytest.fixture(name="inventory")
+def _inventory(scene: Scene) -> Iterator[Any]:
+    """inventory(a): more variables for a."""
+    path = scene.project / "more.yml"
+
+    def write(variables: dict[str, Any]) -> tuple[str, str]:
+        path.write_text(json.dumps({"all": {"hosts": {A: variables}}}))
+        return "-i", "more.yml"
+
+    yield write
+    path.unlink(missing_ok=True)
+
+
+def with_list(path: Path) -> dict[str, Any]:
+    return {"mtls_server_credentials": [{"name": "server", "crl": [{"src": str(path)}]}]}
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (f"revoke_host={A}", "Replace it first"),
+        ("revoke_host=nobody.example.com", "is not in issued.jsonl"),
+        ("revoke_serial=0BADBADBAD", "is not in issued.jsonl"),
+        ("revoke_crl=pki/nobodys.crl", "Add the line `crl: [{src:"),
+        ("revoke_hosts=b", "There is no such option"),
+        ("other=1", "Nobody is named"),
+    ],
+)
+def test_what_cannot_be_revoked_changes_nothing(scene, given, says):
+    before = snapshots(scene), sorted((scene.project / "private_ca").rglob("*"))
+    code, output = play(scene, "revoke", "-e", given)
+    assert code != 0
+    assert says in output
+    assert (snapshots(scene), sorted((scene.project / "private_ca").rglob("*"))) == before
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [("another CA", "mtls CA 1"), ("ended", "has ended"), ("none", "cannot be read")],
+)
+def test_a_list_that_would_refuse_everybody_is_not_installed(scene, inventory, made, says):
+    """Its twin is below."""
+    path = scene.pki / "partner.crl"
+    path.write_text(
+        {
+            "another CA": crl(scene.legacy()),
+            "ended": crl(scene.authority(), start=timedelta(days=-9), end=timedelta(hours=-1)),
+            "none": "nothing\n",
+        }[made]
+    )
+    before = snapshots(scene)
+    code, output = play(scene, "revoke", *inventory(with_list(path)), "-e", f"revoke_crl={path}")
+    assert code != 0
+    assert "Revoking may not begin. No host was changed." in output
+    assert says in output or made != "another CA"
+    assert snapshots(scene) == before
+    assert by_b(scene) == 200
+
+
+@pytest.mark.whole
+def test_a_list_of_another_issuer(scene, inventory):
+    """The caller is revoked by it on a, and on no other host."""
+    caller = x509.load_pem_x509_certificate((scene.pki / "caller.pem").read_bytes())
+    path = scene.pki / "partner.crl"
+    path.write_text(crl(scene.authority(), caller.serial_number))
+    more = inventory(with_list(path))
+    try:
+        code, output = play(scene, "revoke", *more, "-e", "revoke_crl=pki/partner.crl")
+        assert code == 0, output
+        assert directly(scene, STRANGER, **CALLER) == [400, 200]
+        assert (by_b(scene), by_c(scene)) == (200, 200)
+        # A file that is due and has not changed.
+        path.write_text(crl(scene.authority(), start=timedelta(days=-6), end=timedelta(days=2)))
+        assert play(scene, "rotate", *more)[0] == 0
+        assert directly(scene, STRANGER, **CALLER) == [200, 200]
+        code, output = play(scene, "rotate", *more)
+        assert code != 0
+        assert f"{path} still holds what is live. Put the new list there, and run again." in output
+    finally:
+        code, output = play(scene, "rotate")
+    assert code == 0, output
+    assert directly(scene, STRANGER, **CALLER) == [200, 200]
+
+
+@contextlib.contextmanager
+def silent(scene: Scene) -> Iterator[Any]:
+    """A connection from B to A with B's certificate, that says nothing until it is told to."""
+    command = ["podman", "exec", "--interactive", scene.lab.container(B), "python3", "-c", SILENT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "open\n"
+
+        def say() -> str:
+            return running.communicate("\n", timeout=20)[0].strip()
+
+        yield say
+
+
+@pytest.mark.whole
+def test_a_connection_that_was_opened_before(scene):
+    with silent(scene) as say:
+        assert say() == "HTTP/1.1 200"
+    told = scene.run("b", f"openssl x509 -in {OWN}/fullchain.pem -noout -fingerprint -sha256")
+    given = ("-e", f"revoke_sha256={told.strip().partition('=')[2]}")
+    before = snapshots(scene)
+    code, output = play(scene, "revoke", *given, "-e", "rotate_dry_run=true")
+    assert code == 0, output
+    assert f"owner {B} proxy/client" in output
+    assert (snapshots(scene), by_b(scene)) == (before, 200)
+    with silent(scene) as say:
+        code, output = play(scene, "revoke", *given)
+        assert code == 0, output
+        assert say() in ("closed", "HTTP/1.1 400")
+    let_in_again(scene)
+
+
+@pytest.mark.whole
+def test_a_host_that_is_away_is_named_and_keeps_nobody_waiting(scene):
+    serial = serial_of_b(scene)
+    scene.run("c", "systemctl stop ssh.socket ssh; pkill sshd || true")
+    try:
+        code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
+        assert code != 0
+        assert "c.example.com: UNREAD:" in output
+        assert "It still admits who is revoked." in output
+        assert as_b(scene) == [400, 200]
+        assert by_b(scene) == 400
+    finally:
+        scene.run("c", "systemctl start ssh")
+    code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
+    assert code == 0, output
+    assert as_b(scene) == [400, 400]
+    let_in_again(scene)
+
+
+@pytest.mark.whole
+def test_lists_that_have_ended_are_renewed(scene):
+    """All is refused while they have, and rotate.yml mends it."""
+    end = timedelta(seconds=100)
+    text = crl(scene.authority(), end=end)
+    since = time.monotonic()
+    for host, part, others in (("a", "server", ["probe"]), ("b", "proxy", []), ("c", "server", ["probe"])):
+        name = "server" if part == "server" else "client"
+        listed = [{"name": name, "crl": [{"content": text}]}, *({"name": one} for one in others)]
+        scene.change(host, {part: {"credentials": listed}})
+    time.sleep(max(0, end.total_seconds() + 1 - (time.monotonic() - since)))
+    assert directly(scene, STRANGER, **CALLER) == [400, 400]
+    assert by_b(scene) in (400, 502)
+    dry = play(scene, "rotate", "-e", "rotate_dry_run=true")[1]
+    assert "has ended, and every client of it is refused" in dry
+    assert directly(scene, STRANGER, **CALLER) == [400, 400]
+    code, output = play(scene, "rotate")
+    assert code == 0, output
+    assert "server/server crl" in output
+    assert directly(scene, STRANGER, **CALLER) == [200, 200]
+    assert (by_b(scene), by_c(scene)) == (200, 200)
+    assert "3 hosts have nothing that is due" in play(scene, "rotate")[1]
