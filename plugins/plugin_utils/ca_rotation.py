@@ -189,6 +189,15 @@ class Replacement:
             if proxy in accepting:
                 yield server
         yield from ((host, "server", PROBE) for host, side, _name in accepting if side == "server")
+        yield from (key for key in accepting if self._accepts_itself(*key))
+
+    def _accepts_itself(self, *key: str) -> bool:
+        """Whether a certificate is of an authority that its own side accepts: both directions have one, also
+        where whoever asks is not in the inventory."""
+        live = self.world.real_material(*key)
+        if not isinstance(live, Material):
+            return False
+        return self.world.rules.chain(live, live, "any").state == ACCEPTED
 
     # -- what is real
 

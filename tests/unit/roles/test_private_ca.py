@@ -427,6 +427,7 @@ def test_from_nothing_to_certificates_that_verify(project: Project) -> None:
     assert (made.not_valid_after_utc - made.not_valid_before_utc).days == 3650
 
 
+@pytest.mark.whole
 def test_an_intermediate_and_a_passphrase(project: Project) -> None:
     project.settings["intermediate"] = True
     output = project.run("--diff", "-vvv", "-e", json.dumps({"private_ca_passphrase": PASSPHRASE}))
@@ -601,6 +602,7 @@ def test_how_many_hosts_are_signed_for_at_once(project: Project, throttle: int, 
     assert (len(project.issued()), project.signed_at_once()) == (3, at_once)
 
 
+@pytest.mark.whole
 def test_on_a_host_of_the_inventory(project: Project) -> None:
     """It has its own connection and Python, and what the group `all` says of become does not reach it."""
     python = project.folder / "python"

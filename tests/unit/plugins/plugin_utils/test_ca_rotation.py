@@ -496,3 +496,20 @@ def test_its_path_is_relative_to_the_inventory(tmp_path):
     for host in (A, B):
         case.fleet.variables[host]["inventory_dir"] = str(tmp_path)
     assert states(case.run("trust", new="new.pem")) == states(case.run("trust", new=path)) == DUE
+
+
+@pytest.mark.parametrize(("own", "due"), [(OLD, {"server", "probe"}), (PARTNER, {"probe"})])
+def test_a_server_that_nobody_of_the_inventory_asks(tmp_path, own, due):
+    """Its certificate moves where it is of the authority that it accepts, and not where it is of another."""
+    case = Files(tmp_path)
+    path = case.put("new.pem", NEW)
+    case.leaves(NEW)
+    case.files("old.pem", "new.pem")
+    for edge in case.fleet.model["edges"]:
+        edge["external"] = True
+    case.have(A, OLD, BOTH)
+    case.have(B, OLD, BOTH)
+    server = case.fleet.variables[A]["mtls_installed"]["credentials"][1]
+    server["pem"]["certificate"] = leaf("server", own).pem.decode()
+    planned = case.run("issue", new=path)["plan"][A]
+    assert {one["name"] for one in planned["credentials"]} == due
