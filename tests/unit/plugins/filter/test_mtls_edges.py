@@ -34,7 +34,7 @@ def judging() -> dict:
     """The task of site.yml that judges the edges."""
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     (play,) = [play for play in plays if play["name"] == "Edges"]
-    (task,) = [task for task in play["tasks"] if "ansible.builtin.set_fact" in task]
+    (task,) = [task for task in play["tasks"] if task["name"].startswith("Judge each edge")]
     return task
 
 
