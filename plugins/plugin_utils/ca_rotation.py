@@ -180,10 +180,8 @@ class Replacement:
             proxy = (edge["proxy"], "proxy", edge["credential"])
             if edge["external"]:
                 continue
-            sites = self.fleet["hosts"][edge["server"]]["sites"]
-            server = next(
-                (edge["server"], "server", one["credential"]) for one in sites if one["name"] == edge["site"]
-            )
+            sites = {one["name"]: one for one in self.fleet["hosts"][edge["server"]]["sites"]}
+            server = (edge["server"], "server", sites[edge["site"]]["credential"])
             if server in accepting:
                 yield proxy
             if proxy in accepting:

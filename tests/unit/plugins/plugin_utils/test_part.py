@@ -34,8 +34,9 @@ def credential(**more):
     }
 
 
-def release_one(given, issued=None, private_ca=PRIVATE_CA):
-    (found,) = release_credentials({"credentials": [given]}, "server", REQUESTS, issued or {}, private_ca)
+def release_one(given, issued=None, **private_ca):
+    offered = {**PRIVATE_CA, **private_ca}
+    (found,) = release_credentials({"credentials": [given]}, "server", REQUESTS, issued or {}, offered)
     return found
 
 
@@ -92,7 +93,7 @@ def test_crl(crl, expected):
 )
 def test_lists_of_the_private_ca_come_by_themselves_where_it_is_trusted(sources, crl, expected):
     given = credential(trust={"sources": sources, "on_expired": "drop", "allow_pinned": []}, crl=crl)
-    found = release_one(given, private_ca={**PRIVATE_CA, "crls": ["list 1", "list 2"]})
+    found = release_one(given, crls=["list 1", "list 2"])
     assert found.get("crl") == expected
 
 
