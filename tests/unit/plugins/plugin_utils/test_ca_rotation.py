@@ -28,6 +28,7 @@ ISSUING = builders.intermediate(OLD, "CN=mtls CA 1 issuing", path_length=0)
 ISSUING_2 = builders.intermediate(OLD, "CN=mtls CA 1 issuing 2", path_length=0)
 AGAIN = builders.root("CN=mtls CA 1")
 PARTNER = builders.root("CN=Partner")
+CROSS = builders.intermediate(OLD, "CN=mtls CA 2", key=NEW.key)
 FRESH = {A: "fresh", B: "fresh"}
 DUE = {A: "due", B: "due"}
 
@@ -496,6 +497,29 @@ def test_its_path_is_relative_to_the_inventory(tmp_path):
     for host in (A, B):
         case.fleet.variables[host]["inventory_dir"] = str(tmp_path)
     assert states(case.run("trust", new="new.pem")) == states(case.run("trust", new=path)) == DUE
+
+
+def test_a_cross_signed_authority(tmp_path):
+    """Its certificates are accepted before anybody trusts its root, and after the old one is gone."""
+    case = Files(tmp_path)
+    path = case.put("new.pem", NEW)
+    case.leaves(NEW, CROSS)
+    case.files("old.pem", "new.pem")
+    for host in (A, B):
+        case.have(host, NEW, OLD, sent=[CROSS])
+    assert states(case.run("trust", new=path)) == DUE
+    assert len(case.run("issue", new=path)["refused"]) == 2
+    assert len(case.run("retire", new=path, soak_days=0)["refused"]) == 2
+    for host in (A, B):
+        case.have(host, NEW, BOTH, sent=[CROSS])
+    assert states(case.run("trust", new=path)) == FRESH
+    assert states(case.run("issue", new=path)) == FRESH  # whatever else is sent, the new key has signed it
+    case.files("new.pem")
+    assert states(case.run("retire", new=path, soak_days=0)) == DUE
+    # The twin: of the old one, and sent with the same certificate.
+    case.have(B, OLD, BOTH, sent=[CROSS])
+    (line,) = case.run("retire", new=path, soak_days=0)["refused"]
+    assert line.startswith(f"{B}: it has a certificate of the old authority")
 
 
 @pytest.mark.parametrize(("own", "due"), [(OLD, {"server", "probe"}), (PARTNER, {"probe"})])
