@@ -97,10 +97,7 @@ FAULTS = {
 FAULTS_SAMPLE = {
     "server, bad key",
     "server, wrong CA",
-    "server, missing intermediate",
-    "probe, missing intermediate",
     "proxy, expired leaf",
-    "proxy, wrong CA",
     "proxy, refused by A",
     "proxy, refused by a user's own A",
 }
