@@ -133,7 +133,7 @@ def documentation(path: Path) -> dict[str, Any]:
     """DOCUMENTATION, EXAMPLES and RETURN of a module, with its fragments."""
     tree = ast.parse(path.read_text(encoding="utf-8")).body
     # The names of a module of ours, each assigned by itself; ast knows only that a target is some expression.
-    found = {node.targets[0].id: node for node in tree if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
+    found = {node.targets[0].id: node for node in tree if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]  # names only
     texts = {name: ast.literal_eval(found[name].value) for name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
     doc = yaml.safe_load(texts["DOCUMENTATION"])
     for name in doc.get("extends_documentation_fragment", []):

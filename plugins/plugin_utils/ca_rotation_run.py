@@ -63,6 +63,7 @@ def plan_at(
     run = {
         "phase": options.phase,
         "emergency": options.emergency,
+        "passes_unread": options.emergency,
         "soak_days": options.soak_days if options.phase == RETIRE else 0,
         "clients": [],
         "change": change.to_dict,

@@ -274,7 +274,8 @@ def test_an_emergency_waits_for_nobody_and_says_who_is_cut_off(case):
     assert [line.split(":")[0] for line in run["cut_off"][:2]] == [A, B]
     assert {one["action"] for one in run["plan"][A]["credentials"]} == {"request"}
     assert [one["name"] for one in run["plan"][A]["settings"]] == ["server"]
-    assert run["plan"][B]["state"] == "unread"
+    assert (run["plan"][B]["state"], run["passes_unread"]) == ("unread", True)
+    assert not case.run("retire", SIGNS, soak_days=0)["passes_unread"]
 
 
 def test_an_emergency_with_nobody_to_cut_off(case):

@@ -416,7 +416,7 @@ def test_nginx_is_tested_as_the_user_whom_it_runs_as(etc: Etc) -> None:
 
     etc_run = etc.run
     # The real one, seen from outside: what it was given, and what it could have opened.
-    etc.run = run  # type: ignore[method-assign]
+    etc.run = run  # type: ignore[method-assign]  # what is called is noted, and then called
     host = of_user(etc)
     assert (host.tester, host.account) == (WEB, WEB)
     host.configuration_without_us(str(etc.root))
