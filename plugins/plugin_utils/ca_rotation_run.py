@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.ca_rotation import ISSUE, RETIRE, TRUST
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     ca_rotation,
@@ -34,27 +35,14 @@ def plan(
     opened: Mapping[str, str],
     private_ca: Mapping[str, Any],
     issued: Collection[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """:func:`plan_at` this moment."""
-    now = datetime.now(timezone.utc)
-    return plan_at(now, fleet, hostvars, hosts, given, opened, private_ca, issued)
-
-
-def plan_at(
-    now: datetime,
-    fleet: Mapping[str, Any],
-    hostvars: Mapping[str, Any],
-    hosts: Collection[str],
-    given: Mapping[str, Any],
-    opened: Mapping[str, str],
-    private_ca: Mapping[str, Any],
-    issued: Collection[Mapping[str, Any]],
+    at: str = "",
 ) -> dict[str, Any]:
     """What ``rotation_run.plan`` tells, with what holds the phase back and what it changes in the private CA.
 
     *hosts* are those of this run; *given* its options by their whole names; *private_ca* the fact of that
-    name, *issued* what has not expired of it. Raises MtlsError.
+    name, *issued* what has not expired of it; *at* the time, RFC 3339, by default now. Raises MtlsError.
     """
+    now = expiry.parse_rfc3339(at) if at else datetime.now(timezone.utc)
     options = ca_rotation_options.read(given, fleet["hosts"])
     if not options.is_private:
         options = replace(options, new=_found(options.new, hostvars))

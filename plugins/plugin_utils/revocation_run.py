@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
@@ -72,28 +73,15 @@ def plan(
     opened: Mapping[str, str],
     private_ca: Mapping[str, Any],
     more: Mapping[str, Any],
-) -> dict[str, Any]:
-    """:func:`plan_at` this moment."""
-    now = datetime.now(timezone.utc)
-    return plan_at(now, fleet, hostvars, hosts, wanted, opened, private_ca, more)
-
-
-def plan_at(
-    now: datetime,
-    fleet: Mapping[str, Any],
-    hostvars: Mapping[str, Any],
-    hosts: Container[str],
-    wanted: Mapping[str, Any],
-    opened: Mapping[str, str],
-    private_ca: Mapping[str, Any],
-    more: Mapping[str, Any],
+    at: str = "",
 ) -> dict[str, Any]:
     """What ``rotation_run.plan`` tells, with ``refused``: why no host may change.
 
     *wanted* is what :func:`asked` gave, *private_ca* the fact ``mtls_private_ca``. Of *more*: ``revoked``,
     what the private CA says of it; ``issued``, what it has issued; ``made``, whether its lists have them
-    already; and ``dry_run``.
+    already; and ``dry_run``. *at*: the time, RFC 3339, by default now.
     """
+    now = expiry.parse_rfc3339(at) if at else datetime.now(timezone.utc)
     revocation = _Revocation(now, wanted, Files(opened), private_ca, more)
     planned = {host: revocation.host(model, hostvars, hosts) for host, model in fleet["hosts"].items()}
     if wanted["crl"] and not revocation.named:

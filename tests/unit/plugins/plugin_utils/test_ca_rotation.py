@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import ca_rotation_run
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
@@ -104,8 +105,7 @@ class Case:
 
     def run(self, phase: str, ca: Any = None, issued: Any = (), **given: Any) -> dict[str, Any]:
         options = {f"rotate_ca_{name}": value for name, value in given.items()}
-        return ca_rotation_run.plan_at(
-            AT,
+        return ca_rotation_run.plan(
             self.fleet.model,
             self.fleet.variables,
             self.fleet.run,
@@ -113,6 +113,7 @@ class Case:
             {},
             ca or {},
             list(issued),
+            expiry.rfc3339(AT),
         )
 
 
@@ -357,9 +358,7 @@ def test_a_client_that_still_comes_holds_retire_back(case, told, why):
 def test_an_option_that_says_nothing(case, given, place):
     whole = {"rotate_ca_phase": "trust", **given}
     with pytest.raises(MtlsError) as raised:
-        ca_rotation_run.plan_at(
-            AT, case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, BEFORE, []
-        )
+        ca_rotation_run.plan(case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, BEFORE, [])
     assert raised.value.place == place
 
 
@@ -372,8 +371,9 @@ def test_options_that_change_nothing_of_the_plan(case):
         "rotate_ca_else": "x",
         "rotate_logs": "x",
     }
-    run = ca_rotation_run.plan_at(
-        AT, case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, MADE, []
+    now = expiry.rfc3339(AT)
+    run = ca_rotation_run.plan(
+        case.fleet.model, case.fleet.variables, case.fleet.run, whole, {}, MADE, [], now
     )
     assert states(run) == DUE
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
@@ -69,7 +70,8 @@ class Fleet:
         wanted = {"private_ca": {} if crl else {"host": B}, "crl": crl}
         more = {"revoked": [] if crl else [line(CLIENT, B, "proxy", "client")], "made": True, **more}
         private_ca = {"crls": list(crls), "chain": "", "issuer": {}}
-        return revocation_run.plan_at(AT, self.model, self.variables, self.run, wanted, {}, private_ca, more)
+        now = expiry.rfc3339(AT)
+        return revocation_run.plan(self.model, self.variables, self.run, wanted, {}, private_ca, more, now)
 
 
 def states(run: dict[str, Any]) -> dict[str, str]:
