@@ -13,7 +13,7 @@ unset MAKEFLAGS MAKELEVEL
 mkdir -p .cache/logs
 rm -f .cache/timings.tsv
 # Of long tables a sample; by themselves `make units`, `make model` and `make molecule` run each row.
-export PYTEST_ADDOPTS="-m 'not whole'"
+export PYTEST_ADDOPTS="-m 'not whole' --durations=8 --durations-min=3"
 # What lint says as well: by itself `make sanity` runs each of its tests.
 export SANITY='--skip-test pep8 --skip-test yamllint --skip-test changelog'
 failed=()

@@ -112,6 +112,7 @@ def test_what_is_bad_is_not_prepared(scene):
     assert (scene.snapshot("a"), scene.releases("a")) == (before, listed)
 
 
+@pytest.mark.whole
 def test_a_site_yml_of_bad_files_leaves_the_host_as_it_is(scene):
     """c's pair for the user's own A is another authority's. Its twin, first: the files as they are."""
     code, output = scene.site("--limit", "c.example.com")

@@ -111,6 +111,7 @@ def test_both_sides_are_new_and_no_request_is_lost(scene, tmp_path):
     assert set(after.values()) <= {json.loads(line)["serial"] for line in issued.splitlines()}
 
 
+@pytest.mark.whole
 def test_prepared_today_and_only_switched_to_later(scene, tmp_path):
     before = serials(scene)
     run = rotate(scene, tmp_path, *FORCED, "-e", "rotate_until=checked")
