@@ -214,13 +214,15 @@ backup_file:
 """
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible import result
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import FactsModule
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target, Wish
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.kept import Kind, keep
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trust_sources import SourceReader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle
 
@@ -252,7 +254,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundle:
+def build(params: dict[str, Any], now: datetime, target: Target) -> bundle.Bundle:
     """The bundle that the options ask for. Raises MtlsError for what is refused."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     found = SourceReader(intake.read, target.is_same, target.lies_in).all(params["sources"])
@@ -264,35 +266,15 @@ def build(params: dict[str, Any], target: Target, now: datetime) -> bundle.Bundl
     return made
 
 
-def keep(params: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, Any]:
-    """The whole call."""
-    target = Target(params["path"])
-    there = target.look(intake.read)
-    bundle.refuse_keys(there.data, target.path)
-    told: dict[str, Any] = {}
-    planned = None
-    if params["state"] == "present":
-        made = build(params, target, now)
-        wish = Wish(made.pem, params["mode"], params["owner"] or "", params["group"] or "")
-        planned = target.plan(wish, there)
-        told = bundle.told(made)
-    changed = planned != there if planned else there.data is not None
-    if changed and not check_mode:
-        copy = target.change(planned, there, now if params["backup"] else None)
-        told.update({"backup_file": copy} if copy else {})
-    heads = {"before_header": target.header(there), "after_header": target.header(planned)}
-    lines = bundle.diff(there.data, planned.data if planned else None)
-    return {**told, "changed": changed, "diff": {**heads, **lines}}
-
-
 def main() -> None:
     module = FactsModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[["state", "present", ["sources"]]],
         supports_check_mode=True,
     )
-    now = datetime.now(timezone.utc)
-    result.finish(module, lambda: keep(module.params, module.check_mode, now))
+    params, now = module.params, datetime.now(timezone.utc)
+    kind = Kind(partial(build, params, now), bundle.told, bundle.diff, bundle.refuse_keys)
+    result.finish(module, lambda: keep(params, module.check_mode, now, kind))
 
 
 if __name__ == "__main__":

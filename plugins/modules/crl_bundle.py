@@ -246,6 +246,7 @@ backup_file:
 """
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible import result
@@ -253,7 +254,8 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module i
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.crl_bundle import Policy
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target, Wish
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.kept import Kind, keep
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.target import Target
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.trust_sources import SourceReader
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import bundle, crl_bundle
 
@@ -286,7 +288,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-def build(params: dict[str, Any], target: Target, now: datetime) -> crl_bundle.CrlBundle:
+def build(params: dict[str, Any], now: datetime, target: Target) -> crl_bundle.CrlBundle:
     """The CRLs that the options ask for. Raises MtlsError for what is refused."""
     at = expiry.parse_rfc3339(params["at"]) if params["at"] else now
     found = {
@@ -300,35 +302,15 @@ def build(params: dict[str, Any], target: Target, now: datetime) -> crl_bundle.C
     return made
 
 
-def keep(params: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, Any]:
-    """The whole call."""
-    target = Target(params["path"])
-    there = target.look(intake.read)
-    bundle.refuse_keys(there.data, target.path)
-    told: dict[str, Any] = {}
-    planned = None
-    if params["state"] == "present":
-        made = build(params, target, now)
-        wish = Wish(made.pem, params["mode"], params["owner"] or "", params["group"] or "")
-        planned = target.plan(wish, there)
-        told = crl_bundle.told(made)
-    changed = planned != there if planned else there.data is not None
-    if changed and not check_mode:
-        copy = target.change(planned, there, now if params["backup"] else None)
-        told.update({"backup_file": copy} if copy else {})
-    heads = {"before_header": target.header(there), "after_header": target.header(planned)}
-    lines = crl_bundle.diff(there.data, planned.data if planned else None)
-    return {**told, "changed": changed, "diff": {**heads, **lines}}
-
-
 def main() -> None:
     module = FactsModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[["state", "present", ["trust", "sources"]]],
         supports_check_mode=True,
     )
-    now = datetime.now(timezone.utc)
-    result.finish(module, lambda: keep(module.params, module.check_mode, now))
+    params, now = module.params, datetime.now(timezone.utc)
+    kind = Kind(partial(build, params, now), crl_bundle.told, crl_bundle.diff, bundle.refuse_keys)
+    result.finish(module, lambda: keep(params, module.check_mode, now, kind))
 
 
 if __name__ == "__main__":
