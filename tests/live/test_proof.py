@@ -273,6 +273,48 @@ def test_a_revoked_client_is_refused_fresh_and_with_its_session(fleet: Fleet, se
     assert key not in str(done) + str(again)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_clients_of_this_host_that_its_list_revokes_are_refused_rightly(fleet: Fleet, kept: bool) -> None:
+    """B's own client gets 400 from A, as it must. That another one does, whose CA the same call takes away,
+    is a failure."""
+    partner = pki.Authority.make("CN=Partner")
+    partner.leaf(fleet.folder / "other", "CN=mtls-probe.other", pki.CLIENT)
+    revoked = fleet.client("client")
+    both = {"sources": [{"content": one.pem().decode()} for one in (fleet.clients, partner)]}
+    stable(fleet.call(parts={"server": fleet.a({"ipv4": KINDS["ipv4"]}, trust=both)}))
+    given = fleet.b()
+    (client,) = given["credentials"]
+    head = LISTENER.partition("    location /ours")[0]
+    theirs = head.splitlines()[-1].replace("ours", "other").replace("/client/", "/other/")
+    given = {
+        "credentials": [client, {**client, **fleet.pair("other")}],
+        "routes": [
+            {"name": name, "content": f"upstream {name} {{ server 127.0.0.1:1443; }}"}
+            for name in ("ours", "other")
+        ],
+        "listeners": [{"name": "1", "content": f"{head}{theirs}\n}}\n"}],
+    }
+    first = stable(fleet.call(parts={"proxy": given}))
+    lists = [
+        one.revocation_list(*several).decode() for one, several in ((fleet.clients, [revoked]), (partner, []))
+    ]
+    server = {"name": "server", "crl": [{"content": one} for one in lists], "trust": both}
+    if not kept:
+        server["trust"] = {"sources": both["sources"][:1]}
+        server["crl"] = server["crl"][:1]
+    done = fleet.call(parts={"server": {"credentials": [server, {"name": "probe"}]}})
+    assert (done["state"], done["release"] == first["release"]) == (
+        ("stable", False) if kept else ("rolled_back", True)
+    )
+    ours, other = (rows(done, target=f"proxy {name}") for name in ("ours", "other"))
+    assert [row["verdict"] for row in ours] == ["ok", "ok"], ours
+    assert all(row["got"].startswith("400") and row["got"].endswith("it is revoked") for row in ours), ours
+    assert [row["verdict"] for row in other] == ["ok" if kept else "failed"] * 2, other
+    if not kept:
+        assert "proxy other" in done["msg"]
+        assert "400" in done["msg"]
+
+
 def test_what_was_broken_before_never_keeps_the_other_half_from_being_mended(fleet: Fleet) -> None:
     kinds = {"ipv4": KINDS["ipv4"]}
     first = stable(fleet.both(kinds))
