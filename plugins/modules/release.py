@@ -474,6 +474,14 @@ draining_workers:
   description: Old workers that still finish their connections.
   returned: always
   type: int
+shutdown_timeout_s:
+  description:
+    - After how many seconds nginx ends an old worker with the connections that it has, whoever has set
+      C(worker_shutdown_timeout) in the configuration before this call.
+    - Null where nothing ends it, and in check mode.
+  returned: always
+  type: int
+  sample: 60
 log:
   description: What happened beside the plan, and nginx's own error lines.
   returned: always

@@ -15,6 +15,26 @@ _UNITS = "".join(rf"([0-9]{{1,8}}{unit})?" for unit in ("y", "M", "w", "d", "h",
 _TIME = re.compile(rf"(?=.)(?:{_UNITS}|[0-9]{{1,8}})\Z")
 
 
+#: The same in milliseconds; no unit is seconds.
+_LENGTH = {
+    "y": 365 * 86400000,
+    "M": 30 * 86400000,
+    "w": 7 * 86400000,
+    "d": 86400000,
+    "h": 3600000,
+    "m": 60000,
+    "s": 1000,
+    "": 1000,
+    "ms": 1,
+}
+
+
+def seconds(text: str) -> int:
+    """Of a time that nginx has taken, rounded up."""
+    found = re.findall(r"([0-9]+)(ms|[yMwdhms]?)", text)
+    return -(-sum(int(number) * _LENGTH[unit] for number, unit in found) // 1000)
+
+
 def check(text: str, place: str = "") -> str:
     """The text itself. Raises MtlsError where nginx would not take it."""
     if not _TIME.match(text):

@@ -82,6 +82,7 @@ class Outcome:
     positive: str = ""
     revocation: str = ""
     draining_workers: int = 0
+    shutdown_timeout_s: Optional[int] = None
     log: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     plan: list[str] = field(default_factory=list)

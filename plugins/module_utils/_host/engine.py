@@ -54,6 +54,8 @@ class Transaction(Recovering):
                 recovery = self._recover()
             with self.timed("read"):
                 dump = self._enter()
+            # Of what is being replaced: an old worker goes by the configuration that it has loaded.
+            self.outcome.shutdown_timeout_s = self.ports.host.shutdown_timeout_s(dump)
             if intent.until == "checked":
                 self._prepare(intent, recovery, dump)
             else:

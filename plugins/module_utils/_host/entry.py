@@ -11,6 +11,7 @@ import os
 import re
 from typing import Callable, Optional
 
+from .._core import nginx_time
 from .._core.errors import MtlsError
 from .._core.nginx_conf import Directive, Dump
 from . import files
@@ -111,7 +112,7 @@ class Entry:
         """
         here, ours = self._read(self.main_file), self._main_is_ours()
         text: Optional[bytes] = f"worker_shutdown_timeout {wanted};\n".encode() if wanted else None
-        named = [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
+        named = self._timeouts(dump)
         if any(item.file != self.main_file or not ours for item in named):
             text = None
         if here is not None and not ours:
@@ -133,8 +134,17 @@ class Entry:
 
     def timeout_has_no_place(self, dump: Dump, wanted: str) -> bool:
         """Whether ``worker_shutdown_timeout`` is wanted, nobody says it, and there is nowhere to say it."""
-        named = any(item.name == "worker_shutdown_timeout" for item in dump.tree())
-        return bool(wanted) and not named and not self._reads_modules(dump.tree())
+        return bool(wanted) and not self._timeouts(dump) and not self._reads_modules(dump.tree())
+
+    def shutdown_timeout_s(self, dump: Dump) -> Optional[int]:
+        """After how many seconds nginx ends a worker that it has told to stop, whoever has set that; None
+        where nothing does."""
+        found = self._timeouts(dump)
+        # 0 sets no timer (ngx_set_shutdown_timer).
+        return nginx_time.seconds(" ".join(found[0].args)) or None if found else None
+
+    def _timeouts(self, dump: Dump) -> list[Directive]:
+        return [item for item in dump.tree() if item.name == "worker_shutdown_timeout"]
 
     def remove_shutdown_timeout(self) -> None:
         if self._main_is_ours():

@@ -40,6 +40,9 @@ class QuietHost:
     def timeout_has_no_place(self, _dump: Dump, _wanted: str) -> bool:
         return False
 
+    def shutdown_timeout_s(self, _dump: Dump) -> None:
+        return None
+
     def judge_dump(self, _dump: Dump, _expected: Sequence[str]) -> list[Finding]:
         return []
 

@@ -17,6 +17,24 @@ def test_a_time(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("60", 60),
+        ("60s", 60),
+        ("5m", 300),
+        ("1500ms", 2),
+        ("1h30m", 5400),
+        ("1h 30m", 5400),
+        ("1m30", 90),
+        ("1y2M3w4d5h6m7s8ms", 38898368),
+    ],
+)
+def test_how_long_that_is(text: str, seconds: int) -> None:
+    assert nginx_time.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -390,6 +390,20 @@ def test_a_timeout_that_has_no_place_is_told(etc: Etc, main: str, wanted: str, t
     assert etc.host().timeout_has_no_place(dump, wanted) == told
 
 
+@pytest.mark.parametrize(
+    ("main", "seconds"),
+    [
+        ("", None),
+        ("worker_shutdown_timeout 0;", None),
+        ("worker_shutdown_timeout 5s;", 5),
+        ('worker_shutdown_timeout "1m 30s";', 90),
+    ],
+)
+def test_when_an_old_worker_is_ended(etc: Etc, main: str, seconds: int | None) -> None:
+    dump = read_dump(f"# configuration file {etc.root}/nginx.conf:\n{main}\n")
+    assert etc.host().shutdown_timeout_s(dump) == seconds
+
+
 # -- an nginx that runs as an ordinary user
 
 
