@@ -260,6 +260,19 @@ class Replacement:
             if found.facts.sha256 not in kept and not expiry.is_expired(found.facts.not_after, self.at)
         ]
 
+    def kept(self) -> dict[str, list[str]]:
+        """The other authorities that the inventory wants beside the new one, each with where."""
+        found: dict[str, list[str]] = {}
+        own = self.new[0].facts.public_key_sha256
+        for host in self.fleet["hosts"]:
+            for one in self.trusting(host):
+                wanted = self.wanted(host, one)
+                for each in certificates(wanted.trust) if wanted else ():
+                    if each.facts.public_key_sha256 != own:
+                        name = f"{each.facts.subject_text} (SHA-256 {each.facts.sha256[:16]}…)"
+                        found.setdefault(name, []).append(f"{host} {one['side']}/{one['name']}")
+        return found
+
     def states(self) -> dict[str, Optional[rules.Host]]:
         return {host: self.host(host) for host in self.fleet["hosts"]}
 

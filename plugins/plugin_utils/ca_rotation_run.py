@@ -113,6 +113,12 @@ def _about(replacement: Replacement, options: ca_rotation_options.Options) -> li
     if options.phase == ISSUE:
         revoked = sorted(f"{host} {side}/{name}" for host, side, name in replacement.barred)
         lines += [f"{one} is revoked, and gets a new certificate by rotate_force only" for one in revoked]
+    if options.phase == RETIRE and not options.is_private:
+        lines += [
+            f"WARNING: {name} is in trust.sources of {', '.join(places)}, and stays trusted. If it is the old"
+            " one, take it out, and run again."
+            for name, places in replacement.kept().items()
+        ]
     if options.without:
         lines.append(
             "WARNING: by rotate_ca_without these hosts do not count and are not touched, and whom they"
