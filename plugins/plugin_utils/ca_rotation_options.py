@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.ca_rotation import PHASES, RETIRE
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import NAMES as ROTATION
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import number, truth
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options import (
+    number,
+    refuse_part,
+    truth,
+)
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
 NAMES = ("emergency", "expected_hosts", "new", "phase", "soak_days", "without")
@@ -21,7 +25,6 @@ SHARED = ("batches", "dry_run", "json", "window")
 GENERATION, INTERMEDIATE = "generation", "intermediate"
 #: How many days a client of the old authority must not have been seen.
 SOAK_DAYS = 7
-_SLICES = ("awx_job_slice_count", "tower_job_slice_count")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def read(given: Mapping[str, Any], hosts: Collection[str]) -> Options:
     """The options of *given*, by their whole names, None for what is not given; *hosts* are those of the
     fleet. Raises MtlsError naming the option."""
     _names(given)
-    _whole(given, hosts)
+    refuse_part(given, hosts, "rotate_ca_expected_hosts", "a phase begins on the state of the whole fleet")
     phase = str(given.get("rotate_ca_phase") or "")
     if phase not in PHASES:
         raise MtlsError(
@@ -79,24 +82,6 @@ def _names(given: Mapping[str, Any]) -> None:
                 raise MtlsError("There is no such option.", name, near)
         elif name[len("rotate_") :] in set(ROTATION) - set(SHARED):
             raise MtlsError("It is an option of rotate.yml, and says nothing here.", name, "Leave it out.")
-
-
-def _whole(given: Mapping[str, Any], hosts: Collection[str]) -> None:
-    """A part of the fleet must not pass for all of it."""
-    for name in _SLICES:
-        if given.get(name) is not None and number(given[name], name) > 1:
-            raise MtlsError(
-                "This job is a slice, and sees a part of the inventory only.",
-                name,
-                "Run rotate_ca in one job: a phase begins on the state of the whole fleet.",
-            )
-    expected: Optional[Any] = given.get("rotate_ca_expected_hosts")
-    if expected is not None and number(expected, "rotate_ca_expected_hosts") != len(hosts):
-        raise MtlsError(
-            f"{expected} hosts are expected, and mtls_servers and mtls_proxies have {len(hosts)}.",
-            "rotate_ca_expected_hosts",
-            "Run it with the whole inventory, or give the number that is right.",
-        )
 
 
 def _without(given: Any, hosts: Collection[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,23 +23,30 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
-NAMES = ("crl", "host", "serial", "sha256")
+#: Who is meant, and the option that says how many hosts there are.
+_WHO = ("crl", "host", "serial", "sha256")
+NAMES = (*_WHO, "expected_hosts")
 #: A list of somebody else must last so long, or the run ends before it is everywhere.
 _MIN_HOURS = 1
 
 
-def asked(given: Mapping[str, Any], folder: str, probes: Iterable[str]) -> dict[str, Any]:
+def asked(
+    given: Mapping[str, Any], folder: str, probes: Iterable[str], hosts: Collection[str]
+) -> dict[str, Any]:
     """``{private_ca, crl}``: what role private_ca is to revoke, *probes* (PEM) besides, or a list's path.
 
-    *given*: the options by their whole names, None for what is not given; *folder*: of the inventory. Raises
-    MtlsError.
+    *given*: the options by their whole names, None for what is not given; *folder*: of the inventory;
+    *hosts*: those of the fleet. Raises MtlsError.
     """
-    for name in sorted(given):
+    for name in sorted(set(given) - set(rotation_options.SLICES)):
         short = name.partition("_")[2]
         if short not in NAMES and (near := suggest(short, NAMES)):
             raise MtlsError("There is no such option.", name, near)
-    texts = {name: str(given.get(f"revoke_{name}") or "").strip() for name in NAMES}
-    named = [name for name in NAMES if texts[name]]
+    rotation_options.refuse_part(
+        given, hosts, "revoke_expected_hosts", "a host that it does not see goes on admitting who is revoked"
+    )
+    texts = {name: str(given.get(f"revoke_{name}") or "").strip() for name in _WHO}
+    named = [name for name in _WHO if texts[name]]
     if not named:
         raise MtlsError(
             "Nobody is named.",

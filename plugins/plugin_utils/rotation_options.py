@@ -29,6 +29,8 @@ NAMES = (
     "window",
 )
 CHECKED, STABLE, PREVIOUS = "checked", "stable", "previous"
+#: How AWX says that a job is one of several, each with a part of the inventory.
+SLICES = ("awx_job_slice_count", "tower_job_slice_count")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,25 @@ def number(value: Any, place: str) -> int:
     if found < 0:
         raise MtlsError(f"{value!r} is no such number.", place, "Give a whole number from 0 on.")
     return found
+
+
+def refuse_part(given: Mapping[str, Any], hosts: Collection[str], option: str, why: str) -> None:
+    """A part of the fleet must not pass for all of it. *option* of *given* says how many *hosts* there are,
+    *why* that counts. Raises MtlsError."""
+    for name in SLICES:
+        if given.get(name) is not None and number(given[name], name) > 1:
+            raise MtlsError(
+                "This job is a slice, and sees a part of the inventory only.",
+                name,
+                f"Run it in one job: {why}.",
+            )
+    expected: Optional[Any] = given.get(option)
+    if expected is not None and number(expected, option) != len(hosts):
+        raise MtlsError(
+            f"{expected} hosts are expected, and mtls_servers and mtls_proxies have {len(hosts)}.",
+            option,
+            "Run it with the whole inventory, or give the number that is right.",
+        )
 
 
 def _hosts(

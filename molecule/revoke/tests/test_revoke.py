@@ -104,7 +104,7 @@ def crl(
 
 def test_a_host_is_revoked_and_refused_everywhere(scene):
     assert (by_b(scene), as_b(scene)) == (200, [200, 200])
-    code, output = play(scene, "revoke", "-e", f"revoke_host={B}", "-v")
+    code, output = play(scene, "revoke", "-e", f"revoke_host={B}", "-e", "revoke_expected_hosts=3", "-v")
     assert code == 0, output
     assert f"owner {B} proxy/client" in output
     assert "3 of 3 hosts done" in output
@@ -175,6 +175,8 @@ def with_list(path: Path) -> dict[str, Any]:
         ("revoke_serial=0BADBADBAD", "is not in issued.jsonl"),
         ("revoke_crl=pki/nobodys.crl", "Add the line `crl: [{src:"),
         ("revoke_hosts=b", "There is no such option"),
+        (f"revoke_host={B} revoke_expected_hosts=4", "4 hosts are expected"),
+        (f"revoke_host={B} revoke_expected_hosts=3 awx_job_slice_count=2", "This job is a slice"),
         ("other=1", "Nobody is named"),
     ],
 )

@@ -86,14 +86,18 @@ def states(run: dict[str, Any]) -> dict[str, str]:
         ({"revoke_sha256": "ab,cd"}, {"private_ca": {"sha256": ["ab", "cd"]}, "crl": ""}),
         ({"revoke_crl": "pki/x.crl", "revoke_host": None}, {"private_ca": {}, "crl": "/project/pki/x.crl"}),
         ({"revoke_crl": "/etc/x.crl"}, {"private_ca": {}, "crl": "/etc/x.crl"}),
+        (
+            {"revoke_host": B, "revoke_expected_hosts": "2", "awx_job_slice_count": 1},
+            {"private_ca": {"host": B}, "crl": ""},
+        ),
     ],
 )
 def test_who_is_meant(given, found):
-    assert revocation_run.asked(given, "/project", []) == found
+    assert revocation_run.asked(given, "/project", [], [A, B]) == found
 
 
 def test_the_clients_of_the_proof_are_revoked_with_them():
-    found = revocation_run.asked({"revoke_host": B}, "/project", [CLIENT.pem.decode()])
+    found = revocation_run.asked({"revoke_host": B}, "/project", [CLIENT.pem.decode()], [A, B])
     assert found["private_ca"] == {"host": B, "sha256": [certificate.first(CLIENT.pem).facts.sha256]}
 
 
@@ -105,11 +109,17 @@ def test_the_clients_of_the_proof_are_revoked_with_them():
         ({"revoke_hosts": B}, "revoke_hosts"),
         ({"revoke_crl": "x", "revoke_host": B}, "revoke_crl"),
         ({"revoke_serial": 10}, "revoke_serial"),
+        ({"revoke_host": B, "revoke_expected_hosts": 3}, "revoke_expected_hosts"),
+        ({"revoke_host": B, "revoke_expected_hosts": 0}, "revoke_expected_hosts"),
+        ({"revoke_host": B, "revoke_expected_hosts": "two"}, "revoke_expected_hosts"),
+        ({"revoke_host": B, "revoke_expect_hosts": 2}, "revoke_expect_hosts"),
+        ({"revoke_host": B, "awx_job_slice_count": 2}, "awx_job_slice_count"),
+        ({"revoke_host": B, "tower_job_slice_count": "3"}, "tower_job_slice_count"),
     ],
 )
 def test_an_option_that_says_nothing_or_two_things(given, place):
     with pytest.raises(MtlsError) as caught:
-        revocation_run.asked(given, "/project", [])
+        revocation_run.asked(given, "/project", [], [A, B])
     assert caught.value.place == place
 
 
