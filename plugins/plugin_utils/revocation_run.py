@@ -112,6 +112,7 @@ def plan(
         "breaking": told["breaking"] if told else [],
         # Nobody waits for a host that is away: the others are to refuse the client now.
         "passes_unread": True,
+        "lost": "It may still admit who is revoked.",
         "until": rotation_options.STABLE,
         "dry_run": rotation_options.truth(more.get("dry_run"), "rotate_dry_run"),
         "given": {},
@@ -142,6 +143,9 @@ class _Revocation:
         host = model["host"]
         told = hostvars[host].get("mtls_installed") if host in hostvars else None
         told = told if isinstance(told, Mapping) and host in hosts else {}
+        # Where its own client for the proof could not be made, it has gone since it was read.
+        asked = hostvars[host].get("mtls_requests") or {} if told else {}
+        told = asked if asked.get("unreachable") else told
         lists = [one for one in model["credentials"] if self._concerns(host, one)]
         if told.get("unreachable") or told.get("failed") or not told.get("installed"):
             why = str(told.get("msg") or "it was not read in this run").rstrip(".")

@@ -19,8 +19,9 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation import (
     WAITS,
 )
 
-#: The fact `mtls_rotate_state` of a host on which the run has begun, and of one on which it has ended well.
-ATTEMPTED, DONE = "attempted", "done"
+#: The fact `mtls_rotate_state` of a host on which the run has begun, and stops; of one on which it has ended
+#: well; and of one that is not done, and that no other host waits for.
+ATTEMPTED, DONE, PASSED = "attempted", "done", "passed"
 #: States of the table that a person has to look at.
 FAILED, ROLLED_BACK, UNREACHABLE = "failed", "rolled back", "unreachable"
 NOT_REACHED = "not reached"
@@ -54,11 +55,14 @@ def plan_lines(plan: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def rows(
-    plan: Mapping[str, Mapping[str, Any]], hostvars: Mapping[str, Any], until: str
+    plan: Mapping[str, Mapping[str, Any]], hostvars: Mapping[str, Any], until: str, lost: str = ""
 ) -> list[dict[str, Any]]:
     """A row for each certificate that is or was due, one for the CRLs of a credential that are, and one for a
     host where nothing is known or nothing is due:
-    ``{host, credential, old_serial, new_serial, days_left, seconds, state, reason}``."""
+    ``{host, credential, old_serial, new_serial, days_left, seconds, state, reason}``.
+
+    *lost*: what is said of a host that was lost on the way.
+    """
     found: list[dict[str, Any]] = []
     for host, planned in plan.items():
         variables = hostvars.get(host, {})
@@ -66,8 +70,10 @@ def rows(
         asked = variables.get("mtls_requests") or {}
         # Lost before `release` was called, so that this was left out.
         told = asked if asked.get("unreachable") else result
-        state, why = _state(planned, variables.get("mtls_rotate_state") or "", told, until)
+        marked = variables.get("mtls_rotate_state") or ""
+        state, why = _state(planned, marked, told, until)
         why = str(variables.get("mtls_rotate_reason") or "") if state in BAD and not why else why
+        why = f"{why.rstrip('.')}. {lost}" if state == UNREACHABLE and lost else why
         after = {(one["part"], one["name"]): one for one in result.get("credentials") or []}
         seconds = round(sum((result.get("seconds") or {}).values()), 1) if result else None
         changing = _changing(planned, variables.get("mtls_installed") or {}, after)
@@ -76,6 +82,7 @@ def rows(
             key = (one.get("part"), one.get("name"))
             left = one.get("action") in (STUCK, REVOKED)
             own, said = (one["action"], one["why"]) if left else (state, why)
+            ended = _ended(result) if marked == DONE and "clients" in planned and key[0] == "server" else ""
             new = (after.get(key) or {}).get("serial") or ""
             found.append(
                 {
@@ -86,10 +93,16 @@ def rows(
                     "days_left": one.get("days_left"),
                     "seconds": seconds,
                     "state": own,
-                    "reason": said or one.get("why") or planned["why"],
+                    "reason": (said or one.get("why") or planned["why"]) + ended,
                 }
             )
     return found
+
+
+def _ended(result: Mapping[str, Any]) -> str:
+    """Of ``revoke.yml``, which waits for that: a connection from before would go by the list from before."""
+    after = result.get("shutdown_timeout_s")
+    return "; no connection from before is open" + (f", nginx ends them after {after} s" if after else "")
 
 
 def _called(one: Mapping[str, Any]) -> str:
@@ -116,7 +129,7 @@ def _state(planned: Mapping[str, Any], marked: str, result: Mapping[str, Any], u
     """The word of the table, and a sentence where the plan or ``release`` has one."""
     if marked == DONE:
         return until, ""
-    if marked == ATTEMPTED:
+    if marked in (ATTEMPTED, PASSED):
         if result.get("unreachable"):
             return UNREACHABLE, str(result.get("msg") or "")
         if planned["state"] == UNREAD:
@@ -162,12 +175,15 @@ def progress(hostvars: Mapping[str, Any], hosts: Iterable[str], seconds: float) 
     hosts = list(hosts)
     states = {host: (hostvars[host].get("mtls_rotate_state") or "") for host in hosts if host in hostvars}
     done = sum(state == DONE for state in states.values())
-    bad = [host for host, state in states.items() if state == ATTEMPTED]
+    bad = [host for host, state in states.items() if state in (ATTEMPTED, PASSED)]
+    stops = [host for host in bad if states[host] == ATTEMPTED]
     back = sum((hostvars[host].get("mtls_rotate_result") or {}).get("state") == "rolled_back" for host in bad)
     left = len(hosts) - done - len(bad)
     line = f"{done} of {len(hosts)} hosts done, {left} left, {back} rolled back, {len(bad) - back} failed"
+    if stops:
+        return f"{line}; the run stops after {', '.join(stops[:5])}"
     if bad:
-        return f"{line}; the run stops after {', '.join(bad[:5])}"
+        line += f"; not done, and nobody waits for it: {', '.join(bad[:5])}"
     tried = done + len(bad)
     return f"{line}; about {_minutes(seconds / tried * left)} more" if tried and left else line
 

@@ -66,7 +66,7 @@ def progress(run: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Iterabl
 
 def report(run: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any]:
     """The table at the end, the same as data, and the hosts for which the run fails."""
-    found = rotation_report.rows(run["plan"], hostvars, run["until"])
+    found = rotation_report.rows(run["plan"], hostvars, run["until"], run.get("lost", ""))
     return {
         "table": rotation_report.table(found),
         "rows": found,

@@ -11,32 +11,88 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ca_scene import unreachable
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from live import reload_nginx
 from pki import Authority
 from scene import BASE, CALLER, Scene
 
 A, B, C, STRANGER = "a.example.com", "b.example.com", "c.example.com", "stranger.example.com"
 OWN = f"{BASE}/current/proxy/credentials/client"
-# A client that has connected, and says nothing until it is told to.
-SILENT = f"""
-import socket, ssl, sys
-context = ssl.create_default_context(cafile="{OWN}/trust.pem")
-context.load_cert_chain("{OWN}/fullchain.pem", "{OWN}/privkey.pem")
-connection = context.wrap_socket(socket.create_connection(("{A}", 443)), server_hostname="orders.example.com")
+# A client with connections of each version of TLS, which lets nginx wait for it until it is told to go on:
+# {"TLSv1.2 kept": "200", …}. What it sends meanwhile keeps nginx from ending a request as too slow.
+HOLD = f"""
+import http.client, json, socket, ssl, sys, threading, time
+BODY = 1000
+
+def connect(context, session=None):
+    held = http.client.HTTPConnection("orders.example.com", timeout=20)
+    raw = socket.create_connection(("{A}", 443), timeout=20)
+    held.sock = context.wrap_socket(raw, server_hostname="orders.example.com", session=session)
+    held.auto_open = 0
+    return held
+
+def told(ask):
+    try:
+        answer = ask()
+        answer.read()
+        return str(answer.status)
+    except (OSError, http.client.HTTPException) as fault:
+        return "closed"
+
+def get(held):
+    held.request("GET", "/")
+    return held.getresponse()
+
+def rest(held, sent):
+    held.send(b"x" * (BODY - sent[0]))
+    return held.getresponse()
+
+held, open_ = {{}}, True
+for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+    context = ssl.create_default_context(cafile="{OWN}/trust.pem")
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain("{OWN}/fullchain.pem", "{OWN}/privkey.pem")
+    silent, kept, sending = (connect(context) for _ in range(3))
+    assert told(lambda: get(kept)) == "200"
+    session = kept.sock.session
+    sending.putrequest("POST", "/")
+    sending.putheader("Content-Length", str(BODY))
+    sending.endheaders(b"x")
+    held[kept.sock.version()] = context, session, silent, kept, sending, [1]
+
+def trickle():
+    while open_:
+        time.sleep(2)
+        for *_, sending, sent in held.values():
+            try:
+                sending.send(b"x")
+                sent[0] += 1
+            except OSError:
+                pass
+
+threading.Thread(target=trickle, daemon=True).start()
 print("open", flush=True)
 sys.stdin.readline()
-try:
-    connection.sendall(b"GET / HTTP/1.1\\r\\nHost: orders.example.com\\r\\nConnection: close\\r\\n\\r\\n")
-    print(connection.recv(12).decode() or "closed")
-except OSError:
-    print("closed")
+open_ = False
+time.sleep(2.5)
+said = {{}}
+for version, (context, session, silent, kept, sending, sent) in held.items():
+    said[version + " silent"] = told(lambda: get(silent))
+    said[version + " kept"] = told(lambda: get(kept))
+    said[version + " sending"] = told(lambda: rest(sending, sent))
+    said[version + " resumed"] = told(lambda: get(connect(context, session)))
+    said[version + " fresh"] = told(lambda: get(connect(context)))
+print(json.dumps(said))
 """
+VERSIONS = ("TLSv1.2", "TLSv1.3")
 
 
 def play(scene: Scene, name: str, *arguments: str) -> tuple[int, str]:
@@ -81,6 +137,15 @@ def let_in_again(scene: Scene) -> None:
     code, output = play(scene, "rotate", "-e", f"rotate_hosts={B}", "-e", "rotate_force=true")
     assert code == 0, output
     assert (by_b(scene), as_b(scene)) == (200, [200, 200])
+
+
+@pytest.fixture(name="admitted")
+def _admitted(scene: Scene) -> Iterator[None]:
+    """B is let in before the test, and after it."""
+    if by_b(scene) != 200:
+        let_in_again(scene)
+    yield
+    let_in_again(scene)
 
 
 def crl(
@@ -238,54 +303,157 @@ def test_a_list_of_another_issuer(scene, inventory):
 
 
 @contextlib.contextmanager
-def silent(scene: Scene) -> Iterator[Any]:
-    """A connection from B to A with B's certificate, that says nothing until it is told to."""
-    command = ["podman", "exec", "--interactive", scene.lab.container(B), "python3", "-c", SILENT]
+def holding(scene: Scene) -> Iterator[Any]:
+    """Connections from B to a with B's certificate, which stay open until the function is called. It tells
+    what came of each, and of a new one and one with a session from before."""
+    command = ["podman", "exec", "--interactive", scene.lab.container(B), "python3", "-c", HOLD]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "open\n"
 
-        def say() -> str:
-            return running.communicate("\n", timeout=20)[0].strip()
+        def say() -> dict[str, str]:
+            said: dict[str, str] = json.loads(running.communicate("\n", timeout=120)[0])
+            assert len(said) == 5 * len(VERSIONS)
+            return said
 
         yield say
 
 
+@contextlib.contextmanager
+def users_timeout(scene: Scene, time: str) -> Iterator[None]:
+    """The user's own worker_shutdown_timeout in a's nginx.conf."""
+    ours = "/etc/nginx/modules-enabled/mtls.conf"
+    scene.run(
+        "a", f"mv {ours} /root/ours.conf; sed -i '1i worker_shutdown_timeout {time};' /etc/nginx/nginx.conf"
+    )
+    reload_nginx(scene.hosts["a"])
+    try:
+        yield
+    finally:
+        scene.run(
+            "a", f"sed -i '/^worker_shutdown_timeout/d' /etc/nginx/nginx.conf; mv /root/ours.conf {ours}"
+        )
+        reload_nginx(scene.hosts["a"])
+
+
 @pytest.mark.whole
-def test_a_connection_that_was_opened_before(scene):
-    with silent(scene) as say:
-        assert say() == "HTTP/1.1 200"
+@pytest.mark.usefixtures("admitted")
+def test_fresh_resumed_and_over_a_connection_from_before(scene):
     told = scene.run("b", f"openssl x509 -in {OWN}/fullchain.pem -noout -fingerprint -sha256")
     given = ("-e", f"revoke_sha256={told.strip().partition('=')[2]}")
     before = snapshots(scene)
-    code, output = play(scene, "revoke", *given, "-e", "rotate_dry_run=true")
-    assert code == 0, output
-    assert f"owner {B} proxy/client" in output
-    assert (snapshots(scene), by_b(scene)) == (before, 200)
-    with silent(scene) as say:
-        code, output = play(scene, "revoke", *given)
-        assert code == 0, output
-        assert say() in ("closed", "HTTP/1.1 400")
-    let_in_again(scene)
+    with users_timeout(scene, "15s"):
+        # Its twin: nobody is revoked, and all of them work.
+        with holding(scene) as say:
+            code, output = play(scene, "revoke", *given, "-e", "rotate_dry_run=true")
+            assert code == 0, output
+            assert f"owner {B} proxy/client" in output
+            assert set(say().values()) == {"200"}
+        with holding(scene) as say:
+            code, output = play(scene, "revoke", *given)
+            assert code == 0, output
+            assert "no connection from before is open, nginx ends them after 15 s" in output
+            said = say()
+        for version in VERSIONS:
+            assert {said[f"{version} {how}"] for how in ("fresh", "resumed")} == {"400"}, said
+            assert {said[f"{version} {how}"] for how in ("silent", "kept", "sending")} == {"closed"}, said
+        assert directly(scene, STRANGER, **CALLER) == [200, 200]
+    assert snapshots(scene) != before
 
 
 @pytest.mark.whole
+@pytest.mark.usefixtures("admitted")
+def test_a_connection_that_nginx_would_not_end(scene):
+    """All hosts have the list, and the one that goes on serving by the old one is named until it does not."""
+    serial = serial_of_b(scene)
+    given = ("-e", f"revoke_serial={serial}", "-e", "__nginx_mtls_longest_s=10")
+    with users_timeout(scene, "20m"):
+        with holding(scene) as say:
+            for dummy in range(2):
+                code, output = play(scene, "revoke", *given)
+                assert code != 0
+                assert f"1 host is not done: {A}. {A}: failed: It has the list, and an old worker" in output
+                assert as_b(scene) == [400, 400]
+            # It was true.
+            assert say()["TLSv1.3 sending"] == "200"
+        code, output = play(scene, "revoke", *given)
+        assert code == 0, output
+
+
+@pytest.mark.whole
+@pytest.mark.usefixtures("admitted")
 def test_a_host_that_is_away_is_named_and_keeps_nobody_waiting(scene):
     serial = serial_of_b(scene)
-    scene.run("c", "systemctl stop ssh.socket ssh; pkill sshd || true")
-    try:
+    with unreachable(scene, "c"):
         code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
         assert code != 0
         assert "c.example.com: UNREAD:" in output
         assert "It still admits who is revoked." in output
         assert as_b(scene) == [400, 200]
         assert by_b(scene) == 400
-    finally:
-        scene.run("c", "systemctl start ssh")
     code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
     assert code == 0, output
     assert as_b(scene) == [400, 400]
-    let_in_again(scene)
+
+
+@contextlib.contextmanager
+def lost(scene: Scene, name: str, after: str) -> Iterator[None]:
+    """A host is there, and gone as soon as another one has its new release."""
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        before = scene.live(after)
+
+        def wait() -> None:
+            while scene.live(after) == before:
+                time.sleep(0.2)
+            stack.enter_context(unreachable(scene, name))
+
+        waiting = pool.submit(wait)
+        yield
+        waiting.result(timeout=1)
+
+
+@pytest.mark.whole
+@pytest.mark.usefixtures("admitted")
+def test_a_host_that_is_lost_on_the_way_is_named_and_the_others_go_on(scene):
+    given = ("-e", f"revoke_host={B}")
+    b_before, c_before = scene.live("b"), scene.live("c")
+    with lost(scene, "c", after="a"):
+        code, output = play(scene, "revoke", *given)
+        assert code != 0
+        assert "not done, and nobody waits for it: c.example.com" in output
+        assert "1 host is not done: c.example.com. c.example.com: unreachable:" in output
+        assert "It may still admit who is revoked." in output
+        assert (as_b(scene), by_b(scene), by_c(scene)) == ([400, 200], 400, 200)
+        # Behind c, and done.
+        assert (scene.live("b") != b_before, scene.live("c")) == (True, c_before)
+    code, output = play(scene, "revoke", *given)
+    assert code == 0, output
+    assert as_b(scene) == [400, 400]
+
+
+@pytest.mark.whole
+def test_a_list_that_breaks_a_host_does_not_spread(scene):
+    """The twin of the one above: a's own probe would be refused by it, and no other host gets it."""
+    path = scene.pki / "partner.crl"
+    probe = scene.run(
+        "a", f"openssl x509 -in {BASE}/current/server/credentials/probe/fullchain.pem -noout -serial"
+    )
+    path.write_text(crl(scene.authority(), int(probe.strip().partition("=")[2], 16)))
+    more = scene.project / "more.yml"
+    more.write_text(json.dumps({"all": {"hosts": {host: with_list(path) for host in (A, C)}}}))
+    before = snapshots(scene)
+    try:
+        code, output = play(scene, "revoke", "-i", "more.yml", "-e", f"revoke_crl={path}")
+    finally:
+        more.unlink()
+    assert code != 0
+    assert f"the run stops after {A}" in output
+    assert f"1 host is not done: {A}. {A}: failed:" in output
+    assert "certificate revoked" in output
+    assert "not reached" in output
+    assert (by_b(scene), as_b(scene)) == (200, [200, 200])
+    assert snapshots(scene)[1:] == before[1:]
+    assert play(scene, "rotate")[0] == 0
 
 
 @pytest.mark.whole

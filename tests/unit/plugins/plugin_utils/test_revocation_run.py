@@ -19,6 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     revocation_run,
     rotation,
     rotation_report,
+    rotation_run,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
@@ -160,6 +161,53 @@ def test_who_is_not_read_is_named_and_fails_the_run(tmp_path):
     assert "It still admits who is revoked." in " ".join(run["lines"])
     rows = rotation_report.rows(run["plan"], {B: {"mtls_rotate_state": "done"}}, "stable")
     assert rotation_report.failing(rows) == [A]
+
+
+def test_who_is_lost_before_its_own_client_is_made_is_not_read(tmp_path):
+    """Its twin is above."""
+    hosts = Fleet(tmp_path)
+    hosts.variables[A]["mtls_requests"] = {"unreachable": True, "msg": "gone"}
+    run = hosts.plan()
+    assert states(run) == {A: "unread", B: "due"}
+    assert f"{A}: UNREAD: gone. It still admits who is revoked." in run["lines"]
+
+
+RESULT = {"state": "stable", "shutdown_timeout_s": 60}
+ENDS = "it gets the list that has them; no connection from before is open"
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "reason"),
+    [
+        ({"state": "done", "result": RESULT}, "stable", f"{ENDS}, nginx ends them after 60 s"),
+        ({"state": "done", "result": {"state": "stable"}}, "stable", ENDS),
+        (
+            {"state": "passed", "result": {"unreachable": True, "msg": "gone."}},
+            "unreachable",
+            "gone. It may still admit who is revoked.",
+        ),
+        ({"state": "passed", "result": RESULT, "reason": "one is open"}, "failed", "one is open"),
+    ],
+)
+def test_what_a_server_comes_to(tmp_path, facts, state, reason):
+    facts = {f"mtls_rotate_{name}": value for name, value in facts.items()}
+    run = Fleet(tmp_path).plan()
+    told = rotation_run.report(
+        run, {A: facts, B: {"mtls_rotate_state": "done", "mtls_rotate_result": RESULT}}
+    )
+    assert told["failing"] == ([] if state == "stable" else [A])
+    server, client = told["rows"]
+    assert (server["state"], server["reason"]) == (state, reason)
+    # A Server B lets nobody in.
+    assert (client["state"], client["reason"]) == ("stable", "it gets the list that has them")
+
+
+def test_a_fresh_server_on_which_an_old_worker_is_left(tmp_path):
+    run = Fleet(tmp_path, here=LIST).plan()
+    facts = {"mtls_rotate_state": "passed", "mtls_rotate_reason": "one is open"}
+    told = rotation_run.report(run, {A: facts})
+    assert (told["failing"], told["rows"][0]["reason"]) == ([A], "one is open")
+    assert rotation_run.report(run, {})["failing"] == []
 
 
 def test_what_a_server_uses_is_not_revoked(tmp_path):

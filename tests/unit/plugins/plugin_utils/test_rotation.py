@@ -556,6 +556,12 @@ def test_how_far_it_is():
         rotation_report.progress(facts, facts, 60.0)
         == "1 of 4 hosts done, 2 left, 1 rolled back, 0 failed; the run stops after b"
     )
+    facts["b"] = {"mtls_rotate_state": "passed", "mtls_rotate_result": {"unreachable": True}}
+    assert (
+        rotation_report.progress(facts, facts, 60.0)
+        == "1 of 4 hosts done, 2 left, 0 rolled back, 1 failed; not done, and nobody waits for it: b;"
+        " about 60 s more"
+    )
 
 
 # -- CRLs
