@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -20,12 +19,13 @@ from typing import Any, NamedTuple
 from answers import Watch
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from live import HERE, headers_at_the_backend
+from live import headers_at_the_backend
+from page import Page
 from pki import CLIENT, Authority
-from scene import BASE, NAMES, TOOLS, Scene
+from scene import BASE, NAMES, ROOT, TOOLS, Scene
 
 A, B, C = "a.example.com", "b.example.com", "c.example.com"
-PAGE = HERE.parent.parent / "docs" / "replace-a-ca.md"
+PAGE = Page("replace-a-ca.md")
 PLAYBOOK = "mutual_tls.nginx.rotate_ca"
 NO_SOAK = ("-e", "rotate_ca_soak_days=0")
 CHANGED = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
@@ -82,13 +82,9 @@ def rotate_ca(scene: Scene, phase: str, *arguments: str) -> Run:
     return Run(code, output)
 
 
-def as_documented(scene: Scene, arguments: str, *more: str) -> Run:
-    """A run of rotate_ca.yml with the arguments that stand so on the page, and how the hosts are reached."""
-    command = f"ansible-playbook {PLAYBOOK} {arguments}"
-    lines = [line.split(" #")[0].strip() for line in PAGE.read_text().splitlines()]
-    assert command in lines, f"{PAGE.name} has no such command: {command}"
-    program, *words = shlex.split(command)
-    code, output = scene.ansible(program, *words, *more)
+def as_documented(scene: Scene, command: str, *more: str) -> Run:
+    """A run by a command of the page, with how the hosts are reached."""
+    code, output = scene.ansible(*PAGE.words(command), *more)
     return Run(code, output)
 
 
@@ -101,6 +97,15 @@ def finished(scene: Scene) -> None:
             run = rotate_ca(scene, phase, *NO_SOAK)
             assert run.code == 0, run.output
     assert len(roots(scene)) == 1
+
+
+def anew(scene: Scene, inventory: str = "inventory.yml") -> None:
+    """The hosts as they are when a scenario begins, with a new private CA."""
+    scene.inventory = inventory
+    for program in (str(ROOT / "molecule" / "resources" / "cleanup.yml"), "mutual_tls.nginx.site"):
+        code, output = scene.ansible("ansible-playbook", program, MOLECULE_PROJECT_DIRECTORY=str(ROOT))
+        assert code == 0, output
+    scene.lay_tools()
 
 
 def begun(scene: Scene, phase: str, *arguments: str) -> Any:
@@ -204,17 +209,26 @@ def issued_by(scene: Scene) -> dict[str, str]:
 def served_by(scene: Scene) -> dict[str, str]:
     """{"a": …, "c": …}: the issuer of what each A serves; {"b": …, "c as client": …}: that of each client as
     its A sees it."""
+    return _served(scene, "issuer", "x-ssl-client-i-dn")
+
+
+def serials(scene: Scene) -> dict[str, str]:
+    """The serial numbers of the same."""
+    return _served(scene, "serial", "x-ssl-client-serial")
+
+
+def _served(scene: Scene, field: str, header: str) -> dict[str, str]:
     found = {}
     for name, server_name in NAMES.items():
         found[name] = scene.run(
             "stranger",
             f"openssl s_client -connect {scene.full(name)}:443 -servername {server_name} </dev/null"
-            " 2>/dev/null | openssl x509 -noout -issuer -nameopt RFC2253",
+            f" 2>/dev/null | openssl x509 -noout -{field} -nameopt RFC2253",
         )
-        found[name] = found[name].strip().removeprefix("issuer=")
+        found[name] = found[name].strip().removeprefix(f"{field}=")
     for name, key in (("b", "b"), ("c", "c as client")):
         answer = scene.lab.ask(scene.full(name), host="127.0.0.1", port=8080, tls=False)
-        (found[key],) = headers_at_the_backend(answer)["x-ssl-client-i-dn"]
+        (found[key],) = headers_at_the_backend(answer)[header]
     return found
 
 
@@ -247,22 +261,29 @@ def of_generation(scene: Scene, number: int) -> Authority:
     return Authority.read(folder / "root.pem", folder / "root.key")
 
 
-def caller(scene: Scene, authority: Authority, name: str) -> Caller:
+def caller(scene: Scene, authority: Authority, name: str, *along: Authority) -> Caller:
+    """A new one, which sends those certificates along."""
     folder = scene.pki / "rotate_ca"
     folder.mkdir(exist_ok=True)
     authority.leaf(folder / name, f"CN={name}.example.net", CLIENT)
-    return laid(scene, folder, name)
+    with (folder / f"{name}.pem").open("ab") as file:
+        file.writelines(one.pem() for one in along)
+    return laid(scene, folder / f"{name}.pem", folder / f"{name}.key")
 
 
-def laid(scene: Scene, folder: Path, name: str) -> Caller:
-    """The client whose pair is in that folder."""
-    for suffix in ("pem", "key"):
-        scene.lab.copy(folder / f"{name}.{suffix}", scene.full("stranger"), f"{TOOLS}/{name}.{suffix}")
-    certificate = x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+def laid(scene: Scene, certificate: Path, key: Path) -> Caller:
+    """The client whose pair this is."""
+    pair = {kind: f"{TOOLS}/{path.name}" for kind, path in (("certificate", certificate), ("key", key))}
+    for path in (certificate, key):
+        scene.lab.copy(path, scene.full("stranger"), f"{TOOLS}/{path.name}")
+    first = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return Caller(first.subject.rfc4514_string(), serial(first), pair)
+
+
+def serial(certificate: x509.Certificate) -> str:
+    """As nginx writes it."""
     digits = f"{certificate.serial_number:X}"
-    serial = digits.zfill(len(digits) + len(digits) % 2)
-    pair = {"certificate": f"{TOOLS}/{name}.pem", "key": f"{TOOLS}/{name}.key"}
-    return Caller(certificate.subject.rfc4514_string(), serial, pair)
+    return digits.zfill(len(digits) + len(digits) % 2)
 
 
 def admitted(scene: Scene, who: Caller) -> list[int]:

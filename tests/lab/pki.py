@@ -58,9 +58,20 @@ class Authority:
         """A CA below this one."""
         return self._issued(subject, self, (-1, 365))
 
+    def cross_signed(self, other: Authority) -> Authority:
+        """The other one once more, below this one."""
+        return self._issued(other.certificate.subject.rfc4514_string(), self, (-1, 365), other.key)
+
     @classmethod
-    def _issued(cls, subject: str, issuer: Authority | None, days: tuple[int, int]) -> Authority:
-        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string(subject)
+    def _issued(
+        cls,
+        subject: str,
+        issuer: Authority | None,
+        days: tuple[int, int],
+        key: ec.EllipticCurvePrivateKey | None = None,
+    ) -> Authority:
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name.from_rfc4514_string(subject)
         builder = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
         builder = builder.issuer_name(issuer.certificate.subject if issuer else name)
         builder = builder.serial_number(x509.random_serial_number())

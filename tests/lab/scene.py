@@ -244,9 +244,9 @@ class Scene:
 
     # -- what a user sees
 
-    def lay_tools(self) -> None:
-        """The prober and its client certificate, onto every host."""
-        self.authority().leaf(self.pki / "caller", "CN=caller.example.com", CLIENT)
+    def lay_tools(self, authority: Authority | None = None) -> None:
+        """The prober and its client certificate, by default of the private CA, onto every host."""
+        (authority or self.authority()).leaf(self.pki / "caller", "CN=caller.example.com", CLIENT)
         for name in self.hosts:
             container = self.lab.container(self.full(name))
             subprocess.run(["podman", "exec", container, "mkdir", "-p", TOOLS], check=True)

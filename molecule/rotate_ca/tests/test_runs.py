@@ -9,13 +9,11 @@ import pytest
 from ca_scene import (
     NO_SOAK,
     begun,
-    finished,
     issued_by,
     killed_behind,
     newest,
     roots,
     rotate_ca,
-    signing,
     trusted,
     watched,
 )
@@ -23,13 +21,6 @@ from ca_scene import (
 pytestmark = pytest.mark.whole
 
 ONE_BY_ONE = ("-e", '{"rotate_batches": [1]}')
-
-
-@pytest.fixture(name="old", scope="module")
-def _old(scene) -> int:
-    finished(scene)
-    scene.lay_tools()
-    return signing(scene)
 
 
 def two_at_once(scene, phase: str) -> None:

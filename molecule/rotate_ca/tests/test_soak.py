@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pytest
 from ca_scene import (
-    NO_SOAK,
     A,
     B,
     C,
@@ -33,17 +32,15 @@ from scene import BASE
 pytestmark = pytest.mark.whole
 
 
-@pytest.fixture(name="old", scope="module")
-def _old(scene) -> int:
+@pytest.fixture(name="gone", scope="module")
+def _gone(scene, old) -> int:
     """Trust and issue are done; nobody has come with the old one for 8 days."""
-    finished(scene)
-    number = signing(scene)
     for phase in ("trust", "issue"):
         run = rotate_ca(scene, phase)
         assert run.code == 0, run.output
     scene.lay_tools()
     older_logs(scene, 8)
-    return number
+    return old
 
 
 def held_back(scene, *arguments: str) -> tuple[set[str], str]:
@@ -53,7 +50,7 @@ def held_back(scene, *arguments: str) -> tuple[set[str], str]:
     return run.held_back("retire"), run.said
 
 
-def test_a_log_that_does_not_reach_back(scene, old):
+def test_a_log_that_does_not_reach_back(scene, gone):
     """c has served for longer than its log is old. The twin is the last test: it has not."""
     time = scene.run("c", f"stat -c %Y {BASE}/releases/empty").strip()
     log = "/var/log/nginx/mtls-stock.access.log"
@@ -66,9 +63,9 @@ def test_a_log_that_does_not_reach_back(scene, old):
     assert "its logs do not tell of all clients" in said
 
 
-def test_a_client_of_one_of_them(scene, old):
+def test_a_client_of_one_of_them(scene, gone):
     """It came four days ago, to a alone: it holds for a week."""
-    someone = caller(scene, of_generation(scene, old), "once")
+    someone = caller(scene, of_generation(scene, gone), "once")
     request = {"host": A, "sni": "orders.example.com", **someone.pair}
     assert scene.lab.ask("stranger.example.com", **request)["status"] == 200
     older_logs(scene, 4)
@@ -78,7 +75,7 @@ def test_a_client_of_one_of_them(scene, old):
     assert "rotate_ca_soak_days" in said
 
 
-def test_a_shorter_soak_and_a_host_that_is_not_reached(scene, old):
+def test_a_shorter_soak_and_a_host_that_is_not_reached(scene, gone):
     """The same client does not hold for three days. c holds, and is left out by name: then it trusts the old
     one until the next run that reaches it."""
     shorter = ("-e", "rotate_ca_soak_days=3")
@@ -88,13 +85,13 @@ def test_a_shorter_soak_and_a_host_that_is_not_reached(scene, old):
         run = rotate_ca(scene, "retire", *shorter, "-e", f"rotate_ca_without={C}")
     assert run.code == 0, run.output
     assert "rotate_ca_without" in run.said
-    assert roots(scene).keys() == {old + 1}
-    someone = caller(scene, of_generation(scene, old), "behind")
+    assert roots(scene).keys() == {gone + 1}
+    someone = caller(scene, of_generation(scene, gone), "behind")
     assert admitted(scene, someone) == [400, 200]
-    run = as_documented(scene, "-e rotate_ca_phase=retire -e rotate_ca_soak_days=3")
+    run = as_documented(scene, "rotate_ca -e rotate_ca_phase=retire -e rotate_ca_soak_days=3")
     assert run.code != 0, "it came just now"
     older_logs(scene, 4)
-    run = as_documented(scene, "-e rotate_ca_phase=retire -e rotate_ca_soak_days=3")
+    run = as_documented(scene, "rotate_ca -e rotate_ca_phase=retire -e rotate_ca_soak_days=3")
     assert run.code == 0, run.output
     assert admitted(scene, someone) == [400, 400]
 
@@ -105,14 +102,16 @@ def test_an_emergency_tells_first_whom_it_cuts_off(scene):
     number = signing(scene)
     assert rotate_ca(scene, "trust").code == 0
     with unreachable(scene, "b"):
-        run = as_documented(scene, "-e rotate_ca_phase=issue -e rotate_ca_without=b.example.com")
+        run = as_documented(scene, "rotate_ca -e rotate_ca_phase=issue -e rotate_ca_without=b.example.com")
     assert run.code == 0, run.output
     older_logs(scene, 8)
     someone = caller(scene, of_generation(scene, number), "thief")
     assert admitted(scene, someone) == [200, 200]
-    hosts, dummy = held_back(scene, *NO_SOAK)
-    assert hosts == {B}
-    run = as_documented(scene, "-e rotate_ca_phase=retire -e rotate_ca_emergency=true")
+    before = everything(scene)
+    run = as_documented(scene, "rotate_ca -e rotate_ca_phase=retire -e rotate_ca_soak_days=0")
+    assert run.held_back("retire") == {B}
+    assert everything(scene) == before
+    run = as_documented(scene, "rotate_ca -e rotate_ca_phase=retire -e rotate_ca_emergency=true")
     assert run.code == 0, run.output
     told = run.output.partition("TASK [Begin]")[0]
     assert told != run.output
