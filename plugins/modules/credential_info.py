@@ -494,7 +494,7 @@ installed:
       description: The content of C(state.json), null where there is none that can be read.
       type: dict
       returned: always
-      sample: {step: stable, from: empty, to: 0a1b2c3d4e5f6071, reason: "", prepared: ""}
+      sample: {step: stable, from: empty, to: 0a1b2c3d4e5f6071, reason: "", prepared: "", back: false}
     parts:
       description: The halves of the release that are there.
       type: list

@@ -239,7 +239,8 @@ options:
       - V(present) brings the host to what is given.
       - V(absent) takes the given parts off the host, or all, with every trace, where none is given. Where
         O(base) is gone already it takes away what else was left.
-      - V(rolled_back) goes to the release from before, or to O(to), with the same checks and proof.
+      - V(rolled_back) goes to the release from before, or to O(to), with the same checks and proof. Once more
+        without O(to) is no change.
       - It refuses one that has another CRL than the live one, or trusts a CA that the live one does not.
     type: str
     choices: [present, absent, rolled_back]

@@ -24,6 +24,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_options 
     PREVIOUS,
     Options,
 )
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.rotation_previous import stays
 
 #: Nothing to do; to be done; to be done, but not in these hours; prepared before; what it has is not known;
 #: only a person can.
@@ -130,7 +131,7 @@ def _host(
     if told.get("unreachable") or told.get("failed") or not installed:
         return entry(UNREAD, why=str(told.get("msg") or "it was not read in this run."))
     if options.to == PREVIOUS:
-        return entry(DUE, to=PREVIOUS)
+        return entry(FRESH, why=why) if (why := stays(installed)) else entry(DUE, to=PREVIOUS)
     found: list[dict[str, Any]] = []
     lists: list[dict[str, Any]] = []
     for live in _live(told):
@@ -154,8 +155,7 @@ def _host(
     to_install = any(one["action"] == rotation_crls.INSTALL for one in lists)
     prepared = _prepared(installed) and not (options.force or options.made_before or to_install)
     if prepared and options.until == CHECKED:
-        why = "it is prepared; a run without rotate_until switches to it."
-        return entry(READY, found, why, settings=lists)
+        return entry(READY, found, "it is prepared; without rotate_until a run switches.", settings=lists)
     to_do = prepared or unfinished or settings
     actions = {one["action"] for one in (*found, *lists)}
     if not to_do and actions <= {STUCK, REVOKED}:

@@ -77,11 +77,12 @@ def intent_of(params: Mapping[str, Any]) -> Intent:
 
 def rollback_target(intent: Intent, state: Optional[State], live: str, whole: frozenset[str]) -> str:
     """The release to go back to: ``to``, also where it is live already, else the one before the live one.
+    Where the live one was gone back to, it stays.
 
     Raises MtlsError without one.
     """
-    target = intent.to or (state.origin if state and state.step == "stable" else "")
-    if not target or (target == live and not intent.to):
+    target = intent.to or (state.way_back if state else "")
+    if not target:
         raise MtlsError(
             f"No release is known from before {live}.", "state: rolled_back", "Name one of them with `to`."
         )

@@ -26,6 +26,7 @@ class State:
 
     *prepared*: a release that was checked and waits for its switch; *own*: what of it is not carried over
     (``prepared.own_paths``). After the switch it names the live one, so that the same call is no change.
+    *back*: *target* was wanted by going back, so *origin* is what was taken off.
     """
 
     step: str
@@ -35,6 +36,15 @@ class State:
     reason: str = ""
     prepared: str = ""
     own: tuple[str, ...] = ()
+    back: bool = False
+
+    @property
+    def way_back(self) -> str:
+        """Where going back leads, "" where that is not known. Going back again goes no further, nor forward
+        to what was just taken off; ``empty`` is no release to serve."""
+        if self.back:
+            return self.target
+        return self.origin if self.step == "stable" and self.origin not in (self.target, EMPTY) else ""
 
     @property
     def home(self) -> str:
@@ -59,7 +69,7 @@ def read_state(data: object) -> Optional[State]:
     own = data.get("own")
     if not is_release_id(texts["prepared"]) or not isinstance(own, list):
         texts["prepared"], own = "", []
-    return State(str(step), origin, target, own=tuple(map(str, own)), **texts)
+    return State(str(step), origin, target, own=tuple(map(str, own)), back=data.get("back") is True, **texts)
 
 
 class Action(Enum):

@@ -223,6 +223,8 @@ class Transaction(Recovering):
     ) -> None:
         store, outcome = self.ports.store, self.outcome
         origin = recovery.origin if recovery.unproven else recovery.live
+        if intent.state == "rolled_back":
+            self._back = wanted.identity
         before = release.unrender(store.read(origin))
         # The way back must be there, and what is live until then, with all that nginx reads of them.
         for one in dict.fromkeys((origin, recovery.live)):

@@ -24,9 +24,13 @@ class Recovering(Serving):
 
     #: What is prepared on this host, and what of it is its own; each state that is written names it.
     _prepared: tuple[str, tuple[str, ...]] = ("", ())
+    #: The release that is, or was, gone back to; a state that is written for it says so.
+    _back = ""
 
     def _state(self, step: str, origin: str, target: str, reason: str = "") -> None:
-        self.ports.store.write_state(State(step, origin, target, self.ports.now(), reason, *self._prepared))
+        self.ports.store.write_state(
+            State(step, origin, target, self.ports.now(), reason, *self._prepared, back=target == self._back)
+        )
 
     # -- what a killed run left
 
@@ -36,6 +40,7 @@ class Recovering(Serving):
         found = store.state()
         if found is not None:
             self._prepared = found.prepared, found.own
+            self._back = found.target if found.back else ""
         recovery = self.recovery()
         self.outcome.changed = recovery.action in (Action.RESTORE, Action.ROLL_BACK)
         if recovery.reason:

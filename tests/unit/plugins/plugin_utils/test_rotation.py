@@ -30,6 +30,7 @@ CA, OTHER = builders.root("CN=mtls CA 1"), builders.root("CN=mtls CA 2")
 YOUNG = {"start": AT - 10 * DAY, "end": AT + 80 * DAY}
 OLD = {"start": AT - 61 * DAY, "end": AT + 29 * DAY}
 HOSTS = {"a": A, "b": B}
+OLDER, NEWER = "a" * 16, "b" * 16
 GROUPS = {"mtls_servers": [A], "mtls_proxies": [B], "canaries": [B]}
 
 
@@ -335,9 +336,27 @@ def test_back_to_the_previous(hosts):
 
 
 @pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"from": OLDER, "to": NEWER}, ""),
+        ({"from": NEWER, "to": OLDER, "back": True}, "it has gone back already"),
+        ({"from": NEWER, "to": OLDER, "back": True, "step": "rolled_back"}, ""),
+        ({"from": OLDER, "to": NEWER, "step": "rolled_back"}, "failed and was taken back"),
+        ({"from": "empty", "to": OLDER}, "nothing is known from before"),
+        ({"from": OLDER, "to": NEWER, "back": True, "step": "reloaded"}, ""),
+    ],
+)
+def test_a_second_time_back_brings_no_host_forward_again(hosts, state, words):
+    """Nor out of service: before its first release a host served nothing."""
+    hosts.install(B, element("proxy", "client", leaf("client")), **state)
+    planned = hosts.plan(to="previous")[B]
+    assert (planned["state"], planned["to"]) == (("fresh", "") if words else ("due", "previous"))
+    assert words in planned["why"]
+
+
+@pytest.mark.parametrize(
     ("given", "place"),
     [
-        ({"forced": True}, "rotate_forced"),
         ({"force": "soon"}, "rotate_force"),
         ({"until": "switched"}, "rotate_until"),
         ({"to": "next"}, "rotate_to"),
@@ -353,10 +372,6 @@ def test_an_option_that_says_nothing(hosts, given, place):
     with pytest.raises(MtlsError) as caught:
         hosts.plan(**given)
     assert caught.value.place == place
-
-
-def test_somebody_elses_variable_is_no_option(hosts):
-    assert hosts.plan(logs="daily")[A]["state"] == "fresh"
 
 
 # -- what is asked for, and given to `release`

@@ -37,6 +37,8 @@ def test_an_absent_part_is_one_with_nothing_in_it() -> None:
         (B, State("rolled_back", A, A), B),
         # The same call once more.
         (A, State("stable", B, A), A),
+        ("", State("stable", B, A, back=True), A),
+        ("", State("rolled_back", A, B, back=True), B),
     ],
 )
 def test_where_to_go_back(to: str, state: State | None, target: str) -> None:
@@ -45,7 +47,13 @@ def test_where_to_go_back(to: str, state: State | None, target: str) -> None:
 
 @pytest.mark.parametrize(
     ("to", "state"),
-    [("", None), ("", State("stable", A, A)), ("", State("rolled_back", A, B)), ("c" * 16, None)],
+    [
+        ("", None),
+        ("", State("stable", A, A)),
+        ("", State("rolled_back", A, B)),
+        ("", State("stable", "empty", A)),
+        ("c" * 16, None),
+    ],
 )
 def test_nowhere_to_go_back(to: str, state: State | None) -> None:
     with pytest.raises(MtlsError):

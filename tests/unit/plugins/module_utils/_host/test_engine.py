@@ -741,8 +741,37 @@ def test_going_back_and_forth(world: World) -> None:
         first.release,
         first.release,
     )
+    # Once more brings nothing back that was just taken off, unless it is named.
+    again = apply(world, {}, state="rolled_back")
+    assert (again.changed, again.state, again.release) == (False, "stable", first.release)
+    assert apply(world, {}, state="rolled_back", to=second.release).release == second.release
+    third = apply(world, parts("deny 10.0.0.1;"))
     assert apply(world, {}, state="rolled_back").release == second.release
-    assert apply(world, {}, state="rolled_back", to=first.release).release == first.release
+    assert apply(world, parts("deny 10.0.0.1;")).release == third.release
+    assert apply(world, {}, state="rolled_back").release == second.release
+
+
+@pytest.mark.parametrize("step", ["switched", "reloaded", "proven", "rolling_back", "rolled_back"])
+@pytest.mark.parametrize("other", [False, True], ids=["the same again", "somebody else's call first"])
+def test_a_way_back_that_was_killed_goes_on_and_not_forward(world: World, step: str, other: bool) -> None:
+    first = apply(world, parts()).release
+    second = apply(world, parts("deny all;")).release
+    live = second if step.startswith("roll") else first
+    world.store.switch(live)
+    world.serves = live
+    world.store.write_state(State(step, second, first, back=True))
+    if other:
+        apply(world, {})
+    for _again in range(2):
+        assert apply(world, {}, state="rolled_back").release == first
+
+
+def test_there_is_no_way_back_to_nothing(world: World) -> None:
+    """The release `empty` would take the host off; state: absent says so."""
+    apply(world, parts())
+    with pytest.raises(MtlsError, match="No release is known"):
+        apply(world, {}, state="rolled_back")
+    assert apply(world, {}, state="rolled_back", to="empty").release == "empty"
 
 
 @pytest.mark.parametrize(
