@@ -73,12 +73,13 @@ options:
       - V(issuing) lets O(generation) sign from now on, by its newest intermediate where O(intermediate) is
         set. Until it is called, the lowest generation that is not retired signs.
       - V(retired) says that hosts are to trust the root of O(generation) no longer. It refuses the one that
-        signs. A generation whose root has expired counts as retired, once another one signs.
+        signs. A generation counts as retired, once another one signs, when its root has expired, or when its
+        keys are lost and a CRL of it has ended.
       - V(revoked) adds the certificates that O(serials), O(sha256) or O(host) name to C(revoked.jsonl), and
         makes a new CRL of each certificate of the CA that signs or has signed, in each generation that is not
         retired.
       - V(crl) makes anew the CRLs that are missing or due. Before the first revocation there are none, unless
-        O(force) is set.
+        O(force) is set. One of a generation whose keys are lost is kept, with a warning.
     type: str
     choices: [read, staged, published, recorded, issuing, retired, revoked, crl]
     default: read
@@ -365,6 +366,20 @@ store:
           description: Until when it is valid, RFC 3339.
           type: str
           returned: always
+    ended:
+      description:
+        - The numbers of the generations whose keys are lost and of which a CRL has ended. Every client of
+          theirs is refused.
+      type: list
+      elements: int
+      returned: always
+    warnings:
+      description:
+        - A sentence about each generation whose keys are lost and which has a CRL, until when it is valid.
+          Each is a warning of the call, too.
+      type: list
+      elements: str
+      returned: always
     revoked:
       description: What was revoked, in that order.
       type: list
@@ -447,7 +462,6 @@ import json
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -458,46 +472,12 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import ca_store as disk
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import (
     _deps,
+    ca_authority,
     certificate,
     crl,
     crl_make,
     key,
 )
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate of the CA that signs or has signed: where its key and its CRL are, and the CRL that is
-    there. *path* is without the ending that tells the files apart."""
-
-    generation: int
-    stem: str
-    path: str
-    retired: bool
-    has_key: bool
-    certificate: certificate.Certificate
-    crl: Optional[crl.Crl]
-
-    @property
-    def certificate_path(self):
-        return f"{self.path}.pem"
-
-    @property
-    def key_path(self):
-        return f"{self.path}.key"
-
-    @property
-    def crl_path(self):
-        return os.path.join(os.path.dirname(self.path), rules.crl_name(self.stem))
-
-    @property
-    def issuer(self):
-        return revocation.Issuer(self.generation, self.certificate.facts.subject_text)
-
-    @property
-    def crl_is_own(self):
-        """None where the library cannot tell, or there is no CRL."""
-        return None if self.crl is None else crl.signed_by(self.crl.facts, self.certificate.facts)
 
 
 @dataclass(frozen=True)
@@ -511,8 +491,9 @@ class Look:
 
 
 def look(path, name, now):
-    """A generation whose root has expired counts as retired, unless it signs. Raises MtlsError where the
-    directory is not a private CA of this *name*, with keys that are private."""
+    """A generation that accepts nobody any more counts as retired, unless it signs: its root has expired, or
+    a CRL has ended and its keys are lost. Raises MtlsError where the directory is not a private CA of this
+    *name*, with keys that are private."""
     generations = disk.generations(path)
     rules.check_entries(disk.entries(path), generations, path)
     disk.check_keys(path)
@@ -522,14 +503,13 @@ def look(path, name, now):
         for number, files in sorted(generations.items())
         for stem in rules.authorities(files)
     ]
-    expired = {
+    over = ca_authority.ended(authorities, now) | {
         one.generation
         for one in authorities
-        if one.stem == rules.ROOT
-        and one.certificate.facts.not_after <= now
-        and one.generation != signing.generation
+        if one.stem == rules.ROOT and one.certificate.facts.not_after <= now
     }
-    authorities = [replace(one, retired=one.retired or one.generation in expired) for one in authorities]
+    over.discard(signing.generation)
+    authorities = [replace(one, retired=one.retired or one.generation in over) for one in authorities]
     for one in authorities:
         if one.stem == rules.ROOT:
             rules.check_subject(one.issuer.subject, name, one.generation, path)
@@ -538,21 +518,24 @@ def look(path, name, now):
 
 def load(path, number, stem, files, root):
     """A certificate of a generation, with the CRL beside it. A CRL that cannot be read counts as none: it is
-    made anew. Of several in one file, as in a host's trust.pem, the one with the subject *root* counts."""
+    made anew. Of several in one file, as in a host's trust.pem, the one with the subject *root* counts, and
+    of a crl.pem the one that this certificate has signed."""
     place = os.path.join(path, "generations", str(number), stem)
     with open(f"{place}.pem", "rb") as stream:
         several = certificate.split(stream.read(), f"{place}.pem")
     found = next((one for one in several if one.facts.subject_text == root), several[0])
     list_path = os.path.join(os.path.dirname(place), rules.crl_name(stem))
     lists = crl.load(disk.text(list_path).encode("utf-8"), list_path)[0]
-    return Authority(
+    own = [one for one in lists if len(lists) > 1 and crl.signed_by(one.facts, found.facts)]
+    return ca_authority.Authority(
         number,
         stem,
         place,
         rules.RETIRED in files,
         f"{stem}.key" in files,
+        not any(rules.is_key(name) for name in files),
         found,
-        lists[0] if lists else None,
+        next(iter(own or lists), None),
     )
 
 
@@ -568,12 +551,14 @@ def read(params, path, now, strict):
         "issuer": None,
         "unable": None,
         "known": [one.generation for one in seen.authorities if one.stem == rules.ROOT],
-        "roots": [describe_root(one) for one in shown if one.stem == rules.ROOT],
+        "roots": [ca_authority.describe_root(one) for one in shown if one.stem == rules.ROOT],
         "chain": "",
         "newest": newest(seen, params["intermediate"]),
-        "crls": [describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
+        "crls": [ca_authority.describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
         "revoked": revoked(path),
         "barred": revocation.barred(issued_lines(path), revoked(path)),
+        "ended": sorted(ca_authority.ended(seen.authorities, now)),
+        "warnings": ca_authority.warnings(seen.authorities, revoked(path), now),
     }
     if params["with_issued"]:
         store["issued"] = issued(path, now)
@@ -693,28 +678,6 @@ def open_key(authority, passphrase):
     return found
 
 
-def describe_root(authority):
-    return {
-        "generation": authority.generation,
-        "subject": authority.issuer.subject,
-        "sha256": authority.certificate.facts.sha256,
-        "certificate": authority.certificate.pem.decode("ascii"),
-        "retired": authority.retired,
-    }
-
-
-def describe_crl(authority):
-    facts = authority.crl.facts
-    return {
-        "generation": authority.generation,
-        "issuer": authority.issuer.subject,
-        "pem": authority.crl.pem.decode("ascii"),
-        "number": facts.number,
-        "this_update": facts.last_update.text,
-        "next_update": facts.next_update.text if facts.next_update else None,
-    }
-
-
 def revoked(path):
     return revocation.revoked_lines(disk.text(os.path.join(path, rules.REVOKED)), path)
 
@@ -739,9 +702,9 @@ def record(place, text, params, now):
     return json.dumps(entry)
 
 
-def new_crls(seen, entries, params, now, renew_before, anew):
-    """The CRLs to be made, by authority, signed but not written; *entries* is all that is revoked. With
-    *anew* also those that are good, where the key is there. Raises MtlsError."""
+def new_crls(seen, entries, params, now, renew_before, anew, new=()):
+    """The CRLs to be made, by authority, signed but not written; *entries* is all that is revoked, *new* what
+    is by this call. With *anew* also those that are good, where the key is there. Raises MtlsError."""
     made = []
     for one in seen.authorities:
         if one.retired:
@@ -750,7 +713,9 @@ def new_crls(seen, entries, params, now, renew_before, anew):
         facts = one.crl.facts if one.crl else None
         why = revocation.why_anew(facts, one.crl_is_own, serials, now, renew_before)
         if why and not one.has_key:
-            raise revocation.key_away(one.certificate_path, one.key_path, why)
+            if one.keeps_crl(new):
+                continue
+            raise revocation.key_away(one.certificate_path, one.key_path, why, one.lost)
         if why or (anew and one.has_key):
             signer = open_key(one, params["passphrase"])
             number = revocation.next_number(facts, now)
@@ -800,9 +765,10 @@ def revoke(seen, params, write, now):
     new = [entry for entry in found if revocation.is_new(entry, before)]
     # Signed before anything is written: with a key that does not open nothing is half done. Here a CRL that
     # is not yet due is no reason to ask for a key that is away.
-    lists = new_crls(seen, before + new, params, now, timedelta(0), bool(new)) if before or new else []
+    everything = before + new
+    lists = new_crls(seen, everything, params, now, timedelta(0), bool(new), new) if everything else []
     if write and new:
-        lines = [json.dumps(entry) + "\n" for entry in before + new]
+        lines = [json.dumps(entry) + "\n" for entry in everything]
         disk.replace(os.path.join(seen.path, rules.REVOKED), "".join(lines).encode("utf-8"))
     write_crls(lists, write)
     return {"changed": bool(new or lists), "revoked": found}
@@ -933,6 +899,8 @@ def main():
         module.fail_json(
             msg=f"private_ca_dir: {error.strerror}: {error.filename}. Name another directory or mend it."
         )
+    for text in result.get("store", {}).get("warnings", ()):
+        module.warn(text)
     module.exit_json(**result)
 
 

@@ -267,14 +267,42 @@ def why_anew(
         return "is not there"
     if by_issuer is False:
         return "is of another key"
-    missing = [one for one in serials if crl.entries.find(one, crl.issuer_key, crl.issuer_key) is None]
-    if missing or len(crl.entries) != len(serials):
+    if not_listed(crl, serials) or len(crl.entries) != len(serials):
         return "does not list what is revoked"
     if crl.last_update.seconds > now.timestamp():
         return f"is valid from {crl.last_update.text} on only"
     if crl.next_update is None or crl.next_update.seconds - renew_before.total_seconds() <= now.timestamp():
         return f"ends at {crl.next_update.text}" if crl.next_update else "has no end"
     return ""
+
+
+def has_ended(crl: Optional[CrlFacts], now: datetime) -> bool:
+    """Whether nginx refuses every client of the issuer by this CRL."""
+    return crl is not None and crl.next_update is not None and crl.next_update.seconds <= now.timestamp()
+
+
+def not_listed(crl: CrlFacts, serials: Iterable[int]) -> list[int]:
+    """What a CRL does not list of the *serials* that are revoked."""
+    return [one for one in serials if crl.entries.find(one, crl.issuer_key, crl.issuer_key) is None]
+
+
+def kept(root: str, crl: CrlFacts, missing: Collection[int], now: datetime) -> str:
+    """What a run says of a generation whose keys are lost, so that the CRL that there is stays its last one.
+    *root*: the path of its certificate; *missing*: what the CRL should list."""
+    end = crl.next_update.text if crl.next_update else "never"
+    if has_ended(crl, now):
+        return (
+            f"{root} has lost its key, and its CRL has ended at {end}: every client of it is refused."
+            " Run rotate.yml, which gives hosts another authority: docs/recovery.md."
+        )
+    said = (
+        f"{root} has lost its key, so its CRL is kept as it is. It ends at {end}, and from then on every"
+        " client of it is refused: let rotate_ca.yml replace it before, all three phases: docs/recovery.md."
+    )
+    if missing:
+        listed = ", ".join(serial_text(one) for one in sorted(missing))
+        said += f" It does not list {listed}, which is revoked: that client is still let in."
+    return said
 
 
 def next_number(crl: Optional[CrlFacts], now: datetime) -> int:
@@ -299,11 +327,16 @@ def check_days(crl_days: int, renew_before_days: Optional[int]) -> timedelta:
     return timedelta(days=renew_before_days)
 
 
-def key_away(certificate: str, key: str, why: str) -> MtlsError:
-    """The error for a CRL that needs a key that is not there; *why*: what is wrong with it."""
+def key_away(certificate: str, key: str, why: str, lost: bool = False) -> MtlsError:
+    """The error for a CRL that needs a key that is not there; *why*: what is wrong with it; *lost*: whether
+    the whole generation has no key."""
     return MtlsError(
         f"the CRL of {certificate} {why}, and {key}, which has to sign it, is not there.",
         PLACE,
-        f"Put {key} back for one run (mode 0600). With a longer private_ca_crl_days in that run, 365 for"
+        f"Put {key} back from the backup. If it is lost, the last CRL is on the hosts, in any crl.pem; where"
+        " they have none, or not the one to be revoked, let rotate_ca.yml replace this generation first:"
+        " docs/recovery.md."
+        if lost
+        else f"Put {key} back for one run (mode 0600). With a longer private_ca_crl_days in that run, 365 for"
         " example, it is needed once a year.",
     )

@@ -91,6 +91,7 @@ NOTHING = {
     "trust": [],
     "chain": "",
     "issuer": {},
+    "ended": [],
     "crls": [],
     "crl_generations": [],
     "changed": False,

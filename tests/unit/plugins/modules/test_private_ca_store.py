@@ -96,6 +96,8 @@ def test_nothing_is_there(tmp_path: Path, run: Run, check_mode: bool) -> None:
         "crls": [],
         "revoked": [],
         "barred": [],
+        "ended": [],
+        "warnings": [],
     }
     assert not path.exists()
 

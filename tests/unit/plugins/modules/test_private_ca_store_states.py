@@ -636,6 +636,84 @@ def test_a_root_key_that_is_away(off_line: Ca) -> None:
         off_line.revoke(fourth, at=NOW + 366 * DAY)
 
 
+def lose(ca: Ca, number: int) -> None:
+    """As after an old backup: of that generation only the root is left, which hosts have."""
+    ca.run("issuing", generation=2)
+    (ca.generation(number) / "root.key").unlink()
+
+
+def test_the_list_of_a_generation_whose_key_is_lost_is_kept(ca: Ca) -> None:
+    leaf, other = ca.leaf(1, "root"), ca.leaf(1, "root", host="b2")
+    ca.revoke(leaf)
+    assert ca.run("read")["store"]["warnings"] == []
+    lose(ca, 1)
+    last = (ca.generation(1) / "root-crl.pem").read_bytes()
+    before = ca.crl_numbers()
+    made = ca.run("crl", at=NOW + 25 * DAY)
+    assert made["changed"] is True, "the list of the other one"
+    after = ca.crl_numbers()
+    assert (ca.generation(1) / "root-crl.pem").read_bytes() == last
+    assert after["CN=shop CA 2"] > before["CN=shop CA 2"]
+    (said,) = made["store"]["warnings"]
+    end = (NOW + 30 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert f"1/root.pem has lost its key, so its CRL is kept as it is. It ends at {end}" in said
+    assert "rotate_ca.yml" in said
+    assert ca.run("crl", at=NOW + 25 * DAY)["changed"] is False
+    # Of the other one somebody can be revoked, of this one nobody.
+    assert ca.run("revoked", serials=[{"serial": "0A", "issuer": "CN=shop CA 2"}])["changed"] is True
+    files = ca.files()
+    with pytest.raises(MtlsError, match=r"1/root\.pem does not list what is revoked") as caught:
+        ca.revoke(other)
+    assert "backup" in caught.value.remedy
+    assert ca.files() == files
+    assert ca.openssl_accepts(other) is True
+    assert ca.openssl_accepts(leaf) is False
+
+
+def test_the_list_of_a_lost_generation_comes_from_a_host(ca: Ca) -> None:
+    """In crl.pem several stand one after the other; without any, hosts would refuse all its clients."""
+    leaf = ca.leaf(1, "root")
+    ca.revoke(leaf)
+    place = ca.generation(1) / "root-crl.pem"
+    own = place.read_bytes()
+    place.unlink()
+    lose(ca, 1)
+    with pytest.raises(MtlsError, match=r"root\.pem is not there") as caught:
+        ca.run("crl")
+    assert "any crl.pem" in caught.value.remedy
+    place.write_bytes((ca.generation(2) / "root-crl.pem").read_bytes() + own)
+    # Who was revoked since the backup stands on the list, and not in revoked.jsonl.
+    (ca.path / "revoked.jsonl").unlink()
+    assert ca.run("crl", at=NOW + DAY)["store"]["warnings"] != []
+    assert sorted(ca.crl_numbers()) == ["CN=shop CA 1", "CN=shop CA 2"]
+    assert ca.openssl_accepts(leaf) is False
+    place.write_bytes((ca.generation(2) / "root-crl.pem").read_bytes())
+    with pytest.raises(MtlsError, match="is of another key"):
+        ca.run("crl", at=NOW + DAY)
+
+
+@pytest.mark.parametrize("signs", [1, 2])
+def test_the_last_list_of_a_lost_generation_has_ended(ca: Ca, signs: int) -> None:
+    """Nobody accepts it any more: it counts as retired as soon as another one signs."""
+    ca.revoke(ca.leaf(1, "root"))
+    lose(ca, 1)
+    (ca.path / "issuing").write_text(f"{signs}\n", encoding="ascii")
+    end = NOW + 30 * DAY
+    before, store = [ca.run("read", at=at, unable=True)["store"] for at in (end - timedelta(seconds=1), end)]
+    assert ([one["generation"] for one in before["roots"]], before["ended"]) == ([1, 2], [])
+    assert store["ended"] == [1]
+    assert [one["generation"] for one in store["roots"]] == ([1, 2] if signs == 1 else [2])
+    assert (store["unable"] is None) is (signs == 2)
+    made = ca.run("crl", at=end)
+    assert made["changed"] is True
+    if signs == 1:
+        assert "has ended at" in made["store"]["warnings"][0]
+        assert "Run rotate.yml" in made["store"]["warnings"][0]
+        store = ca.run("issuing", generation=2, at=end)["store"]
+    assert [one["generation"] for one in store["roots"]] == [2]
+    assert {one["generation"] for one in ca.run("read", at=end)["store"]["crls"]} == {2}
+
+
 @pytest.mark.parametrize("given", ["", "another passphrase"])
 def test_a_passphrase_that_does_not_open(tmp_path: Path, given: str) -> None:
     ca = Ca(tmp_path / "ca", passphrase=PASSPHRASE)
