@@ -141,7 +141,7 @@ def _host(
             found.append(_unless_barred(one, model["host"], options, private_ca))
         if crls := rotation_crls.planned(wanted, live, private_ca, files, at):
             lists.append(crls)
-    settings = rotation_authority.settings(model, _live(told), private_ca)
+    settings = rotation_authority.settings(model, _live(told), private_ca, at)
     # Who gets new trust gets its CRLs with it.
     covered = {(one["part"], one["name"]) for one in settings if CRL in one["kinds"]}
     lists = [one for one in lists if (one["part"], one["name"]) not in covered]
@@ -330,6 +330,7 @@ def parts(
     *planned* is its element of the plan, *installed* what ``credential_info`` said of it.
     """
     given: dict[tuple[str, str], set[str]] = {}
+    beside = {(one["part"], one["name"]) for one in planned["settings"] if one.get("beside")}
     proofs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in planned["credentials"]:
         if one["action"] in (REQUEST, FILES):
@@ -344,6 +345,9 @@ def parts(
         wanted = {
             one["name"]: one for one in part.release_credentials(model, side, requests, issued, private_ca)
         }
+        for one in _live(installed):
+            if (one["part"], one["name"]) in beside and one["part"] == side:
+                wanted[one["name"]] = rotation_authority.beside(wanted[one["name"]], one)
         found[side] = {
             "credentials": [
                 {

@@ -7,25 +7,35 @@ that is not retired, and a clock by which those are valid."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import due, expiry
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.certificate import CertificateFacts
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import certificate
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import rotation_crls
 
 #: What can follow what cannot sign any more.
 GENERATION, INTERMEDIATE = "generation", "intermediate"
 _NEW = "It is to trust the next generation of the private CA."
 _LACKING = "It does not trust the generation of the private CA that signs."
+_RETIRED = "It trusts {}, which is retired."
 _ISSUER = re.compile(r"CA ([1-9][0-9]*)(?: .*)?")
+_AGAIN = "Run rotate.yml again."
+_BESIDE = "It gets that beside what it trusts, and new certificates once all trust what signs."
+_WAITS = "Others do not trust what signs yet."
+_STILL = "Others still use it, so it stays for now."
 
 
 def settings(
-    model: Mapping[str, Any], live: Iterable[Mapping[str, Any]], private_ca: Mapping[str, Any]
+    model: Mapping[str, Any],
+    live: Iterable[Mapping[str, Any]],
+    private_ca: Mapping[str, Any],
+    at: datetime,
 ) -> list[dict[str, Any]]:
     """The *live* credentials whose trust is given anew, since it lacks the root of what signs, or of what is
-    made next: ``[{part, name, kinds, why}]``.
+    made next, or has one that is retired: ``[{part, name, kinds, why, lacks}]``.
 
     *private_ca* is the fact ``mtls_private_ca``. What only is to sign later is trusted by ``rotate_ca.yml``.
     """
@@ -38,12 +48,81 @@ def settings(
     found = []
     for one in live:
         credential = wanted.get((one["part"], one["name"]))
-        if credential is None or "issuer" not in _sources(credential):
+        sources = _sources(credential) if credential else []
+        if "issuer" not in sources:
             continue
-        if follows or not signs & _digests((one.get("pem") or {}).get("trust") or ""):
+        trust = _certificates((one.get("pem") or {}).get("trust") or "")
+        lacks = follows or not signs & {each.sha256 for each in trust}
+        # What a file of the inventory gives besides is not known here, and site.yml's.
+        retired = [
+            each.subject_text
+            for each in trust
+            if sources == ["issuer"]
+            and not expiry.is_expired(each.not_after, at)
+            and of_retired(each.subject_text, private_ca, model["private_ca"]["name"])
+        ]
+        if lacks or retired:
             kinds = ["trust", "crl"] if private_ca.get("crls") else ["trust"]
-            why = _NEW if follows else _LACKING
-            found.append({"part": one["part"], "name": one["name"], "kinds": kinds, "why": why})
+            why = (_NEW if follows else _LACKING) if lacks else _RETIRED.format(", ".join(retired))
+            found.append(
+                {"part": one["part"], "name": one["name"], "kinds": kinds, "why": why, "lacks": lacks}
+            )
+    return found
+
+
+def ways(
+    plan: Mapping[str, Mapping[str, Any]], private_ca: Mapping[str, Any]
+) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+    """The *plan*, and what a run may do instead where that would break an edge, the most first: nobody loses
+    trust; and besides, nobody gets a certificate before all trust what signs. A rerun goes on from there.
+
+    With two hosts that only trust what is retired, and whose edge works by that, the runs are: trust beside
+    it, new certificates, and no more trust in it.
+    """
+    yield plan
+    if private_ca.get("unable"):  # what is not there yet can be trusted beside nothing
+        return
+    lacks = [
+        one["lacks"] for planned in plan.values() for one in planned["settings"] if _is_changing(planned, one)
+    ]
+    if lacks:
+        yield {host: _gently(planned, True) for host, planned in plan.items()}
+    if any(lacks):
+        yield {host: _gently(planned, False) for host, planned in plan.items()}
+
+
+def _is_changing(planned: Mapping[str, Any], setting: Mapping[str, Any]) -> bool:
+    return planned["state"] == "due" and "lacks" in setting
+
+
+def _gently(planned: Mapping[str, Any], reissues: bool) -> Mapping[str, Any]:
+    changing = [one for one in planned["settings"] if _is_changing(planned, one)]
+    waiting = [one for one in planned["credentials"] if one["action"] == "request" and not reissues]
+    if planned["state"] != "due" or not (changing or waiting):
+        return planned
+    settings = [
+        {**one, "beside": True} if "lacks" in one else one
+        for one in planned["settings"]
+        if one.get("lacks", True)
+    ]
+    credentials = [one for one in planned["credentials"] if one not in waiting]
+    lacks = any(one["lacks"] for one in changing)
+    said = _STILL if reissues else _BESIDE if lacks else _WAITS
+    found = {**planned, "why": f"{planned['why']} {said} {_AGAIN}".strip(), "settings": settings}
+    if settings or credentials:
+        return {**found, "credentials": credentials}
+    return {**found, "state": "waits"}
+
+
+def beside(given: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """A credential for ``release`` with the trust, and the CRLs, that the *live* one has besides."""
+    pem = live.get("pem") or {}
+    trust = given["trust"]
+    found = {**given, "trust": {**trust, "sources": [*trust["sources"], {"content": pem["trust"]}]}}
+    if given.get("crl"):
+        lists = [one["content"].encode() for one in given["crl"] if "content" in one]
+        more = rotation_crls.others((pem.get("crl") or "").encode(), lists)
+        found["crl"] = [*given["crl"], *({"content": one.decode()} for one in more)]
     return found
 
 
@@ -54,19 +133,27 @@ def _sources(credential: Mapping[str, Any]) -> list[Any]:
     return list(credential["trust"]["sources"])
 
 
+def _certificates(pem: str) -> list[CertificateFacts]:
+    return [one.facts for one in certificate.load("trust", pem.encode(), "trust").certificates]
+
+
 def _digests(pem: str) -> set[str]:
-    loaded = certificate.load("trust", pem.encode(), "trust").certificates
-    return {one.facts.sha256 for one in loaded}
+    return {one.sha256 for one in _certificates(pem)}
 
 
 def is_retired(known: Mapping[str, Any], private_ca: Mapping[str, Any], name: str) -> bool:
     """Whether a certificate (*known*: as ``credential_info`` tells of it) is of a generation of the private
-    CA *name* that is there no longer for hosts to trust."""
-    issuer = str(known.get("issuer") or "").replace("CN = ", "CN=")
-    if not private_ca.get("generations") or not issuer.startswith(f"CN={name} CA "):
+    CA *name* that is there no longer for hosts to trust, or of one that nobody accepts any more."""
+    return of_retired(str(known.get("issuer") or ""), private_ca, name, private_ca.get("ended") or ())
+
+
+def of_retired(subject: str, private_ca: Mapping[str, Any], name: str, ended: Container[int] = ()) -> bool:
+    """The same of the *subject* of an authority."""
+    subject = subject.replace("CN = ", "CN=")
+    if not private_ca.get("generations") or not subject.startswith(f"CN={name} CA "):
         return False
-    match = _ISSUER.fullmatch(issuer[len(f"CN={name} ") :])
-    return match is not None and int(match[1]) not in private_ca["generations"]
+    match = _ISSUER.fullmatch(subject[len(f"CN={name} ") :])
+    return match is not None and (int(match[1]) not in private_ca["generations"] or int(match[1]) in ended)
 
 
 def clock(

@@ -99,6 +99,12 @@ def is_other(live: Mapping[str, Any], given: Iterable[tuple[str, bytes]]) -> boo
     return {one.sha256 for one in _lists(given)} != {one.sha256 for one in _lists(_here(live))}
 
 
+def others(lists: bytes, given: Iterable[bytes]) -> list[bytes]:
+    """Those of *lists* whose issuers have none among the *given*."""
+    known = {_issuer(one) for one in _lists(("", data) for data in given)}
+    return [one.pem for one in crl.load(lists, "crl.pem")[0] if _issuer(one.facts) not in known]
+
+
 def refusal(
     live: Mapping[str, Any],
     private_ca: Mapping[str, Any],
@@ -127,11 +133,15 @@ def _lists(given: Iterable[tuple[str, bytes]]) -> list[CrlFacts]:
     return [one.facts for place, data in given if data.strip() for one in crl.load(data, place)[0]]
 
 
+def _issuer(one: CrlFacts) -> Any:
+    return one.issuer_key, one.authority_key_id
+
+
 def _ending(lists: Iterable[CrlFacts]) -> Iterable[tuple[str, datetime, datetime]]:
     """(issuer, begin, end) of the CRL of each issuer that ends last. One that never ends is never due."""
     found: dict[Any, CrlFacts] = {}
     for one in lists:
-        key = (one.issuer_key, one.authority_key_id)
+        key = _issuer(one)
         before = found.get(key)
         if before is None or (
             before.next_update and (not one.next_update or one.next_update > before.next_update)

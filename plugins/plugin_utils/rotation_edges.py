@@ -91,8 +91,9 @@ class _Rotation:
         self._issuer: Mapping[str, str] = private_ca.get("issuer") or {}
         #: What follows what cannot sign any more, and is not made yet.
         self._next = (private_ca.get("unable") or {}).get("next")
+        #: Places to whether they keep, besides, what they trust.
         self._trusts = {
-            (host, one["part"], one["name"])
+            (host, one["part"], one["name"]): bool(one.get("beside"))
             for host, planned in plan.items()
             if planned["state"] == DUE
             for one in planned["settings"]
@@ -165,7 +166,12 @@ class _Rotation:
         # What is to be made is in no bundle yet.
         if self._next == GENERATION or not isinstance(wanted, Material):
             return then
-        return replace(then, trust=wanted.trust, crl=wanted.crl)
+        if not self._trusts[place]:
+            return replace(then, trust=wanted.trust, crl=wanted.crl)
+        lists = [wanted.crl, *rotation_crls.others(live.crl or b"", [wanted.crl])] if wanted.crl else []
+        return replace(
+            then, trust=wanted.trust + b"\n" + live.trust, crl=b"\n".join(lists) if lists else live.crl
+        )
 
     def _with_crl(self, live: Material, place: tuple[str, str, str]) -> Material:
         """A credential with the CRLs that it is to have."""

@@ -18,6 +18,8 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     rotation_report,
 )
 
+_REST = "Not all is done, so that no edge breaks: run rotate.yml again, it goes on with the rest."
+
 
 def plan(
     fleet: Mapping[str, Any],
@@ -31,8 +33,8 @@ def plan(
     """What a run with the options *given* does on each host, and which edges it would break."""
     now = datetime.now(timezone.utc)
     options = _options(fleet, given, groups)
-    planned = rotation.plan(fleet, hostvars, hosts, options, opened, now)
-    told = rotation_edges.judge(fleet, hostvars, planned, private_ca, opened, now)
+    wanted = rotation.plan(fleet, hostvars, hosts, options, opened, now)
+    planned, told = unbroken(wanted, fleet, hostvars, private_ca, opened, now)
     unable = private_ca.get("unable") or {}
     signs = rotation.asks(planned)
     return {
@@ -47,9 +49,28 @@ def plan(
         "dry_run": options.dry_run,
         "given": {name: value for name, value in given.items() if name in ("window", "until")},
         "began": now.timestamp(),
+        "rest": "" if planned is wanted else _REST,
         # By force everything is due, also what this run has just replaced.
         "again": f"with -e rotate_force={expiry.rfc3339(now)}" if options.force else "",
     }
+
+
+def unbroken(
+    wanted: Mapping[str, Any],
+    fleet: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    private_ca: Mapping[str, Any],
+    opened: Mapping[str, str],
+    now: datetime,
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Of the ways to begin what is *wanted* the one that does most and breaks no edge, and what is told of
+    the edges; where each breaks one, what is wanted, and what even the gentlest would break."""
+    told: dict[str, Any] = {}
+    for planned in rotation_authority.ways(wanted, private_ca):
+        told = rotation_edges.judge(fleet, hostvars, planned, private_ca, opened, now)
+        if not told["breaking"]:
+            return planned, told
+    return wanted, told
 
 
 def is_open(planned: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
@@ -68,7 +89,7 @@ def report(run: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any
     """The table at the end, the same as data, and the hosts for which the run fails."""
     found = rotation_report.rows(run["plan"], hostvars, run["until"], run.get("lost", ""))
     return {
-        "table": rotation_report.table(found),
+        "table": rotation_report.table(found) + ([run["rest"]] if run.get("rest") else []),
         "rows": found,
         "failing": rotation_report.failing(found),
         "message": rotation_report.message(found, run["again"]),
