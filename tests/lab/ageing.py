@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet of scene.py whose certificates end in a minute: what the private CA has signed, and with it the
-root where that is asked for, made once more by the same keys and installed by `release`."""
+root or the intermediate where that is asked for, made once more by the same keys and
+installed by `release`."""
 
 from __future__ import annotations
 
@@ -80,10 +81,18 @@ def short_crl(authority: Authority, end: datetime.datetime) -> str:
 
 def age(scene: Scene, what: str, seconds: float = 50) -> None:
     """What the newest generation has signed ends in so many *seconds*: with *what* leaves its leaves, with
-    root its root as well, with crl its CRL alone. Returns when that is over."""
+    root its root as well, with intermediate the one that signs, with crl its CRL alone. Returns when that is
+    over."""
     authority = scene.authority()
     end = now() + datetime.timedelta(seconds=seconds)
     trust: dict[str, Any] = {}
+    chain: dict[str, Any] = {}
+    if what == "intermediate":
+        place = generation(scene) / "intermediate.pem"
+        below = Authority.read(place, place.with_suffix(".key"))
+        short = again(below.certificate, authority, end)
+        place.write_text(pem(short))
+        authority, chain = below, {"chain_content": pem(short)}
     if what == "crl":
         made = short_crl(authority, end)
         (generation(scene) / "root-crl.pem").write_text(made)
@@ -103,6 +112,7 @@ def age(scene: Scene, what: str, seconds: float = 50) -> None:
                     place = folder(scene, host, part, name)
                     given["certificate_content"] = pem(again(live(scene, host, part, name), authority, end))
                     given["private_key_path"] = f"{place}/privkey.pem"
+                    given.update(chain)
                 if signed and name != "probe":
                     given.update(trust)
                 listed.append(given)

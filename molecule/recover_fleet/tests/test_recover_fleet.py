@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shlex
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from ageing import age, answers, clock, generation, live
+from ageing import age, answers, clock, generation, live, short_crl
 from answers import ADMITTED
+from pki import now
 from scene import BASE, ROOT, Scene
 
 A, B, C = "a.example.com", "b.example.com", "c.example.com"
 WORKS = {"b": 200, "c": 200, "caller of a": 200, "caller of c": 200}
-ALL = ("server/server", "server/probe", "proxy/client")
+TRUSTING = (("a", "server/credentials/server"), ("b", "proxy/credentials/client"))
 
 
 # The commands of docs/recovery.md; what these tests run begins with one of them.
@@ -58,7 +60,7 @@ def test_the_page_has_no_other_commands():
     known |= {f"{playbook}rotate", f"{playbook}rotate -e rotate_dry_run=true"}
     others = [command.split()[0] for command in PAGE if command not in known]
     assert known < set(PAGE)
-    assert others == ["mkdir", "ansible"], "of test_the_directory_comes_from_an_old_backup"
+    assert others == ["mkdir", "ansible", "ansible"], "as `fetched` does"
 
 
 def rotate(scene: Scene, tmp_path: Path, *arguments: str) -> Run:
@@ -156,7 +158,7 @@ def test_the_root_has_expired(scene, tmp_path, whole):
     assert run.states == {A: {"stable"}, C: {"stable"}, B: {"stable"}}
     assert all(run.output.index(words) < run.output.index("Install what is new") for words in says)
     assert int(generation(scene).name) == number + 1
-    for host, place in (("a", "server/credentials/server"), ("b", "proxy/credentials/client")):
+    for host, place in TRUSTING:
         assert roots(scene, host, place) == [newest(scene).replace(" ", "")]
     scene.lay_tools()
     assert answers(scene) == WORKS
@@ -166,6 +168,41 @@ def test_the_root_has_expired(scene, tmp_path, whole):
         code, output = scene.site()
         assert code == 0, output
         assert set(re.findall(r"changed=(\d+)", output)) == {"0"}
+
+
+@pytest.mark.whole
+def test_the_intermediate_has_expired(scene, tmp_path):
+    """Below a root that has not: another one comes, and nobody's trust changes."""
+    signs = ("-e", "private_ca_intermediate=true")
+    code, output = scene.site(*signs)
+    assert code == 0, output
+    rotate(scene, tmp_path, *signs, "-e", "rotate_force=true")  # what of c is a file is stuck
+    number = generation(scene).name
+    assert issuers(scene) == {f"CN=mtls CA {number} issuing"}
+    assert answers(scene) == WORKS
+    age(scene, "intermediate", 100)
+    broken = answers(scene)
+    assert (broken["b"], broken["c"]) == (502, 502)
+    before = [scene.snapshot(host) for host in "abc"]
+    trusted = {host: roots(scene, host, place) for host, place in TRUSTING}
+    said = rotate(scene, tmp_path, *signs, "-e", "rotate_dry_run=true")
+    assert said.code == 0, said.output
+    says = ("intermediate.pem expired on", "It makes another intermediate below the same root")
+    assert all(words in said.output for words in says)
+    assert [scene.snapshot(host) for host in "abc"] == before
+    assert not (generation(scene) / "intermediate-2.pem").exists()
+
+    run = rotate(scene, tmp_path, *signs)
+    assert run.code == 0, run.output
+    assert run.states == {A: {"stable"}, C: {"stable"}, B: {"stable"}}
+    assert (generation(scene).name, issuers(scene)) == (number, {f"CN=mtls CA {number} issuing 2"})
+    assert {host: roots(scene, host, place) for host, place in TRUSTING} == trusted
+    assert answers(scene) == WORKS
+    run = rotate(scene, tmp_path, *signs)
+    assert (run.code, set().union(*run.states.values())) == (0, {"fresh"}), run.output
+    # Back to what the other tests have.
+    rotate(scene, tmp_path, "-e", "rotate_force=true")
+    assert (answers(scene), issuers(scene)) == (WORKS, {newest(scene)})
 
 
 @pytest.mark.whole
@@ -207,6 +244,45 @@ def test_the_key_is_lost_and_a_host_was_away(scene, tmp_path):
     assert run.states == {A: {"fresh"}, C: {"stable"}, B: {"fresh"}}
     assert {row["reason"] for row in run.rows if row["host"] == C} >= {"its authority is retired"}
     assert roots(scene, "c", "proxy/credentials/client") == [newest(scene).replace(" ", "")]
+    works_and_nothing_is_due(scene, tmp_path)
+
+
+@pytest.mark.whole
+def test_two_hosts_are_left_on_the_old_authority(scene, tmp_path):
+    """The others have retired it, and between these two it works: they come over without losing a request."""
+    for host in "ab":
+        scene.run(host, f"rm -rf /root/before && cp -a {BASE} /root/before")
+    for phase in ("trust", "issue", "retire"):
+        run = rotate_ca(scene, tmp_path, phase)
+        assert run.code == 0, run.output
+    # As machines are that come out of a snapshot.
+    for host in "ab":
+        scene.run(host, f"rm -rf {BASE} && mv /root/before {BASE} && systemctl restart nginx")
+    number = int(generation(scene).name)
+    old, new = f"CN=mtlsCA{number - 1}", f"CN=mtlsCA{number}"
+    scene.lay_tools()
+    found = answers(scene)
+    assert (found["b"], found["caller of c"]) == (200, 200)
+    assert (found["c"], found["caller of a"]) == (502, 400)
+
+    steps = [
+        ([new, old], f"CN=mtls CA {number - 1}", "new certificates once all trust what signs"),
+        ([new, old], newest(scene), "Others still use it"),
+        ([new], newest(scene), ""),
+    ]
+    with scene.meanwhile({"b": scene.questions("b")["b"]}) as watch:
+        for trusted, issuer, words in steps:
+            run = rotate(scene, tmp_path)
+            assert run.code == 0, run.output
+            assert run.states == {A: {"stable"}, B: {"stable"}, C: {"fresh"}}
+            assert words in run.output
+            end = run.output.partition("TASK [What was done]")[2]
+            assert ("run rotate.yml again" in end) is bool(words)
+            for host, place in TRUSTING:
+                part, _credentials, name = place.split("/")
+                assert sorted(roots(scene, host, place)) == sorted(trusted)
+                assert live(scene, host, part, name).issuer.rfc4514_string() == issuer
+    assert all(answer.startswith(ADMITTED) for answer in watch.answers["B"]), str(watch)
     works_and_nothing_is_due(scene, tmp_path)
 
 
@@ -265,14 +341,7 @@ def test_the_directory_comes_from_an_old_backup(scene, tmp_path):
     assert int(generation(scene).name) == number
 
     # As docs/recovery.md says, where it is generation 2.
-    make, fetch = (
-        shlex.split(one.replace("\\\n", "").replace("generations/2", f"generations/{number + 1}"))
-        for one in PAGE
-        if one.startswith(("mkdir", "ansible "))
-    )
-    subprocess.run(make, cwd=scene.project, check=True)
-    code, output = scene.ansible(*fetch)
-    assert code == 0, output
+    fetched(scene, number + 1, "root.pem")
     # No host trusts what came out of the backup: it is retired, and what is lost is followed by another one.
     (store / "generations" / str(number) / "retired").touch()
     (store / "issuing").write_text(f"{number + 1}\n")
@@ -287,14 +356,54 @@ def test_the_directory_comes_from_an_old_backup(scene, tmp_path):
     assert len(everything) == len(set(everything)), "a serial number was given twice"
 
 
+def fetched(scene: Scene, number: int, *names: str) -> None:
+    """As docs/recovery.md says, where it is generation 2: that generation as hosts have it."""
+    commands = [
+        shlex.split(one.replace("\\\n", "").replace("generations/2", f"generations/{number}"))
+        for one in PAGE
+        if one.startswith(("mkdir", "ansible "))
+    ]
+    subprocess.run(commands[0], cwd=scene.project, check=True)
+    for command in commands[1:]:
+        if any(f"/{name} flat" in command[-1] for name in names):
+            code, output = scene.ansible(*command)
+            assert code == 0, output
+    found = (scene.project / "private_ca" / "generations" / str(number)).iterdir()
+    assert {path.name for path in found} == set(names)
+
+
 def issued(store: Path) -> list[str]:
     return [json.loads(line)["serial"] for line in (store / "issued.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.whole
+def test_the_directory_is_lost_and_lists_are_in_use(scene, tmp_path):
+    """Without a backup. The last list of what is lost is kept, and nobody loses a request."""
+    number, store = int(generation(scene).name), scene.project / "private_ca"
+    made = short_crl(scene.authority(), now() + datetime.timedelta(days=20))
+    (generation(scene) / "root-crl.pem").write_text(made)
+    run = rotate(scene, tmp_path)
+    assert (run.code, run.states) == (0, {A: {"stable"}, B: {"stable"}, C: {"stable"}}), run.output
+
+    shutil.rmtree(store)
+    fetched(scene, number, "root.pem", "root-crl.pem")
+    # The list would be made anew by now, and cannot be.
+    run = rotate(scene, tmp_path, "-e", "private_ca_crl_days=90")
+    assert (run.code, set().union(*run.states.values())) == (0, {"fresh"}), run.output
+    assert f"generations/{number}/root.pem has lost its key, so its CRL is kept as it is" in run.output
+    with scene.meanwhile({"b": scene.questions("b")["b"]}) as watch:
+        for phase in ("trust", "issue", "retire"):
+            run = rotate_ca(scene, tmp_path, phase)
+            assert run.code == 0, run.output
+    assert all(answer.startswith(ADMITTED) for answer in watch.answers["B"]), str(watch)
+    assert int(generation(scene).name) == number + 1
+    works_and_nothing_is_due(scene, tmp_path)
+
+
+@pytest.mark.whole
 def test_the_revocation_lists_have_expired(scene, tmp_path):
     """Then every host refuses everybody."""
-    age(scene, "crl")
+    age(scene, "crl", 100)
     assert answers(scene) == {"b": 502, "c": 502, "caller of a": 400, "caller of c": 400}
     before, crl = [scene.snapshot(host) for host in "abc"], generation(scene) / "root-crl.pem"
     old = crl.read_text()
