@@ -10,18 +10,23 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from ca_scene import (
+    NO_SOAK,
     Caller,
+    Run,
     admitted,
     anew,
     as_documented,
     caller,
+    everything,
     files,
     generations,
     issued_by,
     laid,
     newest,
+    roots,
     rotate_ca,
     served_by,
+    trusted,
     watched,
 )
 from cryptography import x509
@@ -85,7 +90,8 @@ def lists(scene: Scene) -> dict[str, set[str]]:
 
 
 def test_a_new_intermediate(scene, revoked):
-    """All trust its root: what comes first is its list."""
+    """In the place of the new one that everybody is to trust comes its list; what the old one has signed is
+    accepted to the end, since all trust the root."""
     first = authority(scene, "intermediate")
     partner = caller(scene, first, "partner", first)
     names = ["CN=mtls CA 1", "CN=mtls CA 1 issuing"]
@@ -107,3 +113,15 @@ def test_a_new_intermediate(scene, revoked):
     watch.handed_over()
     assert set(issued_by(scene).values()) == {names[2]}
     assert set(served_by(scene).values()) == {names[2]}
+
+    before = everything(scene)
+    run = rotate_ca(scene, "retire", *INTERMEDIATE, *NO_SOAK)
+    assert (run.code, run.changed) == (0, 0), run.output
+    assert everything(scene) == before
+    assert list(trusted(scene).values()) == [set(roots(scene).values())] * 4
+
+    one_of_the_new = stolen(scene, "later")
+    clients = partner, guest, revoked, one_of_the_new
+    assert [admitted(scene, one) for one in clients] == [YES, YES, NO, NO]
+    code, output = scene.site()
+    assert (code, Run(code, output).changed) == (0, 0), output
