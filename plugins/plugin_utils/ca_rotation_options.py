@@ -76,11 +76,7 @@ def read(given: Mapping[str, Any], hosts: Collection[str]) -> Options:
 
 def _names(given: Mapping[str, Any]) -> None:
     for name in sorted(given):
-        if name.startswith("rotate_ca_"):
-            short = name[len("rotate_ca_") :]
-            if short not in NAMES and (near := suggest(short, NAMES)):
-                raise MtlsError("There is no such option.", name, near)
-        elif name[len("rotate_") :] in set(ROTATION) - set(SHARED):
+        if name.startswith("rotate_") and name[len("rotate_") :] in set(ROTATION) - set(SHARED):
             raise MtlsError("It is an option of rotate.yml, and says nothing here.", name, "Leave it out.")
 
 

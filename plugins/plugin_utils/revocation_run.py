@@ -21,11 +21,12 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     rotation_report,
 )
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.edge_files import Files
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
 #: Who is meant, and the option that says how many hosts there are.
 _WHO = ("crl", "host", "serial", "sha256")
 NAMES = (*_WHO, "expected_hosts")
+#: Options of ``rotate.yml`` that mean the same here.
+SHARED = ("batches", "dry_run", "json")
 #: A list of somebody else must last so long, or the run ends before it is everywhere.
 _MIN_HOURS = 1
 
@@ -40,8 +41,8 @@ def asked(
     """
     for name in sorted(set(given) - set(rotation_options.SLICES)):
         short = name.partition("_")[2]
-        if short not in NAMES and (near := suggest(short, NAMES)):
-            raise MtlsError("There is no such option.", name, near)
+        if name.startswith("rotate_") and short in set(rotation_options.NAMES) - set(SHARED):
+            raise MtlsError("It is an option of rotate.yml, and says nothing here.", name, "Leave it out.")
     rotation_options.refuse_part(
         given, hosts, "revoke_expected_hosts", "a host that it does not see goes on admitting who is revoked"
     )

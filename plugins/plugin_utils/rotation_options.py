@@ -50,10 +50,6 @@ class Options:
 def read(given: Mapping[str, Any], hosts: Iterable[str], groups: Mapping[str, Collection[str]]) -> Options:
     """The options of *given* (without their prefix, None for what is not given); *hosts* are those of the
     fleet. Raises MtlsError naming the option."""
-    for name in sorted(set(given) - set(NAMES)):
-        # Any other name may be somebody else's variable.
-        if near := suggest(name, NAMES):
-            raise MtlsError("There is no such option.", f"rotate_{name}", near)
     force, made_before = _force(given.get("force"))
     until, to = str(given.get("until") or STABLE), str(given.get("to") or "")
     if until not in (CHECKED, STABLE):

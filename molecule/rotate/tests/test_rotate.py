@@ -28,10 +28,10 @@ class Run(NamedTuple):
         return {place: row["state"] for place, row in self.rows.items()}
 
 
-def rotate(scene: Scene, tmp_path: Path, *arguments: str) -> Run:
+def rotate(scene: Scene, tmp_path: Path, *arguments: str, **variables: str) -> Run:
     report = tmp_path / "report.json"
     code, output = scene.ansible(
-        "ansible-playbook", "mutual_tls.nginx.rotate", "-e", f"rotate_json={report}", *arguments
+        "ansible-playbook", "mutual_tls.nginx.rotate", "-e", f"rotate_json={report}", *arguments, **variables
     )
     rows = json.loads(report.read_text()) if report.exists() else []
     return Run(code, " ".join(output.split()), {f"{row['host']} {row['credential']}": row for row in rows})
@@ -131,6 +131,11 @@ def test_prepared_today_and_only_switched_to_later(scene, tmp_path):
     place = f"{B} proxy/client"
     assert serials(scene) == {**after, place: before[place]}
     assert seen(scene)[1] == before[place]
+    # Once more does not bring back what was just taken off.
+    run = rotate(scene, tmp_path, "-e", f"rotate_hosts={B}", "-e", "rotate_to=previous")
+    assert (run.code, set(run.states.values())) == (0, {"fresh"}), run.output
+    assert "it has gone back already" in run.output
+    assert seen(scene)[1] == before[place]
 
 
 def test_a_host_that_is_not_reached_stops_the_run(scene, tmp_path):
@@ -211,3 +216,27 @@ def test_options_in_the_inventory_are_refused(scene, tmp_path):
         more.unlink()
     assert run.code != 0
     assert "rotate_batches: it is set in the inventory, and is an option of one run" in run.output
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"rotate_batches": 0}, "rotate_batches: 0 is no size of a batch"),
+        ({"rotate_hosts": ""}, "rotate_hosts: It is empty"),
+        ({"rotate_dryrun": True}, 'rotate_dryrun: There is no such option. Did you mean "rotate_dry_run"?'),
+    ],
+)
+def test_options_that_would_change_the_whole_fleet_are_refused(scene, tmp_path, option, words):
+    before = [scene.snapshot(host) for host in "abc"]
+    run = rotate(scene, tmp_path, "-e", "rotate_force=true", "-e", json.dumps(option))
+    assert run.code != 0
+    assert f"No host was asked. {words}" in run.output
+    assert [scene.snapshot(host) for host in "abc"] == before
+
+
+@pytest.mark.whole
+def test_a_controller_that_prefers_another_strategy(scene, tmp_path):
+    """Each host would plan by itself, before the others were read."""
+    run = rotate(scene, tmp_path, *FORCED, "-e", "rotate_dry_run=true", ANSIBLE_STRATEGY="free")
+    assert (run.code, run.output.count("2 hosts: 2 due")) == (0, 1), run.output

@@ -70,18 +70,22 @@ def parse(given: Any, zone_of: Callable[[str], tzinfo]) -> Window:
             "Give its name of the IANA database, like Europe/Berlin.",
         ) from None
     return Window(
-        _days(given.get("days") or DAYS), _start(given.get("start")), _length(given.get("hours")), zone
+        _days(DAYS if given.get("days") is None else given["days"]),
+        _start(given.get("start")),
+        _length(given.get("hours")),
+        zone,
     )
 
 
 def _days(given: Any) -> frozenset[int]:
     listed: Collection[Any] = [given] if isinstance(given, str) else given
     try:
-        return frozenset(DAYS.index(str(day).strip().lower()[:3]) for day in listed)
+        found = frozenset(DAYS.index(str(day).strip().lower()[:3]) for day in listed)
     except (ValueError, TypeError):
-        raise MtlsError(
-            f"{given!r} are no days.", f"{PLACE}.days", f"Give a list of {', '.join(DAYS)}."
-        ) from None
+        found = frozenset()
+    if not found:
+        raise MtlsError(f"{given!r} are no days.", f"{PLACE}.days", f"Give a list of {', '.join(DAYS)}.")
+    return found
 
 
 def _start(given: Any) -> time:

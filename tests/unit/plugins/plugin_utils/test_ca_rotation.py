@@ -350,7 +350,6 @@ def test_a_client_that_still_comes_holds_retire_back(case, told, why):
         ({"rotate_ca_soak_days": -1, "rotate_ca_phase": "retire"}, "rotate_ca_soak_days"),
         ({"rotate_ca_expected_hosts": 3}, "rotate_ca_expected_hosts"),
         ({"awx_job_slice_count": 2}, "awx_job_slice_count"),
-        ({"rotate_ca_phases": "trust"}, "rotate_ca_phases"),
         ({"rotate_ca_without": "b1.exampel.com"}, "rotate_ca_without"),
         ({"rotate_hosts": "b1"}, "rotate_hosts"),
     ],

@@ -107,7 +107,7 @@ def test_the_clients_of_the_proof_are_revoked_with_them():
     [
         ({}, "revoke_host"),
         ({"revoke_host": ""}, "revoke_host"),
-        ({"revoke_hosts": B}, "revoke_hosts"),
+        ({"revoke_host": B, "rotate_until": "checked"}, "rotate_until"),
         ({"revoke_crl": "x", "revoke_host": B}, "revoke_crl"),
         ({"revoke_serial": 10}, "revoke_serial"),
         ({"revoke_host": B, "revoke_expected_hosts": 3}, "revoke_expected_hosts"),
