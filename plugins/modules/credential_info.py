@@ -495,6 +495,14 @@ installed:
       type: dict
       returned: always
       sample: {step: stable, from: empty, to: 0a1b2c3d4e5f6071, reason: "", prepared: "", back: false}
+    prepared:
+      description:
+        - The credentials that a release changes which was checked and waits for its switch, as in
+          RV(credentials).
+        - Null where none waits, or not all of it is there any more.
+      type: list
+      elements: dict
+      returned: always
     parts:
       description: The halves of the release that are there.
       type: list
@@ -674,6 +682,22 @@ def on_disk(
         yield {**element, "part": part, "trust": trust, "pem": pem, "served": rows}
 
 
+def waiting(found: installed.Installed, at: datetime, shelf: Shelf, with_pem: bool) -> Any:
+    """The same for those that are prepared, which nobody serves; None where nothing is."""
+    other = installed.prepared(found) if found.source else None
+    if other is None:
+        return None
+    return [
+        {
+            **credential.examine(spec, at, shelf),
+            "part": part,
+            "pem": installed.public(other, part, spec["name"]) if with_pem else None,
+        }
+        for part, spec in installed.specs(other)
+        if (part, spec["name"]) in other.facts["own"]
+    ]
+
+
 def described(der: bytes) -> dict[str, Any]:
     """A served certificate; nothing where it cannot be read."""
     try:
@@ -694,6 +718,7 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     flat: list[dict[str, Any]] = []
     if found is not None:
         elements += on_disk(found, at, shelf, params["pem"])
+        found.facts["prepared"] = waiting(found, at, shelf, params["pem"])
         flat += [{**finding.to_dict(), "credential": "", "part": None} for finding in found.findings]
     flat += [
         {**said, "credential": one["name"], "part": one["part"]}

@@ -153,7 +153,9 @@ def _host(
     unfinished = installed.get("next_run") or ""
     # A CRL cannot wait for what was prepared with the one from before.
     to_install = any(one["action"] == rotation_crls.INSTALL for one in lists)
-    prepared = _prepared(installed) and not (options.force or options.made_before or to_install)
+    waiting = _prepared(installed) and not (options.force or options.made_before or to_install)
+    stale = _stale(model, installed["prepared"], private_ca, options, files, at) if waiting else ""
+    prepared = waiting and not stale
     if prepared and options.until == CHECKED:
         return entry(READY, found, "it is prepared; without rotate_until a run switches.", settings=lists)
     to_do = prepared or unfinished or settings
@@ -162,7 +164,9 @@ def _host(
         return entry(STUCK if STUCK in actions else FRESH, found, why=clock, settings=lists)
     why = unfinished and f"It is not at rest: {unfinished}."
     settings = [] if prepared else settings
-    why = " ".join([*([why] if why else []), *dict.fromkeys(one["why"] for one in settings), clock]).strip()
+    why = " ".join(
+        [*filter(None, (why, stale)), *dict.fromkeys(one["why"] for one in settings), clock]
+    ).strip()
     planned = entry(DUE, found, why, "prepared" if prepared else "", [*settings, *lists])
     if not may_begin(planned, options, at):
         planned.update(state=WAITS, why="rotate_window is closed, and nothing expires before it opens again.")
@@ -170,10 +174,26 @@ def _host(
 
 
 def _prepared(installed: Mapping[str, Any]) -> bool:
-    """Whether a release waits for its switch; after that state.json still names it, and it is the live
-    one."""
-    prepared = (installed.get("state") or {}).get("prepared")
-    return bool(prepared) and prepared != installed.get("release")
+    """Whether a release waits for its switch, and is whole."""
+    return installed.get("prepared") is not None
+
+
+def _stale(
+    model: Mapping[str, Any],
+    prepared: Iterable[Mapping[str, Any]],
+    private_ca: Mapping[str, Any],
+    options: Options,
+    files: Files,
+    at: datetime,
+) -> str:
+    """Why what was prepared is not to go live any more: it would be due itself. "" where it would not."""
+    for one in prepared:
+        wanted = _wanted(model, one)
+        again = wanted and _credential(model, wanted, one, private_ca, options, files, at)
+        if again:
+            place = f"{one['part']}/{one['name']}"
+            return f"What was prepared is left: {place} of it would be due: {again['why']}."
+    return ""
 
 
 def entry(

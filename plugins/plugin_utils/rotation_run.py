@@ -37,11 +37,14 @@ def plan(
     planned, told = unbroken(wanted, fleet, hostvars, private_ca, opened, now)
     unable = private_ca.get("unable") or {}
     signs = rotation.asks(planned)
+    # By force everything is due, also what this run has just replaced.
+    again = f"with -e rotate_force={expiry.rfc3339(now)}" if options.force else ""
     return {
         "plan": planned,
         "lines": rotation_authority.lines(private_ca, signs)
         + rotation_report.plan_lines(planned)
-        + rotation_report.edge_lines(told),
+        + rotation_report.edge_lines(told)
+        + ([f"Should this run be cut short, go on {again}"] if again and not options.dry_run else []),
         "breaking": told["breaking"],
         # What has to be made before anything can be signed: a generation, an intermediate, "" for nothing.
         "makes": unable["next"] if unable and signs else "",
@@ -50,8 +53,7 @@ def plan(
         "given": {name: value for name, value in given.items() if name in ("window", "until")},
         "began": now.timestamp(),
         "rest": "" if planned is wanted else _REST,
-        # By force everything is due, also what this run has just replaced.
-        "again": f"with -e rotate_force={expiry.rfc3339(now)}" if options.force else "",
+        "again": again,
     }
 
 

@@ -102,6 +102,7 @@ def test_both_sides_are_new_and_no_request_is_lost(scene, tmp_path):
         assert row["seconds"] > 0
     assert seen(scene) == (after[f"{A} server/server"], after[f"{B} proxy/client"])
     assert "1 of 2 hosts done, 1 left" in run.output
+    assert "Should this run be cut short, go on with -e rotate_force=20" in run.output
     assert scene.snapshot("c") == c
     # Made on the host, and nowhere else.
     assert scene.run("a", f"find {BASE} -name 'privkey.pem' ! -perm 0600") == ""
@@ -136,6 +137,27 @@ def test_prepared_today_and_only_switched_to_later(scene, tmp_path):
     assert (run.code, set(run.states.values())) == (0, {"fresh"}), run.output
     assert "it has gone back already" in run.output
     assert seen(scene)[1] == before[place]
+
+
+@pytest.mark.whole
+def test_what_was_prepared_for_another_inventory_is_left(scene, tmp_path):
+    """Its twin is the one above."""
+    run = rotate(scene, tmp_path, *FORCED, "-e", "rotate_until=checked")
+    assert run.code == 0, run.output
+    more = scene.project / "keys.yml"
+    keys = {"mtls_proxy_credentials": [{"name": "client", "key": {"type": "p384"}}]}
+    more.write_text(json.dumps({"all": {"hosts": {B: keys}}}))
+    try:
+        run = rotate(scene, tmp_path, "-i", "keys.yml", *BOTH)
+    finally:
+        more.unlink()
+    assert run.code == 0, run.output
+    assert "What was prepared is left: proxy/client of it would be due" in run.output
+    path = f"{BASE}/current/proxy/credentials/client/fullchain.pem"
+    assert "384 bit" in scene.run("b", f"openssl x509 -in {path} -noout -text")
+    assert seen(scene)[1] == serials(scene)[f"{B} proxy/client"]
+    run = rotate(scene, tmp_path, *BOTH)
+    assert (run.code, set(run.states.values())) == (0, {"stable", "fresh"}), run.output
 
 
 def test_a_host_that_is_not_reached_stops_the_run(scene, tmp_path):

@@ -91,6 +91,19 @@ def _read(store: Store, found: Installed) -> None:
     )
 
 
+def prepared(found: Installed) -> Optional[Installed]:
+    """What waits for its switch, None where nothing does, or not all of it is there any more. Its `facts` has
+    `own`: the credentials, (part, name), that it changes."""
+    state = found.facts["state"] or {}
+    waiting = state.get("prepared")
+    store = Store(found.facts["base"])
+    if not waiting or waiting == found.facts["release"] or waiting not in store.whole():
+        return None
+    source = release.unrender(store.read(waiting))
+    own = [tuple(path.split("/")[::2]) for path in state["own"] if "/credentials/" in path]
+    return Installed({"own": own}, store.directory(waiting), source)
+
+
 def _pending(base: str) -> Iterator[str]:
     for part in release.PARTS:
         folder = f"{base}/pending/{part}"

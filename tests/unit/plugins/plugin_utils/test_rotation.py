@@ -73,7 +73,9 @@ class Fleet:
         )
         self.install(B, element("proxy", "client", leaf("client")))
 
-    def install(self, host: str, *credentials: dict[str, Any], allow: Any = (), **state: Any) -> None:
+    def install(
+        self, host: str, *credentials: dict[str, Any], allow: Any = (), prepared: Any = None, **state: Any
+    ) -> None:
         site = {
             "name": "default", "server_names": [A], "listen": ["*:443"], "credential": "server",
             "verify": "on", "allow": list(allow), "probes": [], "protocols": ["TLSv1.3"], "curves": [],
@@ -84,7 +86,8 @@ class Fleet:
                 "installed": {
                     "sites": [site] if host == A else [],
                     "routes": [route] if host == B else [],
-                    "state": {"step": "stable", "prepared": "", **state},
+                    "state": {"step": "stable", **state},
+                    "prepared": prepared,
                 },
                 "credentials": list(credentials),
             }
@@ -284,9 +287,14 @@ def test_the_window_holds_back_what_can_wait(hosts):
     assert hosts.plan(window=wide)[B]["state"] == "due"
 
 
+def waiting(issuer: Any = CA, **dates: Any) -> dict[str, Any]:
+    """What ``credential_info`` says of a client that is prepared."""
+    return element("proxy", "client", leaf("client", issuer, **dates))
+
+
 @pytest.mark.parametrize("live", [OLD, YOUNG], ids=["due", "not due"])
 def test_what_is_prepared_is_switched_to(hosts, live):
-    hosts.install(B, element("proxy", "client", leaf("client", **live)), prepared="0123456789abcdef")
+    hosts.install(B, element("proxy", "client", leaf("client", **live)), prepared=[waiting()])
     assert (hosts.plan()[B]["state"], hosts.plan()[B]["to"]) == ("due", "prepared")
     assert hosts.plan(until="checked")[B]["state"] == "ready"
     assert (hosts.plan(force=True)[B]["state"], hosts.plan(force=True)[B]["to"]) == ("due", "")
@@ -296,20 +304,40 @@ def test_what_is_prepared_is_switched_to(hosts, live):
 
 
 @pytest.mark.parametrize(
-    ("live", "given", "state"),
-    [(YOUNG, {}, "fresh"), (OLD, {}, "due"), (OLD, {"until": "checked"}, "due")],
+    ("late", "words"),
+    [
+        ({"start": AT - 91 * DAY, "end": AT - DAY}, "it has expired"),
+        (OLD, "a third of its lifetime or less is left"),
+        ({"issuer": builders.root("CN=Else")}, "it is of another issuer"),
+    ],
+    ids=["expired", "due", "another issuer"],
 )
-def test_what_was_prepared_and_is_live_waits_for_nothing(hosts, live, given, state):
-    """Its twin is the one above. After the switch state.json still names it."""
-    identity = "0123456789abcdef"
-    hosts.install(B, element("proxy", "client", leaf("client", **live)), prepared=identity)
-    hosts.variables[B]["mtls_installed"]["installed"]["release"] = identity
-    planned = hosts.plan(**given)[B]
-    assert (planned["state"], planned["to"]) == (state, "")
+def test_what_was_prepared_and_is_due_by_now_is_left(hosts, late, words):
+    """Else the run would fail on it, and the next one again. Its twin is the one above."""
+    old = leaf("client", start=AT - 91 * DAY, end=AT - DAY)
+    hosts.install(B, element("proxy", "client", old), prepared=[waiting(**late)])
+    for given in ({}, {"until": "checked"}):
+        planned = hosts.plan_with({"generations": []}, **given)[B]
+        assert (planned["state"], planned["to"]) == ("due", "")
+        assert [one["action"] for one in planned["credentials"]] == ["request"]
+        assert "What was prepared is left: proxy/client of it would be due" in planned["why"]
+        assert words in planned["why"]
+
+
+def test_what_was_prepared_for_other_names_is_left(tmp_path):
+    hosts = Fleet(
+        tmp_path,
+        {"mtls_server_sites": [{"name": "x", "server_names": ["x.example.com"], "backend": "http://h"}]},
+    )
+    for names, to in (((A,), ""), (("x.example.com",), "prepared")):
+        made = builders.server(CA, f"CN={names[0]}", names=names, **YOUNG)
+        prepared = [element("server", "server", made)]
+        hosts.install(A, element("server", "server", leaf("server")), prepared=prepared)
+        assert (hosts.plan()[A]["state"], hosts.plan()[A]["to"]) == ("due", to)
 
 
 def test_a_row_for_what_the_prepared_release_has_changed(hosts):
-    hosts.install(B, element("proxy", "client", leaf("client")), prepared="0123456789abcdef")
+    hosts.install(B, element("proxy", "client", leaf("client")), prepared=[waiting()])
     facts = {**hosts.variables[B], "mtls_rotate_state": "done", "mtls_rotate_result": RESULT}
     rows = rotation_report.rows({B: hosts.plan()[B]}, {B: facts}, "stable")
     told = hosts.variables[B]["mtls_installed"]["credentials"][0]["certificate"]
@@ -683,7 +711,7 @@ def test_lists_that_are_files(tmp_path, here, file, state, why):
 
 def test_a_list_does_not_wait_for_what_is_prepared_nor_for_the_window(hosts):
     shut = {**WINDOW, "days": [(AT + 2 * DAY).strftime("%a")]}
-    with_lists(hosts, lists(**ENDED), prepared="0123456789abcdef")
+    with_lists(hosts, lists(**ENDED), prepared=[waiting()])
     planned = hosts.plan_with({"crls": [lists()]}, window=shut)[A]
     assert (planned["state"], planned["to"]) == ("due", "")
     with_lists(hosts, lists(**THIRD))

@@ -137,6 +137,29 @@ def test_an_installed_host(base: str) -> None:
     assert tree(base) == before and not os.path.exists(f"{base}/.lock")
 
 
+@pytest.mark.parametrize(("whole", "live"), [(True, False), (False, False), (True, True)])
+def test_what_is_prepared(base: str, whole: bool, live: bool) -> None:
+    """Only what is its own; nothing where it is live by now, or not what was written."""
+    now = install(base, SERVER, PROBE, CLIENT, site("orders", 443, "orders.test"))
+    new = credential("server", "server", fullchain=b"NEW", privkey=b"K", trust=b"T")
+    waits = install(base, new, PROBE, CLIENT, site("orders", 443, "orders.test"))
+    store = Store(base)
+    assert installed.prepared(installed.look(base)) is None
+    store.switch(waits if live else now)
+    own = ("server/credentials/server", "server/sites/orders.conf")
+    store.write_state(State("stable", "empty", waits if live else now, prepared=waits, own=own))
+    if not whole:
+        Path(f"{store.directory(waits)}/server/credentials/server/fullchain.pem").write_bytes(b"?")
+    found = installed.prepared(installed.look(base))
+    if live or not whole:
+        assert found is None
+        return
+    assert found is not None and found.facts == {"own": [("server", "server")]}
+    specs = {(part, spec["name"]): spec for part, spec in installed.specs(found)}
+    assert specs["server", "server"]["certificate"] == b"NEW"
+    assert specs["server", "server"]["hostnames"] == ["orders.test"]
+
+
 def test_sites_and_routes_are_told_by_their_texts(base: str) -> None:
     routes = {
         f"proxy/routes/{name}.conf": f"upstream {name} {{ server {servers}; }}".encode()
