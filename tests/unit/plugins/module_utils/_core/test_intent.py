@@ -57,7 +57,7 @@ def test_where_to_go_back(to: str, state: State | None, target: str) -> None:
 )
 def test_nowhere_to_go_back(to: str, state: State | None) -> None:
     with pytest.raises(MtlsError):
-        rollback_target(Intent("rolled_back", to=to), state, A, frozenset({A, B}))
+        rollback_target(Intent("rolled_back", to=to), state, A, frozenset({A, B, "empty"}))
 
 
 @pytest.mark.parametrize(
