@@ -39,7 +39,7 @@ def asked(
     *given*: the options by their whole names, None for what is not given; *folder*: of the inventory;
     *hosts*: those of the fleet. Raises MtlsError.
     """
-    for name in sorted(set(given) - set(rotation_options.SLICES)):
+    for name in sorted(given):
         short = name.partition("_")[2]
         if name.startswith("rotate_") and short in set(rotation_options.NAMES) - set(SHARED):
             raise MtlsError("It is an option of rotate.yml, and says nothing here.", name, "Leave it out.")

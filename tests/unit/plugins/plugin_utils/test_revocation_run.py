@@ -113,7 +113,6 @@ def test_the_clients_of_the_proof_are_revoked_with_them():
         ({"revoke_host": B, "revoke_expected_hosts": 3}, "revoke_expected_hosts"),
         ({"revoke_host": B, "revoke_expected_hosts": 0}, "revoke_expected_hosts"),
         ({"revoke_host": B, "revoke_expected_hosts": "two"}, "revoke_expected_hosts"),
-        ({"revoke_host": B, "revoke_expect_hosts": 2}, "revoke_expect_hosts"),
         ({"revoke_host": B, "awx_job_slice_count": 2}, "awx_job_slice_count"),
         ({"revoke_host": B, "tower_job_slice_count": "3"}, "tower_job_slice_count"),
     ],

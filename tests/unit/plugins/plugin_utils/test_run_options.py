@@ -43,6 +43,7 @@ def test_batches_that_mean_what_they_say(value):
         ("rotate_ca_phases", "rotate_ca_phase"),
         ("rotate_ca_soak", "rotate_ca_soak_days"),
         ("revoke_hosts", "revoke_host"),
+        ("revoke_expect_hosts", "revoke_expected_hosts"),
         ("site_batch", "site_batches"),
     ],
 )
