@@ -72,6 +72,7 @@ class Clients:
 
 
 YES, NO = [200, 200], [400, 400]
+ALL = {"a.example.com", "b.example.com", "c.example.com"}
 
 
 def only(scene: Scene, *authorities: Authority) -> bool:
@@ -159,3 +160,48 @@ def test_one_in_files_after_the_other(scene, own, kind):
     assert clients.admitted(partner) == [NO, YES, NO]
     own.ended(new)
     site_yml_ends_it(scene)
+
+
+def test_what_is_refused_on_the_way(scene, own):
+    """To one with another name; its twin are the phases themselves, which go through with what was told."""
+    first, new = own.first, Authority.make("CN=Another CA")
+    clients, partner = Clients(scene, own, new), caller(scene, first, "partner")
+    scene.lay_tools(first)
+    path = scene.project / NEW
+    run = refused(scene, "trust")
+    assert run.held_back("trust") == set()
+    assert "No trust.sources has CN=Another CA. Add it" in run.said
+    assert f"trust: {{sources: [.., {{src: {path}}}]}}" in run.said
+    own.trusts("second")
+    run = refused(scene, "trust")
+    gone = first.certificate.subject.rfc4514_string()
+    assert f"trust.sources has {gone} no more, which is dropped in phase retire only" in run.said
+    own.trusts("first", "second", lists=["first"])
+    run = refused(scene, "trust")
+    assert "as the inventory has it, it would refuse what CN=Another CA signs" in run.said
+    own.trusts("first", "second")
+    assert refused(scene, "issue").held_back("issue") == ALL
+
+    done(scene, "trust")
+    assert clients.admitted(partner) == [YES, YES, NO]
+    run = refused(scene, "issue")
+    assert "pki/own/b-client.pem holds no certificate of CN=Another CA" in run.said
+    assert refused(scene, "retire").held_back("retire") == ALL
+
+    wanted = own.signs(new)
+    done(scene, "issue")
+    assert serials(scene) == wanted
+    scene.lay_tools(new)
+    before = everything(scene)
+    run = phase(scene, "retire")
+    assert (run.code, run.changed) == (0, 0), run.output
+    assert everything(scene) == before
+    assert f"{gone} is in trust.sources" in run.said
+    assert clients.admitted(partner) == [YES, YES, NO]
+
+    own.trusts("second")
+    run = done(scene, "retire")
+    assert "is in trust.sources" not in run.said
+    assert clients.admitted(partner) == [NO, YES, NO]
+    assert only(scene, new)
+    own.ended(new)

@@ -160,6 +160,7 @@ def test_who_is_not_read_is_named_and_fails_the_run(tmp_path):
     assert "It still admits who is revoked." in " ".join(run["lines"])
     rows = rotation_report.rows(run["plan"], {B: {"mtls_rotate_state": "done"}}, "stable")
     assert rotation_report.failing(rows) == [A]
+    assert run["passes_unread"], "the others do not wait for it"
 
 
 def test_who_is_lost_before_its_own_client_is_made_is_not_read(tmp_path):
