@@ -554,7 +554,11 @@ def read(params, path, now, strict):
         "roots": [ca_authority.describe_root(one) for one in shown if one.stem == rules.ROOT],
         "chain": "",
         "newest": newest(seen, params["intermediate"]),
-        "crls": [ca_authority.describe_crl(one) for one in shown if one.crl and one.crl_is_own is not False],
+        "crls": [
+            ca_authority.describe_crl(one, one.crl)
+            for one in shown
+            if one.crl and one.crl_is_own is not False
+        ],
         "revoked": revoked(path),
         "barred": revocation.barred(issued_lines(path), revoked(path)),
         "ended": sorted(ca_authority.ended(seen.authorities, now)),

@@ -396,6 +396,26 @@ def test_a_host_that_is_away_is_named_and_keeps_nobody_waiting(scene):
     assert as_b(scene) == [400, 400]
 
 
+@pytest.mark.whole
+@pytest.mark.usefixtures("admitted")
+def test_a_server_that_is_down_keeps_no_list_from_who_asks_it(scene):
+    """The whole host is; b asks it, and so does c, which is a Server A itself."""
+    given = ("-e", f"revoke_host={B}")
+    with unreachable(scene, "a"):
+        scene.run("a", "systemctl stop nginx")
+        try:
+            code, output = play(scene, "revoke", *given)
+        finally:
+            scene.run("a", "systemctl start nginx")
+    assert code != 0
+    assert "1 host is not done: a.example.com." in output
+    assert "It still admits who is revoked." in output
+    assert as_b(scene) == [200, 400]
+    code, output = play(scene, "revoke", *given)
+    assert code == 0, output
+    assert as_b(scene) == [400, 400]
+
+
 @contextlib.contextmanager
 def lost(scene: Scene, name: str, after: str) -> Iterator[None]:
     """A host is there, and gone as soon as another one has its new release."""

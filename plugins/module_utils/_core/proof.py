@@ -158,9 +158,13 @@ def settle(
 def is_carried(row: Row, changed: frozenset[tuple[str, str]], clients: Optional[Clients] = None) -> bool:
     """Whether a call that changes *changed* may only carry the failure of *row* over. The id of the release
     is its doing, whatever was served before; a revoked client that gets in is what it is about. That A
-    refuses a certificate that stays as it is, is not the doing of new trust or CRLs beside it."""
-    if clients and _is_refused(row) and clients.is_kept(row.probe.credential):
-        changed -= {("proxy", row.probe.credential)}
+    refuses a certificate that stays as it is, is not the doing of new trust or CRLs beside it; that A is
+    down, not of CRLs."""
+    if clients and row.probe.part == "proxy":
+        refused = row.cause == REFUSED and clients.is_kept(row.probe.credential)
+        down = row.cause in (UNREACHABLE, UPSTREAM) and clients.has_other_lists(row.probe.credential)
+        if refused or down:
+            changed -= {("proxy", row.probe.credential)}
     return row.cause != ID and not row.probe.revoked and not _things(row.probe) & changed
 
 

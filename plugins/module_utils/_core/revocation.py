@@ -53,6 +53,13 @@ class Clients:
         path = release.credential_path("proxy", name, "fullchain.pem")
         return path in self.before and self.before[path] == self.after.get(path)
 
+    def has_other_lists(self, name: str) -> bool:
+        """Whether nothing but its CRLs changes (and tls.conf, which names them)."""
+        folder = release.credential_path("proxy", name) + "/"
+        paths = {path for path in (*self.before, *self.after) if path.startswith(folder)}
+        changed = {path[len(folder) :] for path in paths if self.before.get(path) != self.after.get(path)}
+        return changed <= {"crl.pem", "tls.conf"} and self.is_kept(name)
+
     def is_revoked(self, name: str) -> bool:
         """Whether a CRL of this very release revokes it, so that Server A is to refuse it."""
         leaf = self.after.get(release.credential_path("proxy", name, "fullchain.pem"), b"")

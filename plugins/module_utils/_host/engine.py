@@ -295,7 +295,10 @@ class Transaction(Recovering):
         rows = self.ports.prover.rows(probes, self.ports.store.directory(wanted.identity))
         if any(row.verdict == FAILED for row in rows):
             self._beside_live(rows)
-        failed = [row for row in rows if row.verdict == FAILED]
+        clients = Clients(before, wanted.source)
+        failed = [
+            row for row in rows if row.verdict == FAILED and not proof.is_carried(row, touched, clients)
+        ]
         if failed:
             self.outcome.proof = [row.to_dict() for row in rows]
             self.outcome.state = "checked"

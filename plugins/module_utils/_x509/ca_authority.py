@@ -96,14 +96,13 @@ def describe_root(authority: Authority) -> dict[str, Any]:
     }
 
 
-def describe_crl(authority: Authority) -> dict[str, Any]:
-    """Of one that has a CRL."""
-    assert authority.crl is not None
-    facts = authority.crl.facts
+def describe_crl(authority: Authority, found: Crl) -> dict[str, Any]:
+    """The CRL *found* of *authority*."""
+    facts = found.facts
     return {
         "generation": authority.generation,
         "issuer": authority.issuer.subject,
-        "pem": authority.crl.pem.decode("ascii"),
+        "pem": found.pem.decode("ascii"),
         "number": facts.number,
         "this_update": facts.last_update.text,
         "next_update": facts.next_update.text if facts.next_update else None,

@@ -483,6 +483,8 @@ def test_a_changed_probe_identity_blocks() -> None:
 A_EXPIRED = Answer("handshake", error="certificate has expired (10)")
 B_EXPIRED = Answer("done", 400, "<title>400 The SSL certificate error</title>")
 SEEN = Answer("done", 200, f"A SUCCESS {sha1(b'client')} 02")
+DEAD = Answer("connect", error="Connection refused")
+BEHIND_DEAD = Answer("done", 502)
 
 
 @pytest.mark.parametrize(
@@ -536,6 +538,14 @@ def test_a_route_that_only_went_on_by_its_sessions_was_broken_before(
         (REFUSED, REFUSED, {"proxy/credentials/client/fullchain.pem": pem(b"other")}, "failed"),
         # It is B that does not accept A.
         (A_EXPIRED, A_EXPIRED, {"proxy/credentials/client/crl.pem": b"new"}, "failed"),
+        # A is down, as before: it says nothing of lists.
+        (DEAD, DEAD, {"proxy/credentials/client/crl.pem": b"new"}, "was_failing"),
+        (DEAD, SEEN, {"proxy/credentials/client/crl.pem": b"new"}, "failed"),
+        # Nothing is known of new trust, nor of a new certificate, where nobody answers.
+        (DEAD, DEAD, {"proxy/credentials/client/trust.pem": b"new"}, "failed"),
+        (DEAD, DEAD, {"proxy/credentials/client/fullchain.pem": pem(b"other")}, "failed"),
+        # It is up again, and B does not accept it.
+        (A_EXPIRED, DEAD, {"proxy/credentials/client/crl.pem": b"new"}, "failed"),
     ],
 )
 def test_who_was_refused_before_does_not_keep_new_lists_away(
@@ -546,6 +556,15 @@ def test_who_was_refused_before_does_not_keep_new_lists_away(
     clients = Clients(source(), {**source(), **after})
     settle([row], frozenset({("proxy", "client")}), {row.probe.key: before}, clients)
     assert row.verdict == verdict
+
+
+@pytest.mark.parametrize(("name", "blocking"), [("crl.pem", 0), ("trust.pem", 2)])
+def test_a_server_that_is_down_keeps_no_list_away(name: str, blocking: int) -> None:
+    """The route's listener answers 502 for it."""
+    rows = [failing("server of the route", DEAD), failing("route", BEHIND_DEAD)]
+    baseline = {row.probe.key: judge(row.probe, [DEAD, BEHIND_DEAD][n : n + 1]) for n, row in enumerate(rows)}
+    clients = Clients(source(), {**source(), f"proxy/credentials/client/{name}": b"new"})
+    assert len(settle(rows, frozenset({("proxy", "client")}), baseline, clients)) == blocking
 
 
 @pytest.mark.parametrize(("which", "verdict"), [(0, "ok"), (1, "failed")])

@@ -482,18 +482,24 @@ class NoTrial:
         raise not_run("/usr/sbin/nginx", "no")
 
 
-@pytest.mark.parametrize("touched", [True, False])
-def test_a_changed_credential_whose_server_is_dead_is_not_switched_to(world: World, touched: bool) -> None:
+@pytest.mark.parametrize(
+    ("touched", "refused"), [("privkey", True), ("trust", True), ("crl", False), ("", False)]
+)
+def test_a_changed_credential_whose_server_is_dead_is_not_switched_to(
+    world: World, touched: str, refused: bool
+) -> None:
+    """But for lists: what is revoked must not wait for a server that is down."""
     source = {
         "proxy/listeners/1.conf": ROUTE.encode(),
         "proxy/routes/r.conf": b"upstream up { server a1:443; }",
         "proxy/credentials/client/tls.conf": b"x",
+        "proxy/credentials/client/fullchain.pem": b"x",
     }
     world.answers = lambda probe, serves: Answer("connect", error="refused")
     call = Transaction(dataclasses.replace(ports(world), trial=NoTrial()), Options())
     wanted: Any = SimpleNamespace(identity="0" * 16, source=source)
-    before = dict(source, **({"proxy/credentials/client/tls.conf": b"old"} if touched else {}))
-    if touched:
+    before = dict(source, **({f"proxy/credentials/client/{touched}.pem": b"old"} if touched else {}))
+    if refused:
         with pytest.raises(MtlsError, match="Nothing was switched"):
             call._check(before, wanted, Dump())
         assert call.outcome.state == "checked"
