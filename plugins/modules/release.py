@@ -449,7 +449,8 @@ proof:
     verdict:
       description:
         - V(ok), V(failed), or V(inconclusive) where the answer says nothing.
-        - V(was_failing) for what this call only carries over and failed before, too.
+        - V(was_failing) for what this call only carries over and failed before, too; also for a Server A that
+          is down, as before, where a credential of part proxy only gets other CRLs.
       type: str
       returned: always
 restored:
