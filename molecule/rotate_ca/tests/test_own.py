@@ -196,12 +196,12 @@ def test_what_is_refused_on_the_way(scene, own):
     run = phase(scene, "retire")
     assert (run.code, run.changed) == (0, 0), run.output
     assert everything(scene) == before
-    assert f"{gone} is in trust.sources" in run.said
+    assert f"WARNING: {gone} (SHA-256 " in run.said
     assert clients.admitted(partner) == [YES, YES, NO]
 
     own.trusts("second")
     run = done(scene, "retire")
-    assert "is in trust.sources" not in run.said
+    assert "and stays trusted" not in run.said
     assert clients.admitted(partner) == [NO, YES, NO]
     assert only(scene, new)
     own.ended(new)
