@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -23,11 +23,19 @@ class Page:
         lines = re.sub(r"\\\n\s*", "", "".join(_BLOCK.findall((DOCS / name).read_text()))).splitlines()
         self.commands = [line.partition(" #")[0].strip() for line in lines if line]
 
-    def words(self, command: str) -> list[str]:
-        """The words of a command that stands so on the page, one of ours without PLAYBOOK."""
+    def words(self, command: str, instead: Mapping[str, str] | None = None) -> list[str]:
+        """The words of a command that stands so on the page, one of ours without PLAYBOOK. What it names by
+        way of example is replaced."""
         whole = next((one for one in (command, PLAYBOOK + command) if one in self.commands), "")
         assert whole, f"{self.name} has no such command: {command}"
+        for example, value in (instead or {}).items():
+            assert example in whole, f"{command} has no {example}"
+            whole = whole.replace(example, value)
         return shlex.split(whole)
+
+    def arguments(self, command: str, instead: Mapping[str, str] | None = None) -> list[str]:
+        """What follows the name of the playbook."""
+        return self.words(command, instead)[2:]
 
     def left_out(self, tests: Iterable[Path]) -> list[str]:
         """The commands that no test has as a text of its own. That what a test runs stands on the page is

@@ -21,10 +21,13 @@ from ca_scene import unreachable
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from live import reload_nginx
+from page import Page
 from pki import Authority
 from scene import BASE, CALLER, Scene
 
 A, B, C, STRANGER = "a.example.com", "b.example.com", "c.example.com", "stranger.example.com"
+PAGE = Page("revocation.md")
+HOST_B = PAGE.arguments("revoke -e revoke_host=b.example.com")
 OWN = f"{BASE}/current/proxy/credentials/client"
 # A client with connections of each version of TLS, which lets nginx wait for it until it is told to go on:
 # {"TLSv1.2 kept": "200", …}. What it sends meanwhile keeps nginx from ending a request as too slow.
@@ -134,7 +137,8 @@ def serial_of_b(scene: Scene) -> str:
 
 
 def let_in_again(scene: Scene) -> None:
-    code, output = play(scene, "rotate", "-e", f"rotate_hosts={B}", "-e", "rotate_force=true")
+    again = PAGE.arguments("rotate -e rotate_hosts=b.example.com -e rotate_force=true")
+    code, output = play(scene, "rotate", *again)
     assert code == 0, output
     assert (by_b(scene), as_b(scene)) == (200, [200, 200])
 
@@ -169,7 +173,8 @@ def crl(
 
 def test_a_host_is_revoked_and_refused_everywhere(scene):
     assert (by_b(scene), as_b(scene)) == (200, [200, 200])
-    code, output = play(scene, "revoke", "-e", f"revoke_host={B}", "-e", "revoke_expected_hosts=3", "-v")
+    given = PAGE.arguments("revoke -e revoke_host=b.example.com -e revoke_expected_hosts=12", {"=12": "=3"})
+    code, output = play(scene, "revoke", *given, "-v")
     assert code == 0, output
     assert f"owner {B} proxy/client" in output
     assert "3 of 3 hosts done" in output
@@ -192,7 +197,7 @@ def test_a_host_is_revoked_and_refused_everywhere(scene):
 
     before = snapshots(scene)
     lists = (scene.project / "private_ca" / "generations" / "1" / "root-crl.pem").read_bytes()
-    code, output = play(scene, "revoke", "-e", f"revoke_host={B}")
+    code, output = play(scene, "revoke", *HOST_B)
     assert code == 0, output
     assert "3 hosts: 3 fresh" in output
     assert "changed=0" in output
@@ -204,7 +209,7 @@ def test_a_host_is_revoked_and_refused_everywhere(scene):
 @pytest.mark.whole
 def test_who_is_revoked_is_let_in_again_by_force_only(scene):
     if by_b(scene) == 200:
-        assert play(scene, "revoke", "-e", f"revoke_host={B}")[0] == 0
+        assert play(scene, "revoke", *HOST_B)[0] == 0
     before = serial_of_b(scene)
     code, output = play(scene, "rotate", "-e", "rotate_min_days=90", "-e", f"rotate_hosts={B}")
     assert code == 0, output
@@ -285,7 +290,7 @@ def test_a_list_of_another_issuer(scene, inventory):
     path.write_text(crl(scene.authority(), caller.serial_number))
     more = inventory(with_list(path))
     try:
-        code, output = play(scene, "revoke", *more, "-e", "revoke_crl=pki/partner.crl")
+        code, output = play(scene, "revoke", *more, *PAGE.arguments("revoke -e revoke_crl=pki/partner.crl"))
         assert code == 0, output
         assert directly(scene, STRANGER, **CALLER) == [400, 200]
         assert (by_b(scene), by_c(scene)) == (200, 200)
@@ -297,7 +302,7 @@ def test_a_list_of_another_issuer(scene, inventory):
         assert code != 0
         assert f"{path} still holds what is live. Put the new list there, and run again." in output
     finally:
-        code, output = play(scene, "rotate")
+        code, output = play(scene, "rotate", *PAGE.arguments("rotate"))
     assert code == 0, output
     assert directly(scene, STRANGER, **CALLER) == [200, 200]
 
@@ -340,12 +345,14 @@ def users_timeout(scene: Scene, time: str) -> Iterator[None]:
 @pytest.mark.usefixtures("admitted")
 def test_fresh_resumed_and_over_a_connection_from_before(scene):
     told = scene.run("b", f"openssl x509 -in {OWN}/fullchain.pem -noout -fingerprint -sha256")
-    given = ("-e", f"revoke_sha256={told.strip().partition('=')[2]}")
+    sha256 = told.strip().partition("=")[2]
+    given = PAGE.arguments("revoke -e revoke_sha256=9f86d0…", {"9f86d0…": sha256})
+    dry = PAGE.arguments("revoke -e revoke_host=b.example.com -e rotate_dry_run=true")
     before = snapshots(scene)
     with users_timeout(scene, "15s"):
         # Its twin: nobody is revoked, and all of them work.
         with holding(scene) as say:
-            code, output = play(scene, "revoke", *given, "-e", "rotate_dry_run=true")
+            code, output = play(scene, "revoke", *dry)
             assert code == 0, output
             assert f"owner {B} proxy/client" in output
             assert set(say().values()) == {"200"}
@@ -383,15 +390,15 @@ def test_a_connection_that_nginx_would_not_end(scene):
 @pytest.mark.whole
 @pytest.mark.usefixtures("admitted")
 def test_a_host_that_is_away_is_named_and_keeps_nobody_waiting(scene):
-    serial = serial_of_b(scene)
+    given = PAGE.arguments("revoke -e revoke_serial=0A1B,0C2D", {"0A1B,0C2D": serial_of_b(scene)})
     with unreachable(scene, "c"):
-        code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
+        code, output = play(scene, "revoke", *given)
         assert code != 0
         assert "c.example.com: UNREAD:" in output
         assert "It still admits who is revoked." in output
         assert as_b(scene) == [400, 200]
         assert by_b(scene) == 400
-    code, output = play(scene, "revoke", "-e", f"revoke_serial={serial}")
+    code, output = play(scene, "revoke", *given)
     assert code == 0, output
     assert as_b(scene) == [400, 400]
 
@@ -400,7 +407,7 @@ def test_a_host_that_is_away_is_named_and_keeps_nobody_waiting(scene):
 @pytest.mark.usefixtures("admitted")
 def test_a_server_that_is_down_keeps_no_list_from_who_asks_it(scene):
     """The whole host is; b asks it, and so does c, which is a Server A itself."""
-    given = ("-e", f"revoke_host={B}")
+    given = HOST_B
     with unreachable(scene, "a"):
         scene.run("a", "systemctl stop nginx")
         try:
@@ -435,7 +442,7 @@ def lost(scene: Scene, name: str, after: str) -> Iterator[None]:
 @pytest.mark.whole
 @pytest.mark.usefixtures("admitted")
 def test_a_host_that_is_lost_on_the_way_is_named_and_the_others_go_on(scene):
-    given = ("-e", f"revoke_host={B}")
+    given = HOST_B
     b_before, c_before = scene.live("b"), scene.live("c")
     with lost(scene, "c", after="a"):
         code, output = play(scene, "revoke", *given)

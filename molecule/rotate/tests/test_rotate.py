@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from page import Page
 from scene import BASE, CALLER, Scene
 
 A, B = "a.example.com", "b.example.com"
 BOTH = ("-e", f"rotate_hosts={A},{B}")
-FORCED = (*BOTH, "-e", "rotate_force=true")
+PAGE = Page("rotation.md")
+FORCED = PAGE.arguments("rotate -e rotate_hosts=b1,b2 -e rotate_force=true", {"b1,b2": f"{A},{B}"})
 
 
 class Run(NamedTuple):
@@ -60,7 +62,7 @@ def seen(scene: Scene) -> tuple[str, str]:
 
 def test_nothing_is_due(scene, tmp_path):
     before = [scene.snapshot(host) for host in "abc"]
-    run = rotate(scene, tmp_path)
+    run = rotate(scene, tmp_path, *PAGE.arguments("rotate"))
     assert (run.code, set(run.states.values())) == (0, {"fresh"})
     assert "3 hosts have nothing that is due" in run.output
     assert [scene.snapshot(host) for host in "abc"] == before
@@ -70,7 +72,7 @@ def test_nothing_is_due(scene, tmp_path):
 @pytest.mark.parametrize(
     "more",
     [
-        ["-e", "rotate_dry_run=true"],
+        PAGE.arguments("rotate -e rotate_dry_run=true"),
         ["--check"],
         ["-e", json.dumps({"rotate_window": {"days": ["YESTERDAY"], "start": "00:00", "hours": 1}})],
     ],
