@@ -137,15 +137,17 @@ def _hosts(
     if not given:
         return None
     names = given.split(",") if isinstance(given, str) else list(given)
+    members = {name: set(group) & set(hosts) for name, group in groups.items()}
     found: set[str] = set()
     for name in (str(name).strip() for name in names):
-        members = {name} if name in hosts else set(groups.get(name) or ()) & set(hosts)
-        if not members:
-            known = [*hosts, *groups]
+        meant = {name} if name in hosts else members.get(name)
+        if not meant:
+            what = "There is no host or group" if meant is None else "No host is of group"
+            known = [*hosts, *(group for group in members if members[group])]
             raise MtlsError(
-                f"There is no host or group {name!r} in mtls_servers and mtls_proxies.",
+                f"{what} {name!r} in mtls_servers and mtls_proxies.",
                 "rotate_hosts",
                 suggest(name, known) or "Give names of hosts or groups of the inventory, no patterns.",
             )
-        found |= members
+        found |= meant
     return frozenset(found)

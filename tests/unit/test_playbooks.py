@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 import yaml
 
-from ansible_collections.mutual_tls.nginx.tests.unit._repository import files_below
+from ansible_collections.mutual_tls.nginx.tests.unit._repository import ROOT, files_below
 
 PLAYS = [
     pytest.param(play, id=f"{path.stem}: {play['name']}")
@@ -29,3 +34,29 @@ def test_a_rescue_is_of_one_host(play):
     """By `any_errors_fatal` it is of all hosts of the batch."""
     if any("rescue" in task for task in play["tasks"]):
         assert play["any_errors_fatal"] is False
+
+
+@pytest.mark.parametrize(
+    "playbook",
+    [
+        "revoke",
+        *(pytest.param(name, marks=pytest.mark.whole) for name in ("site", "rotate", "rotate_ca")),
+    ],
+)
+@pytest.mark.parametrize("hosts", [{}, {"x1": {}}], ids=["no host at all", "no host of ours"])
+def test_an_inventory_without_hosts_is_not_taken_for_done(playbook, hosts, tmp_path):
+    """Ansible itself says `skipping: no hosts matched`, and ends well."""
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ansible.cli.playbook", "-i", "inventory.json"),
+            f"mutual_tls.nginx.{playbook}",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0, done.stdout
+    assert "The inventory has no host in the groups mtls_servers and mtls_proxies" in done.stdout

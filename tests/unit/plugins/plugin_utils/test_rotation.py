@@ -31,7 +31,7 @@ YOUNG = {"start": AT - 10 * DAY, "end": AT + 80 * DAY}
 OLD = {"start": AT - 61 * DAY, "end": AT + 29 * DAY}
 HOSTS = {"a": A, "b": B}
 OLDER, NEWER = "a" * 16, "b" * 16
-GROUPS = {"mtls_servers": [A], "mtls_proxies": [B], "canaries": [B]}
+GROUPS = {"mtls_servers": [A], "mtls_proxies": [B], "canaries": [B], "spares": []}
 
 
 def leaf(which: str, issuer: Any = CA, **more: Any) -> Any:
@@ -400,6 +400,23 @@ def test_an_option_that_says_nothing(hosts, given, place):
     with pytest.raises(MtlsError) as caught:
         hosts.plan(**given)
     assert caught.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("spares", "No host is of group 'spares' in mtls_servers and mtls_proxies. Give names"),
+        ("spare", "There is no host or group 'spare' in mtls_servers and mtls_proxies. Give names"),
+        (
+            "canary",
+            "There is no host or group 'canary' in mtls_servers and mtls_proxies. Did you mean \"canaries\"?",
+        ),
+    ],
+)
+def test_a_group_without_hosts_is_not_recommended(hosts, name, says):
+    with pytest.raises(MtlsError) as caught:
+        hosts.plan(hosts=f"{A},{name}")
+    assert says in str(caught.value)
 
 
 # -- what is asked for, and given to `release`
