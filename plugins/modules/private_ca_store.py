@@ -900,9 +900,9 @@ def main():
             " or set private_ca_become: true."
         )
     except OSError as error:
-        module.fail_json(
-            msg=f"private_ca_dir: {error.strerror}: {error.filename}. Name another directory or mend it."
-        )
+        # A disk that is full is told while a file is written, which has no name any more.
+        place = error.filename or module.params["path"]
+        module.fail_json(msg=f"private_ca_dir: {error.strerror}: {place}. Name another directory or mend it.")
     for text in result.get("store", {}).get("warnings", ()):
         module.warn(text)
     module.exit_json(**result)

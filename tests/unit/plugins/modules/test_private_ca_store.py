@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -287,3 +288,26 @@ def test_a_file_in_place_of_the_directory(tmp_path: Path, run: Run) -> None:
     (tmp_path / "ca").touch()
     result = run(path=str(tmp_path / "ca"))
     assert result["msg"].startswith(f"private_ca_dir: Not a directory: {tmp_path / 'ca'}")
+
+
+def test_a_disk_that_is_full(tmp_path: Path, run: Run) -> None:
+    """Here a limit of the process: the kernel writes what has room, and refuses the rest, as a full disk does.
+    The line that was cut off spoils no later one."""
+    leaf = authority(tmp_path / "made", "leaf", "orders")
+    path = tmp_path / "ca"
+    authority(path / "generations" / "3", "root", "shop CA 3")
+    options = {"path": str(path), "state": "recorded", "host": "a1", "generation": 3}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        result = run(certificates={"server/orders": leaf}, **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"private_ca_dir: File too large: {path}. ")
+    assert (path / "issued.jsonl").stat().st_size == 100
+
+    assert run(certificates={"server/orders": leaf}, **options)["changed"] is True
+    cut, line = (path / "issued.jsonl").read_text(encoding="ascii").splitlines()
+    assert line.startswith(cut)
+    assert json.loads(line)["credential"] == "orders"
