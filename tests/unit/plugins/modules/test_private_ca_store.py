@@ -291,7 +291,7 @@ def test_a_file_in_place_of_the_directory(tmp_path: Path, run: Run) -> None:
 
 
 def test_a_disk_that_is_full(tmp_path: Path, run: Run) -> None:
-    """Here a limit of the process: the kernel writes what has room, and refuses the rest, as a full disk does.
+    """Here a limit of the process: the kernel writes what has room, and refuses the rest, as a disk does.
     The line that was cut off spoils no later one."""
     leaf = authority(tmp_path / "made", "leaf", "orders")
     path = tmp_path / "ca"
