@@ -122,7 +122,9 @@ class Replacement:
         self.world = World(fleet, facts, (), self._files, at)
         self.new = self._new(private_ca)
         self.barred: frozenset[_Key] = frozenset(
-            (one["host"], one["side"], one["credential"]) for one in private_ca.get("barred") or ()
+            (host, *place)
+            for host, told in self.told.items()
+            for place in rotation.barred(private_ca, host, told)
         )
         self._found_peers: Optional[frozenset[_Key]] = None
 

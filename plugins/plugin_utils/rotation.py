@@ -134,11 +134,12 @@ def _host(
         return entry(FRESH, why=why) if (why := stays(installed)) else entry(DUE, to=PREVIOUS)
     found: list[dict[str, Any]] = []
     lists: list[dict[str, Any]] = []
+    revoked = barred(private_ca, model["host"], told)
     for live in _live(told):
         if (wanted := _wanted(model, live)) is None:
             continue
         if one := _credential(model, wanted, live, private_ca, options, files, at):
-            found.append(_unless_barred(one, model["host"], options, private_ca))
+            found.append(_unless_barred(one, revoked, options))
         if crls := rotation_crls.planned(wanted, live, private_ca, files, at):
             lists.append(crls)
     settings = rotation_authority.settings(model, _live(told), private_ca, at)
@@ -222,13 +223,26 @@ def _wanted(model: Mapping[str, Any], live: Mapping[str, Any]) -> Optional[Mappi
     )
 
 
+def barred(private_ca: Mapping[str, Any], host: str, told: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """The credentials, ``(part, name)``, that get no new certificate by themselves: their owner is revoked,
+    or what is live is, also where it was issued to another name of the host."""
+    revoked = private_ca.get("barred") or ()
+    serials = {one["serial"] for one in revoked}
+    by_name = {(one["side"], one["credential"]) for one in revoked if one["host"] == host}
+    live = {
+        (one["part"], one["name"])
+        for one in _live(told)
+        if (one.get("certificate") or {}).get("serial") in serials
+    }
+    return frozenset(by_name | live)
+
+
 def _unless_barred(
-    one: dict[str, Any], host: str, options: Options, private_ca: Mapping[str, Any]
+    one: dict[str, Any], revoked: Container[tuple[str, str]], options: Options
 ) -> dict[str, Any]:
-    """*one*, with nothing to be done where its owner is revoked and nobody forces a new certificate."""
-    owners = {(each["host"], each["side"], each["credential"]) for each in private_ca.get("barred") or ()}
+    """*one*, with nothing to be done where its owner is *revoked* and nobody forces a new certificate."""
     forced = options.force or options.made_before
-    if one["action"] != REQUEST or forced or (host, one["part"], one["name"]) not in owners:
+    if one["action"] != REQUEST or forced or (one["part"], one["name"]) not in revoked:
         return one
     why = f"{one['why']}; it is revoked, and gets a new one by rotate_force only"
     return {**one, "action": REVOKED, "why": why}

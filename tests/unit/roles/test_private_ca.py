@@ -742,6 +742,11 @@ def test_revoking_with_an_intermediate_and_then_a_new_intermediate(project: Proj
     message = project.refused(*secret)
     assert "proxy/client of b1 was revoked at" in message
     assert "give -e rotate_force=true" in message
+    # Nor does it under another name.
+    serial = next(one["serial"] for one in project.issued() if one["host"] == "b1")
+    project.ask("b2", live={"serial": serial, "trust": []})
+    assert "proxy/client of b2 was revoked at" in project.refused(*secret)
+    project.ask("b1")
 
     # With a CRL from its first day; what the old one signed goes on.
     new_one = ("generation", {"private_ca_new": "intermediate"})

@@ -162,7 +162,10 @@ def test_issue_begins_when_all_trust_the_new_one(case):
 def test_who_is_revoked_gets_nothing_new_and_holds_nothing_back(case):
     for host in (A, B):
         case.have(host, OLD, BOTH)
-    barred = [{"host": B, "side": "proxy", "credential": "client"}]
+    barred = [{"host": B, "side": "proxy", "credential": "client", "serial": "01"}]
+    (live,) = case.fleet.variables[B]["mtls_installed"]["credentials"]
+    renamed = [{**barred[0], "host": "b0.example.com", "serial": live["certificate"]["serial"]}]
+    assert states(case.run("issue", {**MADE, "barred": renamed})) == {A: "due", B: "fresh"}
     run = case.run("issue", {**MADE, "barred": barred})
     assert states(run) == {A: "due", B: "fresh"}
     assert f"{B} proxy/client is revoked, and gets a new certificate by rotate_force only" in run["lines"]

@@ -770,3 +770,15 @@ def test_a_revoked_client_gets_a_new_certificate_by_force_only(hosts):
     assert hosts.plan_with({"barred": barred}, force=True)[B]["state"] == "due"
     # Its twin: somebody else is.
     assert hosts.plan_with({"barred": [{**barred[0], "host": A}]})[B]["state"] == "due"
+
+
+def test_another_name_of_a_revoked_host_changes_nothing(hosts):
+    """It was revoked by the name that it had before."""
+    installed = element("proxy", "client", leaf("client", **OLD))
+    hosts.install(B, installed)
+    serial = installed["certificate"]["serial"]
+    owner = {"host": "b0.example.com", "side": "proxy", "credential": "client", "revoked_at": "x"}
+    plan = hosts.plan_with({"barred": [{**owner, "serial": serial}]})
+    assert (plan[B]["state"], plan[B]["credentials"][0]["action"]) == ("fresh", "revoked")
+    # Its twin: the revoked certificate of that name is not the one that is live here.
+    assert hosts.plan_with({"barred": [{**owner, "serial": "01"}]})[B]["state"] == "due"
