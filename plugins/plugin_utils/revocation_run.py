@@ -137,6 +137,7 @@ class _Revocation:
         self.made = bool(self._path or more.get("made"))
         self.named = False
         self.refused: list[str] = []
+        self._left: list[str] = []
 
     def host(
         self, model: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Container[str]
@@ -155,6 +156,10 @@ class _Revocation:
             return rotation.entry(rotation.UNREAD, why=f"{why}. It still admits who is revoked.")
         live = {(one["part"], one["name"]): one for one in told.get("credentials") or [] if one.get("part")}
         self._refuse_own(host, live)
+        known = {("server", "probe"), *((one["side"], one["name"]) for one in model["credentials"])}
+        self._left += [
+            f"{host} {part}/{name}" for part, name in live if part == "server" and (part, name) not in known
+        ]
         settings = [
             setting
             for one in lists
@@ -243,6 +248,12 @@ class _Revocation:
             owner = f"{one['host']} {one['side']}/{one['credential']}" if one.get("host") else "unknown"
             if one.get("credential") != rotation.PROBE_REVOKED:
                 found.append(f"revoked: serial {one['serial']} of {one['issuer']}, owner {owner}")
+        if self._left:
+            found.append(
+                f"WARNING: not in this inventory, though installed: {', '.join(self._left[:9])}. They get no"
+                " list, and may still admit who is revoked. Put them back, or take them off: site.yml, and"
+                " remove.yml for a host that has left mtls_servers."
+            )
         away = sorted({one["host"] for one in self._issued if one["host"] not in known})
         if away:
             found.append(

@@ -255,3 +255,17 @@ def test_who_has_certificates_and_is_not_in_the_inventory_is_named(tmp_path):
     issued = [{"host": "old.example.com"}, {"host": A}]
     told = " ".join(Fleet(tmp_path).plan(issued=issued)["lines"])
     assert "not in this inventory, though they have certificates: old.example.com." in told
+
+
+def test_a_server_that_has_left_its_group_is_named(tmp_path):
+    """B was a Server A, too, and nobody has taken that off: it goes on letting the client in."""
+    hosts = Fleet(tmp_path)
+    assert not any(one.startswith("WARNING") for one in hosts.plan()["lines"])
+    stock = builders.server(CA, f"CN={B}", names=(B,))
+    hosts.variables[B]["mtls_installed"]["credentials"] += [
+        live("server", "stock", stock),
+        live("server", "probe", builders.client(CA)),
+    ]
+    (told,) = (one for one in hosts.plan()["lines"] if one.startswith("WARNING"))
+    assert told.startswith(f"WARNING: not in this inventory, though installed: {B} server/stock.")
+    assert "may still admit who is revoked" in told
