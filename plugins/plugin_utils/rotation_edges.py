@@ -218,7 +218,10 @@ class _Rotation:
             return replace(door.why, verified=True) if door.why else YES
         client = Client(f"CN={new['model']['common_name']}", self._issuer_name(), "", "")
         refused = allowlist.refusal(client, door.allow, door.probes)
-        return YES if refused is None else _not_listed(refused)
+        if refused is None:
+            return YES
+        live = next(iter(self._world.rules.authorities(identity.certificate).values()), "")
+        return _not_listed(refused, "" if live == client.dn else live)
 
     def _answers(
         self,
@@ -290,10 +293,19 @@ def _worst(answers: Sequence[Answer]) -> Answer:
     return min(answers, key=lambda one: order.index(one.state))
 
 
-def _not_listed(refused: findings.Finding) -> Answer:
-    """*refused* speaks of a serial number and a fingerprint that nobody knows yet."""
+def _not_listed(refused: findings.Finding, live: str) -> Answer:
+    """*refused* speaks of a serial number and a fingerprint that nobody knows yet. *live*: the present
+    subject, where the new one is another."""
     if refused.code != "edge.not_allowed":
         return edges.refused(refused)
+    if live:
+        return Answer(
+            REFUSED,
+            refused.code,
+            f'the allowlist of the site does not have "{refused.place}", as the new certificate is called;'
+            f' the present one is "{live}".',
+            "List both ({dn: …}) and run site.yml first. Until then: rotate_hosts without this host.",
+        )
     return Answer(
         REFUSED,
         refused.code,

@@ -530,6 +530,22 @@ def test_an_allowlist_that_has_the_present_certificate_only(hosts, entry, breaks
     assert ("List it by its subject" in told) is breaks
 
 
+def test_an_allowlist_that_has_the_name_of_before(hosts):
+    """The host of the client was called otherwise; the twin is `dn` above."""
+    live = builders.client(CA, "CN=b0.example.com", names=(), **YOUNG)
+    hosts.install(B, element("proxy", "client", live))
+    hosts.install(
+        A,
+        element("server", "probe", leaf("probe")),
+        element("server", "server", leaf("server")),
+        allow=[{"dn": "CN=b0.example.com"}],
+    )
+    told = " ".join(hosts.broken())
+    assert f'does not have "CN={B}"' in told
+    assert 'the present one is "CN=b0.example.com"' in told
+    assert "List both" in told
+
+
 def test_an_edge_that_is_broken_already_stops_nothing(hosts):
     """Its twin is the issuer that the other side does not trust, above."""
     hosts.install(B, element("proxy", "client", leaf("client", OTHER), trust=OTHER))
