@@ -211,6 +211,24 @@ class Scene:
         finally:
             self.run(name, "systemctl stop squatter")
 
+    @contextlib.contextmanager
+    def disk_full(self, name: str) -> Iterator[None]:
+        """Nothing more can be written below the base; what is there then is forgotten at the end."""
+        self.run(name, f"cp -a {BASE} /root/base.before")
+        self._mount(name, f"mount -t tmpfs -o mode=0755 tmpfs {BASE}")
+        try:
+            self.run(name, f"cp -a /root/base.before/. {BASE}")
+            self._mount(
+                name, f"mount -o remount,size=$(df --output=used -k {BASE} | tail -1 | tr -d ' ')k {BASE}"
+            )
+            yield
+        finally:
+            self._mount(name, f"umount {BASE}; rm -r /root/base.before")
+
+    def _mount(self, name: str, command: str) -> None:
+        container = self.lab.container(self.full(name))
+        subprocess.run(["podman", "exec", "--privileged", container, "sh", "-ec", command], check=True)
+
     # -- what is there
 
     def live(self, name: str) -> str:

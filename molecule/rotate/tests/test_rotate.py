@@ -187,6 +187,44 @@ def test_a_host_that_is_not_reached_stops_the_run(scene, tmp_path):
 
 
 @pytest.mark.whole
+def test_a_host_whose_disk_is_full_stops_the_run(scene, tmp_path):
+    """Its twin: there is room again, and the run goes on with it, one fork at a time."""
+    before = serials(scene)
+    began = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    live = scene.live("a")
+    with scene.disk_full("a"):
+        run = rotate(scene, tmp_path, *FORCED)
+        assert scene.live("a") == live
+    assert run.code != 0
+    assert {run.states[f"{A} server/server"], run.states[f"{A} server/probe"]} == {"failed"}
+    assert run.states[f"{B} proxy/client"] == "not reached"
+    assert f"1 host is not done: {A}. {A}: failed: {BASE}/pending/server/" in run.output
+    assert "No space left on device" in run.output
+    assert serials(scene) == before
+
+    run = rotate(scene, tmp_path, *BOTH, "-e", f"rotate_force={began}", "--forks=1")
+    assert (run.code, run.states) == (0, dict.fromkeys(before, "stable")), run.output
+    after = serials(scene)
+    assert not set(before.values()) & set(after.values())
+    assert seen(scene) == (after[f"{A} server/server"], after[f"{B} proxy/client"])
+
+
+@pytest.mark.whole
+def test_nothing_of_a_key_is_said_at_any_verbosity(scene, tmp_path):
+    run = rotate(scene, tmp_path, *FORCED, "-vvv", "--diff")
+    assert run.code == 0
+    assert "CERTIFICATE REQUEST-----" in run.output  # its twin: what is public is said
+    assert "PRIVATE KEY-----" not in run.output
+    keys = "".join(scene.run(host, f"find {BASE} -name privkey.pem -exec cat {{}} +") for host in "abc")
+    keys += "".join(path.read_text() for path in scene.project.rglob("private_ca/**/*.key"))
+    # Of P-256 in PKCS#8; the third line is of the public half.
+    secret = {line for key in keys.split("-----BEGIN PRIVATE KEY-----")[1:] for line in key.split()[:2]}
+    assert len(secret) > 6
+    said = run.output + "".join(scene.run(host, "journalctl --no-pager --quiet --all") for host in "abc")
+    assert not [line for line in secret if line in said]
+
+
+@pytest.mark.whole
 def test_a_client_that_a_knows_by_fingerprint_stops_the_run_before_it_begins(scene, tmp_path):
     """Its twin is above: nobody knows it so."""
     path = f"{BASE}/current/proxy/credentials/client/fullchain.pem"
