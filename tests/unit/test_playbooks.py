@@ -36,6 +36,16 @@ def test_a_rescue_is_of_one_host(play):
         assert play["any_errors_fatal"] is False
 
 
+@pytest.mark.parametrize("play", PLAYS)
+def test_a_relative_path_of_an_option_begins_where_the_user_is(play):
+    """A task on the controller begins beside the playbook, that is in the collection."""
+    for task in play["tasks"]:
+        copy = task.get("ansible.builtin.copy")
+        if copy and task.get("delegate_to") == "localhost":
+            given = " ".join([copy["dest"], *map(str, play.get("vars", {}).values())])
+            assert "| realpath" in given
+
+
 @pytest.mark.parametrize(
     "playbook",
     [
