@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import endpoint_catalogue
+
 ERROR = "error"
 WARNING = "warning"
 INFO = "info"
@@ -243,8 +245,7 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Add TLSv1.3 or the curve to the site's `tls_profile`, or give Server B a key on one of its curves."),
     ("edge.no_site", ERROR, "A site is taken away that a route still asks for",
      "First the new name or listen beside the old one, then the routes, then the old one out."),
-    ("endpoint.served_differs_from_file", WARNING, "The certificate served is not the one on disk",
-     "Reload nginx; if it stays, look for another nginx or another server block on this address."),
+    *endpoint_catalogue.ROWS,
 )
 # fmt: on
 

@@ -12,13 +12,14 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE, Finding
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue import (
     credentials,
+    endpoints,
     files,
     hosts,
     trust,
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import HOMES, ROWS
 
-FILES = (credentials, files, hosts, trust)
+FILES = (credentials, endpoints, files, hosts, trust)
 
 
 def rows_of(said) -> list[dict]:

@@ -30,7 +30,8 @@ HOMES = {
     ),
     **dict.fromkeys(["format", "file"], "files.py"),
     **dict.fromkeys(["bundle", "crl"], "trust.py"),
-    **dict.fromkeys(["server", "include", "rollback", "nginx", "endpoint", "edge"], "hosts.py"),
+    **dict.fromkeys(["server", "include", "rollback", "nginx", "edge"], "hosts.py"),
+    "endpoint": "endpoints.py",
 }
 
 Said = Iterable[Union[Finding, Mapping[str, Any]]]

@@ -1,0 +1,185 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ends a connection before certificates are judged, and answers that need no judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .case import CLIENT, SERVER, Case, Cause, Seen, host_of
+from .refusal import seen
+
+#: Alerts of RFC 8446, 6.2.
+HANDSHAKE_FAILURE, PROTOCOL_VERSION, UNRECOGNIZED_NAME, NO_ALPN = 40, 70, 112, 120
+_NOT_TLS = "the answer is not TLS"
+_LATE = "no end within"
+_CLOSED = ("closed without a word", "connection was closed", "Connection reset")
+
+
+def explain(case: Case, asked: Seen, answers: str = SERVER) -> Iterator[Cause]:
+    """Causes for what the one who *asked* got of the side that *answers*, none where it says no more."""
+    connection = _Connection(case, asked, answers)
+    if asked.phase == "resolve":
+        yield connection.unresolved()
+    elif asked.phase == "connect":
+        yield connection.unreached()
+    elif asked.status is None:
+        yield from connection.broken()
+    else:
+        yield from connection.answered()
+
+
+class _Connection:
+    def __init__(self, case: Case, asked: Seen, answers: str) -> None:
+        self._case, self._asked, self._side = case, asked, case.side(answers)
+        self._who = case.called(answers)
+        self._on = host_of(self._side, answers)
+        self._evidence = (seen(asked),)
+
+    def _cause(self, code: str, message: str, remedy: str = "", confirm: str = "", *more: str) -> Cause:
+        return Cause(code, message, (*self._evidence, *more), remedy, confirm)
+
+    def unresolved(self) -> Cause:
+        asked = self._asked
+        return self._cause(
+            "endpoint.name_unresolved",
+            f"The name of {asked.target} does not resolve: {asked.error}.",
+            confirm=f"getent ahosts {asked.target.rpartition(':')[0]}",
+        )
+
+    def unreached(self) -> Cause:
+        asked, instance = self._asked, self._side.instance
+        if _LATE in asked.error:
+            return self._cause(
+                "endpoint.timed_out",
+                f"The address {asked.target} does not take the connection: {asked.error}.",
+                "Look for a firewall that drops packets between the two, and whether the host is up.",
+            )
+        if instance is None or instance.get("pid") is not None:
+            return self._cause(
+                "endpoint.connection_refused",
+                f"Nothing answers at {asked.target}: {asked.error}.",
+                confirm=f"{self._on}: ss -ltnp",
+            )
+        lines = tuple(instance.get("emerg", ()))
+        return self._cause(
+            "endpoint.nginx_down",
+            f"The nginx of {self._who} does not run, so nothing answers at {asked.target}.",
+            "Mend what nginx says of its configuration, then start it." if lines else "",
+            f"{self._on}: nginx -t" if lines else f"{self._on}: systemctl status nginx",
+            *lines,
+        )
+
+    def broken(self) -> Iterator[Cause]:
+        """The connection stands, and no answer came."""
+        asked = self._asked
+        if asked.alert is not None:
+            yield from self._by_alert(asked.alert)
+        elif asked.body_class == "http2":
+            yield self._http2_only()
+        elif _NOT_TLS in asked.error or asked.body_class == "not_tls":
+            yield self._cause(
+                "endpoint.plain_on_tls_port",
+                f"The port {asked.target} does not speak TLS.",
+                confirm=f"curl -i http://{asked.target}/",
+            )
+        elif asked.body_class == "tls":
+            yield self._tls_wanted()
+        elif _LATE in asked.error:
+            yield self._cause(
+                "endpoint.timed_out",
+                f"The server at {asked.target} is silent in the phase {asked.phase}: {asked.error}.",
+                "Look at what stands behind it, and at the load of the host.",
+            )
+        elif any(word in asked.error for word in _CLOSED):
+            yield self._closed()
+
+    def _by_alert(self, alert: int) -> Iterator[Cause]:
+        who, connect = self._who, f"openssl s_client -connect {self._asked.target}"
+        if alert == PROTOCOL_VERSION:
+            said = f"{who} and the client have no TLS version in common."
+            confirm = f"{connect} -tls1_3 </dev/null"
+            yield self._cause("endpoint.protocol_version", said, "", confirm, *self._offers())
+        elif alert == HANDSHAKE_FAILURE:
+            said = f"{who} and the client have no cipher, curve or signature in common that fits the keys."
+            confirm = f"{connect} -tls1_2 </dev/null"
+            yield self._cause("endpoint.no_shared_cipher", said, "", confirm, *self._offers())
+        elif alert == UNRECOGNIZED_NAME and self._asked.server_name:
+            said = f"{who} has no server block for the name {self._asked.server_name}."
+            yield self._cause("endpoint.sni_unknown", said)
+        elif alert == UNRECOGNIZED_NAME:
+            said = f"{who} answers to server names only, and none was sent."
+            yield self._cause("endpoint.sni_missing", said)
+        elif alert == NO_ALPN:
+            yield self._http2_only()
+
+    def _http2_only(self) -> Cause:
+        return self._cause("endpoint.http2_only", f"{self._who} speaks HTTP/2 only.")
+
+    def _tls_wanted(self) -> Cause:
+        return self._cause(
+            "endpoint.tls_on_plain_port",
+            f"Plain HTTP was sent to {self._asked.target}, which speaks TLS.",
+        )
+
+    def _closed(self) -> Cause:
+        target = self._asked.target
+        listens = (self._case.server.config or {}).get("listens", ())
+        if any(one.get("proxy_protocol") for one in listens):
+            said = f"The port {target} expects the PROXY protocol, and none was sent."
+            return self._cause("endpoint.proxy_protocol", said, "", "", "its listen has proxy_protocol")
+        return self._cause("endpoint.closed", f"The server at {target} closes the connection without a word.")
+
+    def _offers(self) -> Iterator[str]:
+        """What the two configurations say of protocols and ciphers."""
+        for which in (CLIENT, SERVER):
+            config = self._case.side(which).config or {}
+            said = [
+                f"{key} {value}" for key in ("protocols", "ciphers") if (value := _words(config.get(key)))
+            ]
+            if said:
+                yield f"{self._case.called(which)}: {'; '.join(said)}"
+
+    def answered(self) -> Iterator[Cause]:
+        who, meaning = self._who, self._asked.body_class
+        if meaning == "plain_http_to_tls":
+            yield self._tls_wanted()
+        elif meaning == "misdirected":
+            said = (
+                f"The Host of the request is of another server block of {who} than the name of the handshake."
+            )
+            yield self._cause("endpoint.misdirected", said)
+        elif meaning == "no_certificate":
+            yield self._not_sent()
+        elif meaning == "forbidden":
+            yield self._cause(
+                "endpoint.client_not_allowed", f"{who} knows the client, and does not allow it."
+            )
+        elif meaning in ("bad_gateway", "gateway_timeout") and self._asked.tls:
+            said = f"{who} accepts the client, and what is behind it does not answer."
+            yield self._cause("endpoint.backend_down", said)
+
+    def _not_sent(self) -> Cause:
+        config = self._case.client.config
+        place = str((config or {}).get("place", ""))
+        said, remedy = f"{self._case.called(CLIENT)} sent none", ""
+        if config is not None and not config.get("certificate"):
+            said = f"{self._case.called(CLIENT)} has none for this location"
+            remedy = (
+                f"Set proxy_ssl_certificate and proxy_ssl_certificate_key in the location at {place}. An"
+                " include by a glob that matches nothing leaves them out in silence."
+            )
+        on = host_of(self._case.client, CLIENT)
+        return Cause(
+            "endpoint.client_cert_not_sent",
+            f"{self._who} requires a client certificate, and {said}.",
+            self._evidence,
+            remedy,
+            f"{on}: nginx -T 2>/dev/null | grep -n proxy_ssl_certificate",
+            place,
+        )
+
+
+def _words(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")

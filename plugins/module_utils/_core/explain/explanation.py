@@ -1,0 +1,160 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what was seen to its cause: findings, the most specific first, and what is missing to say more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Optional
+
+from . import connection, doubts, refusal
+from . import vocabulary as codes
+from .case import CLIENT, SERVER, Case, Cause, Explanation, Seen, host_of
+from .refusal import seen
+
+#: Alerts by which a server speaks of the client's certificate (RFC 8446, 6.2).
+_CLIENT_ALERTS = (42, 43, 44, 45, 46, 48)
+_NO_CERTIFICATE_ALERTS = (41, 116)
+#: Levels of error_log at which the cause of a 400 is written.
+_TELLS = ("info", "debug")
+
+
+def explain(case: Case) -> Explanation:
+    """Findings for one connection, none where all is well. Raises nothing."""
+    found = list(_causes(case))
+    unique = {(one.code, one.place): one for one in reversed(found)}
+    ordered = [one for one in found if unique.get((one.code, one.place)) is one]
+    placed = tuple(one if one.place else replace(one, place=case.target) for one in ordered)
+    return Explanation(placed, tuple(_missing(case, ordered)))
+
+
+def _causes(case: Case) -> Iterator[Cause]:
+    if case.through is not None:
+        yield from _through(case, case.through)
+    elif case.direct is not None:
+        yield from _direct(case, case.direct)
+
+
+def _through(case: Case, asked: Seen) -> Iterator[Cause]:
+    """By the client's own nginx."""
+    if asked.status is None:
+        yield from connection.explain(case, asked, CLIENT)
+    elif asked.status == 502:
+        yield from _no_upstream(case, asked)
+    elif asked.status == 504:
+        yield _silent(case, asked)
+    elif asked.status == 500 and case.client.events("worker_file"):
+        yield _unreadable(case, asked)
+    else:
+        yield from _by_answer(case, asked)
+
+
+def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
+    if asked.status is None and asked.alert in _CLIENT_ALERTS:
+        yield from _client_refused(case, asked, codes.of_alert(asked.alert, CLIENT))
+    elif asked.status is None:
+        yield from connection.explain(case, asked)
+    else:
+        yield from _by_answer(case, asked)
+        yield from refusal.explain(case, SERVER, (seen(asked),))
+
+
+def _by_answer(case: Case, asked: Seen) -> Iterator[Cause]:
+    if asked.body_class == "certificate_error":
+        yield from _client_refused(case, asked, ())
+    elif asked.status is not None and asked.status < 400:
+        yield from doubts.admitted(case, (seen(asked),))
+    else:
+        yield from connection.explain(case, asked)
+
+
+def _client_refused(case: Case, asked: Seen, narrowed: tuple[str, ...]) -> Iterator[Cause]:
+    evidence = (seen(asked),)
+    found = list(refusal.explain(case, CLIENT, evidence, narrowed))
+    found += doubts.refused(case, CLIENT, evidence)
+    yield from found
+    if not found:
+        said = (
+            f"{case.called(SERVER)} refuses the client's certificate, and says why in its own error log only."
+        )
+        yield Cause("endpoint.client_refused", said, evidence)
+
+
+def _no_upstream(case: Case, asked: Seen) -> Iterator[Cause]:
+    """502 of the client's nginx: its log and its files, then what a direct request says."""
+    evidence = (seen(asked),)
+    found = list(refusal.explain(case, SERVER, evidence))
+    if not found and (event := _heard(case)) is not None:
+        found += connection.explain(case, event)
+    if not found and case.direct is not None:
+        found += connection.explain(case, case.direct)
+    found += doubts.not_reloaded(case.client, CLIENT, evidence) if not found else ()
+    yield from found
+    if not found:
+        said = f"The nginx of {case.called(CLIENT)} gets no answer that it accepts."
+        yield Cause("endpoint.bad_gateway", said, evidence)
+
+
+_PHASES = {
+    "upstream_handshake": "handshake",
+    "upstream_connect": "connect",
+    "upstream_resolve": "resolve",
+    "upstream_timeout": "response",
+    "upstream_closed": "response",
+}
+
+
+def _heard(case: Case) -> Optional[Seen]:
+    """What the client's nginx has logged of its request, as if that had been one of ours."""
+    for event in case.client.events(*_PHASES):
+        target = event["upstream"] or (case.direct.target if case.direct else "")
+        sni = bool((case.client.config or {}).get("sni", True))
+        name = str((case.client.config or {}).get("name", "")) if sni else ""
+        phase = _PHASES[event["kind"]]
+        return Seen(target, name, phase=phase, error=event["text"], alert=event["alert"])
+    return None
+
+
+def _silent(case: Case, asked: Seen) -> Cause:
+    said = f"{case.called(SERVER)} does not answer {case.called(CLIENT)} in time."
+    return Cause("endpoint.timed_out", said,
+                 (seen(asked),), "Look at what stands behind it, and at the load of the host.")  # fmt: skip
+
+
+def _unreadable(case: Case, asked: Seen) -> Cause:
+    event = case.client.events("worker_file")[0]
+    name = host_of(case.client, CLIENT)
+    return Cause(
+        "endpoint.worker_cannot_read",
+        f"A worker of the nginx of {case.called(CLIENT)} cannot read a file that a variable names.",
+        (seen(asked), f"the error log of {name} at {event['time']}: {event['text']}"),
+        place=case.client.place("proxy_ssl_certificate_key"),
+    )  # fmt: skip
+
+
+def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
+    if not found or found[0].code not in (
+        "endpoint.client_refused",
+        "endpoint.bad_gateway",
+        codes.ISSUER_UNKNOWN,
+    ):
+        return
+    judge = case.server if found[0].code != "endpoint.bad_gateway" else case.client
+    which = SERVER if judge is case.server else CLIENT
+    name = case.called(which)
+    if judge.judged is None:
+        yield f"The trust, CRL and verify depth of {name} (nginx_tls_info there)."
+    if judge.log is None:
+        yield f"The error log of {name}."
+    elif not judge.log and (log := _quiet(judge.instance)):
+        yield (
+            f"A line of the error log of {name} at level info: its level is {log['level']}"
+            f" ({log['place'] or 'the default'}). Set `error_log {log['path']} info;`, reload, ask again."
+        )
+
+
+def _quiet(instance: Optional[object]) -> Optional[dict[str, str]]:
+    logs = instance.get("error_logs", ()) if isinstance(instance, dict) else ()
+    return next((one for one in logs if one["level"] not in _TELLS), None)

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One side refuses the certificate of the other: which of all causes it is, by all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Optional
+
+from . import vocabulary as codes
+from .case import CLIENT, NAMED, OTHER, SERVER, Case, Cause, Seen
+from .wording import WORDS, fields
+
+#: Events in the log of the side that refuses, by whose certificate it is.
+_EVENTS = {CLIENT: ("client_verify",), SERVER: ("upstream_verify", "upstream_name")}
+#: From these a certificate suffers wherever it is sent, so its own findings tell them without the other end.
+_OWN = (codes.EXPIRED, codes.NOT_YET_VALID, codes.PURPOSE, codes.WEAK_KEY, codes.WEAK_DIGEST)
+_CLOCK_S = 60.0
+_SHOWN = 3
+
+
+def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[str] = ()) -> Iterator[Cause]:
+    """Causes for the refusal of the certificate of *whose*, none where nothing tells.
+
+    *evidence*: what was seen of the refusal itself. *by_alert*: what the alert that came may mean.
+    """
+    sender, judge = case.side(whose), case.side(OTHER[whose])
+    event = next(iter(judge.events(*_EVENTS[whose])), None)
+    narrowed = _narrowed(event, whose) or by_alert
+    told = (*evidence, *([_logged(judge.name or NAMED[OTHER[whose]], event)] if event else []))
+    judged = codes.of_judged(judge.judged or (), whose)
+    for code, finding in judged:
+        if not narrowed or code in narrowed or code == codes.ISSUER_UNKNOWN:
+            code = _issuer(case, whose, finding) if code == codes.ISSUER_UNKNOWN else code
+            yield _clocked(case, whose, _cause(case, whose, code, told, finding))
+            return
+    if judged:  # the log speaks of something else, so of another time or another certificate
+        code, finding = judged[0]
+        yield _cause(case, whose, code, told, finding)
+        return
+    own = [(code, one) for code, one in codes.of_judged(sender.own, whose) if code in _OWN]
+    for code, finding in own:
+        if not narrowed or code in narrowed:
+            yield _clocked(case, whose, _cause(case, whose, code, told, finding))
+            return
+    code = _by_number(case, whose, narrowed)
+    if code:
+        yield _clocked(case, whose, _cause(case, whose, code, told, None))
+
+
+def _narrowed(event: Optional[Mapping[str, Any]], whose: str) -> tuple[str, ...]:
+    if event is None:
+        return ()
+    if event["kind"] == "upstream_name":
+        return (codes.SERVER_NAME,)
+    return codes.of_number(event["code"], whose)
+
+
+def _logged(name: str, event: Mapping[str, Any]) -> str:
+    return f"the error log of {name} at {event['time']}: {event['text']}"
+
+
+def _by_number(case: Case, whose: str, narrowed: Sequence[str]) -> str:
+    """The code where the log alone decides, or what is known beside it; "" where several remain."""
+    if len(narrowed) == 1:
+        return narrowed[0]
+    return _by_names(case) if whose == CLIENT and (not narrowed or codes.ISSUER_UNKNOWN in narrowed) else ""
+
+
+def _by_names(case: Case) -> str:
+    """By the names of the authorities that the server sends, and the client's chain. What is not named may be
+    trusted all the same (``ssl_trusted_certificate``), but then the server would have let it in."""
+    names, chain = case.direct.accepted_names if case.direct else None, case.client.chain
+    if not names or not chain or {one[key] for one in chain for key in ("subject", "issuer")} & set(names):
+        return ""
+    if chain[-1]["subject"] != chain[-1]["issuer"]:
+        return codes.ISSUER_UNKNOWN
+    return codes.CA_NOT_ACCEPTED[CLIENT] if len(chain) > 1 else codes.SELF_SIGNED
+
+
+def _issuer(case: Case, whose: str, finding: Mapping[str, Any]) -> str:
+    """A missing issuer is an intermediate that was forgotten, or an authority that is not trusted: told where
+    its certificate is known from elsewhere (``issuer`` of the finding), else it stays open."""
+    kind = finding.get("issuer", "")
+    return {"intermediate": codes.INTERMEDIATE_MISSING, "root": codes.CA_NOT_ACCEPTED[whose]}.get(
+        kind, codes.ISSUER_UNKNOWN
+    )
+
+
+def _cause(
+    case: Case, whose: str, code: str, evidence: Sequence[str], finding: Optional[Mapping[str, Any]]
+) -> Cause:
+    words, known = WORDS[code], fields(case, whose)
+    said = str(finding["message"]).rstrip(".") if finding else words.why.format(**known)
+    more = (f"{finding['code']} {finding['place']}".rstrip(),) if finding else ()
+    return Cause(
+        code=code,
+        message=f"{case.called(OTHER[whose])} refuses the certificate of {case.called(whose)}: {said}.",
+        evidence=(*evidence, *more),
+        remedy=words.remedy.format(**known),
+        confirm=words.confirm.format(**known),
+        place=str(finding["place"]) if finding else "",
+    )
+
+
+def _clocked(case: Case, whose: str, cause: Cause) -> Cause:
+    """A date that refuses may be a clock that is wrong."""
+    judge = case.side(OTHER[whose])
+    if cause.code not in codes.DATES or judge.clock_s is None or abs(judge.clock_s) < _CLOCK_S:
+        return cause
+    if judge.truly is None or any(code == cause.code for code, dummy in codes.of_judged(judge.truly, whose)):
+        return cause
+    name = judge.name or NAMED[OTHER[whose]]
+    off = f"{abs(judge.clock_s):.0f} s"
+    way = "ahead" if judge.clock_s > 0 else "behind"
+    return replace(
+        cause,
+        code="endpoint.clock",
+        message=f"{cause.message} The clock of {case.called(OTHER[whose])} is {off} {way},"
+        " and by the right time it would be accepted.",
+        remedy=f"Set the clock of {name} (chronyc makestep, timedatectl), then ask again.",
+        confirm=f"{name}: date -u",
+    )
+
+
+def seen(asked: Seen) -> str:
+    """A request and its answer, as evidence."""
+    name = f" for {asked.server_name}" if asked.server_name else ""
+    with_ = "" if not asked.tls else ", with a certificate" if asked.sent else ", without a certificate"
+    if asked.status is not None:
+        what = f"{asked.status}" + (f" ({asked.body_class})" if asked.body_class else "")
+    elif asked.alert is not None:
+        what = f"TLS alert {asked.alert} in the phase {asked.phase}"
+    else:
+        what = f"{asked.error or 'no answer'} in the phase {asked.phase}"
+    return f"asked {asked.target}{name}{with_}: {what}"

@@ -1,0 +1,403 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what was seen to one cause. tests/live/test_explain.py asks nginx itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.case import (
+    CLIENT,
+    SERVER,
+    Case,
+    Seen,
+    Side,
+)
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.explanation import explain
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE
+
+GOOD = Seen(target="a:443", server_name="orders.example.com", sent=True, status=200, protocol="TLSv1.3")
+REFUSED = replace(GOOD, status=400, body_class="certificate_error")
+THROUGH = Seen(target="127.0.0.1:8080", tls=False, status=200)
+GATEWAY = replace(THROUGH, status=502, body_class="bad_gateway")
+PASSED_ON = replace(THROUGH, status=400, body_class="certificate_error")
+RUNNING = {"pid": 1, "ok": True, "emerg": [], "loaded": "2026-11-22T00:00:00Z", "error_logs": []}
+QUIET = {
+    **RUNNING,
+    "error_logs": [{"path": "/var/log/e.log", "level": "error", "place": "/etc/nginx.conf:3"}],
+}
+
+
+def found(code, severity="error", **more):
+    return {"code": code, "severity": severity, "message": f"It is {code}.", "place": "x.pem", **more}
+
+
+def event(kind, number=None, alert=None, text="nginx says so", upstream=""):
+    return {"time": "2026-11-22T01:00:00", "kind": kind, "code": number, "alert": alert, "text": text,
+            "upstream": upstream}  # fmt: skip
+
+
+def codes(case):
+    told = explain(case).to_dict()
+    return [one["code"] for one in told["findings"]]
+
+
+def refused(judged=None, log=None, seen=REFUSED, client=None, **server):
+    return Case(seen, None, client or Side("b"), Side("a", judged=judged, log=log, **server))
+
+
+def gateway(judged=None, log=None, direct=GOOD, server=None, **client):
+    return Case(direct, GATEWAY, Side("b", judged=judged, log=log, **client), server or Side("a"))
+
+
+def test_all_is_well():
+    told = explain(Case(GOOD, THROUGH, Side("b", judged=[]), Side("a", judged=[], config={"verify": "on"})))
+    assert told.to_dict() == {"findings": [], "missing": []}
+
+
+JUDGED = [
+    ("expiry.expired", 10, "endpoint.expired"),
+    ("expiry.not_yet_valid", 9, "endpoint.not_yet_valid"),
+    ("chain.self_signed", 18, "endpoint.self_signed"),
+    ("chain.too_deep", 20, "endpoint.depth"),
+    ("chain.too_deep", 2, "endpoint.depth"),
+    ("chain.root_missing", 2, "endpoint.root_missing"),
+    ("chain.root_not_trusted", 19, "endpoint.client_ca_not_accepted"),
+    ("chain.missing_intermediate", 21, "endpoint.issuer_unknown"),
+    ("chain.signature_invalid", 7, "endpoint.signature"),
+    ("chain.no_key_identifier", 7, "endpoint.signature"),
+    ("chain.name_constraints", 47, "endpoint.chain_refused"),
+    ("purpose.client_auth_missing", 26, "endpoint.purpose"),
+    ("crl.revoked", 23, "endpoint.revoked"),
+    ("crl.expired", 12, "endpoint.crl_expired"),
+    ("crl.not_yet_valid", 11, "endpoint.crl_not_yet_valid"),
+    ("crl.missing_for_ca", 3, "endpoint.crl_missing"),
+    ("crl.signature_invalid", 8, "endpoint.crl_unusable"),
+    ("key.weak", 66, "endpoint.weak_key"),
+    ("signature.weak", 68, "endpoint.weak_digest"),
+]
+
+
+@pytest.mark.parametrize(("ours", "number", "code"), JUDGED)
+def test_the_clients_certificate_is_refused(ours, number, code):
+    """By the files of both ends, with the log beside them and without it."""
+    assert codes(refused([found(ours)], [])) == [code]
+    assert codes(refused([found(ours)], [event("client_verify", number)])) == [code]
+    told = explain(refused([found(ours)])).to_dict()["findings"][0]
+    assert told["severity"] == CATALOGUE[code].severity
+    assert "The server a refuses the certificate of the client b: " in told["message"]
+    assert any("certificate_error" in line for line in told["evidence"])
+    assert told["remedy"] and "{" not in told["remedy"] + told["confirm"]
+
+
+#: What the log tells without the files of either end; "" where it leaves several causes open.
+BY_LOG = {
+    2: "", 3: "endpoint.crl_missing", 7: "endpoint.signature", 9: "endpoint.not_yet_valid",
+    10: "endpoint.expired", 11: "endpoint.crl_not_yet_valid", 12: "endpoint.crl_expired",
+    18: "endpoint.self_signed",
+    19: "endpoint.client_ca_not_accepted", 20: "", 21: "", 22: "endpoint.depth", 23: "endpoint.revoked",
+    26: "endpoint.purpose", 66: "endpoint.weak_key", 68: "endpoint.weak_digest", 47: "endpoint.chain_refused",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "code"), BY_LOG.items())
+def test_by_the_servers_log_alone(number, code):
+    told = explain(refused(log=[event("client_verify", number)])).to_dict()
+    assert [one["code"] for one in told["findings"]] == [code or "endpoint.client_refused"]
+    assert bool(told["missing"]) == (not code)
+
+
+def test_the_log_chooses_among_what_is_judged():
+    """Of two faults the one that nginx names; one that it does not name is another certificate's."""
+    both = [found("expiry.expired"), found("crl.revoked")]
+    assert codes(refused(both, [event("client_verify", 23)])) == ["endpoint.revoked"]
+    assert codes(refused(both, [event("client_verify", 10)])) == ["endpoint.expired"]
+    assert codes(refused(both, [])) == ["endpoint.expired"]
+    only_said = [found("expiry.expired", "warning")]
+    assert codes(refused(only_said, [event("client_verify", 23)])) == ["endpoint.revoked"]
+
+
+def test_the_newest_line_counts():
+    log = [event("client_verify", 10), event("client_verify", 23), event("client_no_certificate")]
+    assert codes(refused(log=log)) == ["endpoint.revoked"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "names", "code"),
+    [
+        ([("b", "CA")], ["Other"], "endpoint.issuer_unknown"),
+        ([("b", "Int"), ("Int", "CA")], ["Other"], "endpoint.issuer_unknown"),
+        ([("b", "CA"), ("CA", "CA")], ["Other"], "endpoint.client_ca_not_accepted"),
+        ([("b", "b")], ["Other"], "endpoint.self_signed"),
+        # Its authority is named, so it is something else; or nobody said which are accepted.
+        ([("b", "CA")], ["CA"], "endpoint.client_refused"),
+        ([("b", "Int"), ("Int", "CA")], ["CA"], "endpoint.client_refused"),
+        ([("b", "CA")], [], "endpoint.client_refused"),
+        ([("b", "CA")], None, "endpoint.client_refused"),
+        ([], ["Other"], "endpoint.client_refused"),
+    ],
+)
+def test_by_the_names_that_the_server_sends(chain, names, code):
+    client = Side("b", chain=[{"subject": subject, "issuer": issuer} for subject, issuer in chain])
+    case = refused(seen=replace(REFUSED, accepted_names=names), client=client)
+    assert codes(case) == [code]
+    told = explain(case)
+    assert bool(told.missing) == (code in ("endpoint.client_refused", "endpoint.issuer_unknown"))
+
+
+@pytest.mark.parametrize(
+    ("ours", "code"), [("expiry.expired", "expired"), ("purpose.client_auth_missing", "purpose")]
+)
+def test_what_is_wrong_wherever_it_is_sent(ours, code):
+    """By the client's own file, without anything of the server."""
+    assert codes(refused(client=Side("b", own=[found(ours)]))) == [f"endpoint.{code}"]
+    # Its near miss: that is no reason for a refusal, and neither is a warning.
+    assert codes(refused(client=Side("b", own=[found("expiry.soon", "warning")]))) == [
+        "endpoint.client_refused"
+    ]
+    # What the server's log says is not overruled by it.
+    log = [event("client_verify", 23)]
+    assert codes(refused(log=log, client=Side("b", own=[found(ours)]))) == ["endpoint.revoked"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("intermediate", "endpoint.intermediate_missing"), ("root", "endpoint.client_ca_not_accepted"),
+     ("", "endpoint.issuer_unknown")],
+)  # fmt: skip
+def test_an_issuer_that_is_known_from_elsewhere(kind, code):
+    assert codes(refused([found("chain.missing_intermediate", issuer=kind)])) == [code]
+
+
+@pytest.mark.parametrize(
+    ("alert", "code"), [(45, "expired"), (44, "revoked"), (48, "client_refused"), (42, "client_refused")]
+)
+def test_a_server_that_refuses_by_an_alert(alert, code):
+    """nginx does not; others do, in TLS 1.3 on the first read."""
+    asked = replace(GOOD, status=None, alert=alert, phase="response", error="the server sent TLS alert")
+    assert codes(Case(asked)) == [f"endpoint.{code}"]
+
+
+@pytest.mark.parametrize(
+    ("off", "truly", "code"),
+    [(7200, [], "endpoint.clock"), (-7200, [], "endpoint.clock"), (5, [], "endpoint.expired"),
+     (7200, None, "endpoint.expired"), (7200, ["expiry.expired"], "endpoint.expired"),
+     (None, [], "endpoint.expired")],
+)  # fmt: skip
+def test_a_clock_that_is_wrong(off, truly, code):
+    real = None if truly is None else [found(one) for one in truly]
+    assert codes(refused([found("expiry.expired")], clock_s=off, truly=real)) == [code]
+    assert codes(refused([found("crl.revoked")], clock_s=off, truly=real)) == ["endpoint.revoked"]
+
+
+def test_no_certificate_was_sent():
+    asked = replace(PASSED_ON, body_class="no_certificate")
+    without = Side("b", config={"place": "/etc/nginx/b.conf:9", "certificate": None, "places": {}})
+    told = explain(Case(None, asked, without, Side("a"))).to_dict()["findings"]
+    assert [one["code"] for one in told] == ["endpoint.client_cert_not_sent"]
+    assert told[0]["place"] == "/etc/nginx/b.conf:9" and "/etc/nginx/b.conf:9" in told[0]["remedy"]
+    assert codes(Case(replace(GOOD, sent=False, status=400, body_class="no_certificate"))) == [
+        "endpoint.client_cert_not_sent"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "number", "code"), [row for row in JUDGED if row[0] != "purpose.client_auth_missing"]
+)
+def test_the_servers_certificate_is_refused(ours, number, code):
+    code = code.replace("client_ca", "server_ca")
+    assert codes(gateway([found(ours)], [])) == [code]
+    assert codes(gateway([found(ours)], [event("upstream_verify", number)])) == [code]
+    told = explain(gateway([found(ours)])).to_dict()["findings"][0]
+    assert told["message"].startswith("The client b refuses the certificate of the server a: ")
+    # Asked directly by somebody who does not verify, it is the same.
+    assert codes(Case(GOOD, None, Side("b", judged=[found(ours)]), Side("a"))) == [code]
+
+
+def test_the_server_has_another_name():
+    assert codes(gateway([found("name.mismatch")], [])) == ["endpoint.server_name"]
+    assert codes(gateway(None, [event("upstream_name", text="upstream SSL certificate does not match")])) == [
+        "endpoint.server_name"
+    ]
+
+
+UPSTREAM = [
+    (event("upstream_handshake", alert=70), "endpoint.protocol_version"),
+    (event("upstream_handshake", alert=40), "endpoint.no_shared_cipher"),
+    (event("upstream_handshake", text="the answer is not TLS"), "endpoint.plain_on_tls_port"),
+    (
+        event("upstream_connect", text="connect() failed (111: Connection refused)"),
+        "endpoint.connection_refused",
+    ),
+    (event("upstream_connect", text="no end within 60 s"), "endpoint.timed_out"),
+    (event("upstream_resolve", text="could not be resolved"), "endpoint.name_unresolved"),
+    (event("upstream_closed", text="closed without a word"), "endpoint.closed"),
+]
+
+
+@pytest.mark.parametrize(("line", "code"), UPSTREAM)
+def test_by_the_clients_log(line, code):
+    assert codes(gateway([], [line])) == [code]
+    assert codes(gateway(None, [line])) == [code]
+
+
+@pytest.mark.parametrize(("sni", "code"), [(True, "endpoint.sni_unknown"), (False, "endpoint.sni_missing")])
+def test_a_name_that_the_server_does_not_have(sni, code):
+    config = {"sni": sni, "name": "orders.example.com", "places": {}}
+    assert codes(gateway([], [event("upstream_handshake", alert=112)], config=config)) == [code]
+    asked = replace(GOOD, status=None, alert=112, phase="handshake", server_name="x" if sni else "")
+    assert codes(Case(asked)) == [code]
+
+
+UNREACHED = [
+    ({"phase": "resolve", "error": "Name or service not known"}, None, "endpoint.name_unresolved"),
+    ({"phase": "connect", "error": "Connection refused"}, None, "endpoint.connection_refused"),
+    ({"phase": "connect", "error": "Connection refused"}, RUNNING, "endpoint.connection_refused"),
+    ({"phase": "connect", "error": "Connection refused"}, {"pid": None, "emerg": []}, "endpoint.nginx_down"),
+    ({"phase": "connect", "error": "no end within 5 s"}, None, "endpoint.timed_out"),
+    ({"phase": "response", "error": "no end within 5 s"}, None, "endpoint.timed_out"),
+    ({"phase": "handshake", "error": "the answer is not TLS"}, None, "endpoint.plain_on_tls_port"),
+    (
+        {"phase": "handshake", "error": "the connection was closed without a word of TLS"},
+        None,
+        "endpoint.closed",
+    ),
+    ({"phase": "handshake", "error": "x", "alert": 120}, None, "endpoint.http2_only"),
+    ({"phase": "response", "error": "x", "body_class": "http2"}, None, "endpoint.http2_only"),
+]
+
+
+@pytest.mark.parametrize(("got", "instance", "code"), UNREACHED)
+def test_nobody_answers(got, instance, code):
+    asked = replace(GOOD, status=None, **got)
+    assert codes(Case(asked, None, Side("b"), Side("a", instance=instance))) == [code]
+    assert codes(gateway([], [], asked, Side("a", instance=instance))) == [code]
+
+
+def test_a_listen_with_the_proxy_protocol():
+    asked = replace(
+        GOOD, status=None, phase="handshake", error="the connection was closed without a word of TLS"
+    )
+    server = Side("a", config={"listens": [{"proxy_protocol": True}]})
+    assert codes(Case(asked, None, Side(), server)) == ["endpoint.proxy_protocol"]
+
+
+ANSWERS = [
+    ("plain_http_to_tls", 400, "endpoint.tls_on_plain_port"),
+    ("misdirected", 421, "endpoint.misdirected"),
+    ("forbidden", 403, "endpoint.client_not_allowed"),
+    ("bad_gateway", 502, "endpoint.backend_down"),
+    ("gateway_timeout", 504, "endpoint.backend_down"),
+]
+
+
+@pytest.mark.parametrize(("meaning", "status", "code"), ANSWERS)
+def test_answers(meaning, status, code):
+    assert codes(Case(replace(GOOD, status=status, body_class=meaning))) == [code]
+    # The application's own page is nobody's fault here.
+    assert codes(Case(replace(GOOD, status=404, body_class="other"))) == []
+
+
+def test_502_of_the_servers_own_backend():
+    down = replace(GOOD, status=502, body_class="bad_gateway")
+    assert codes(gateway([], [], down)) == ["endpoint.backend_down"]
+
+
+def test_a_variable_certificate_that_the_worker_cannot_read():
+    asked = replace(THROUGH, status=500, body_class="other")
+    line = event("worker_file", text="cannot load certificate key")
+    assert codes(Case(GOOD, asked, Side("b", log=[line]), Side("a"))) == ["endpoint.worker_cannot_read"]
+    assert codes(Case(GOOD, asked, Side("b", log=[]), Side("a"))) == []
+
+
+def newer(path="/etc/nginx/ca.pem"):
+    return {"path": path, "newer_than_loaded": True, "changed": "2026-11-22T02:00:00Z"}
+
+
+def test_refused_although_the_files_accept_it():
+    stale = refused([], [], instance=RUNNING, files=[newer()])
+    assert codes(stale) == ["endpoint.not_reloaded"]
+    assert codes(refused([], [], instance={**RUNNING, "ok": False, "emerg": ["[emerg] x"]})) == [
+        "endpoint.reload_refused"
+    ]
+    old = Side("b", instance=RUNNING, files=[newer("/etc/nginx/b.pem")])
+    assert codes(refused([], [], client=old, instance=RUNNING)) == ["endpoint.not_reloaded"]
+    # Nothing of it.
+    assert codes(refused([], [], instance=RUNNING)) == ["endpoint.client_refused"]
+    # What the files refuse needs no reload to explain it.
+    assert codes(refused([found("crl.revoked")], [], instance=RUNNING, files=[newer()])) == [
+        "endpoint.revoked"
+    ]
+
+
+def test_a_refusal_that_a_session_remembers():
+    server = Side("a", judged=[], log=[])
+    assert codes(Case(GOOD, PASSED_ON, Side("b"), server)) == ["endpoint.refusal_remembered"]
+    assert codes(Case(REFUSED, PASSED_ON, Side("b"), server)) == ["endpoint.client_refused"]
+
+
+ADMITTED = [
+    ({"verify": "off"}, {}, [], "endpoint.not_verified"),
+    ({"verify": "optional_no_ca"}, {}, [found("crl.revoked")], "endpoint.not_verified"),
+    ({"verify": "on"}, {}, [], None),
+    ({"verify": "on"}, {}, [found("crl.revoked", "warning")], None),
+    ({"verify": "on"}, {}, [found("crl.revoked")], "endpoint.admitted"),
+    (
+        {"verify": "on", "session_cache": "shared:a:1m"},
+        {},
+        [found("crl.revoked")],
+        "endpoint.session_outlives_trust",
+    ),
+    ({"verify": "on", "session_cache": "shared:a:1m"}, {}, [], None),
+    ({"verify": "on"}, {"files": [newer()]}, [found("crl.revoked")], "endpoint.not_reloaded"),
+]
+
+
+@pytest.mark.parametrize(("config", "more", "judged", "code"), ADMITTED)
+def test_let_in_although_the_files_refuse_it(config, more, judged, code):
+    server = Side("a", config=config, judged=judged, instance=RUNNING, **more)
+    for case in (Case(GOOD, None, Side("b"), server), Case(GOOD, THROUGH, Side("b"), server)):
+        assert codes(case) == ([code] if code else [])
+
+
+def test_a_session_that_was_resumed():
+    server = Side("a", config={"verify": "on"}, judged=[found("crl.revoked")], instance=RUNNING)
+    assert codes(Case(replace(GOOD, resumed=True), None, Side("b"), server)) == [
+        "endpoint.session_outlives_trust"
+    ]
+
+
+def test_what_is_missing():
+    assert explain(refused(log=[], instance=QUIET)).missing == (
+        "The trust, CRL and verify depth of the server a (nginx_tls_info there).",
+        (
+            "A line of the error log of the server a at level info: its level is error (/etc/nginx.conf:3)."
+            " Set `error_log /var/log/e.log info;`, reload, ask again."
+        ),
+    )
+    assert explain(refused(instance=QUIET)).missing[1] == "The error log of the server a."
+    loud = {**QUIET, "error_logs": [{"path": "/e", "level": "info", "place": ""}]}
+    assert len(explain(refused(log=[], instance=loud)).missing) == 1
+    assert explain(refused([found("crl.revoked")], log=[], instance=QUIET)).missing == ()
+
+
+def test_nothing_was_asked():
+    assert explain(Case()).to_dict() == {"findings": [], "missing": []}
+
+
+def test_what_is_named():
+    """The files and lines of both ends, in remedy and command."""
+    client = Side("b.example.com", config={"certificate": {"path": "/etc/b.pem"}, "places": {}})
+    server = Side(
+        "a.example.com",
+        judged=[found("chain.too_deep")],
+        config={"trust": {"path": "/etc/ca.pem"}, "depth": 1, "verify": "on", "certificates": [],
+                "places": {"ssl_verify_depth": "/etc/nginx/a.conf:7"}},
+    )  # fmt: skip
+    (told,) = explain(Case(REFUSED, None, client, server)).to_dict()["findings"]
+    assert "ssl_verify_depth at /etc/nginx/a.conf:7" in told["remedy"]
+    assert told["confirm"].startswith("b.example.com: openssl ") and "/etc/b.pem" in told["confirm"]
+    assert {CLIENT, SERVER} == {"client", "server"}
