@@ -13,17 +13,29 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from .errors import MtlsError
 
 _SPACE = " \t\r\n"
+#: What needs no look at each character: blanks and comments, ``;{}``, words without backslash or ``${``.
+_SIMPLE = re.compile(
+    r"""(?P<blank>(?:[ \t\r\n]|\#[^\n]*)+)
+    | (?P<mark>[;{}])
+    | (?P<word>[^ \t\r\n;{}"'\#\\][^ \t\r\n;{\\]*)(?=[ \t\r\n;]|(?<!\$)\{)
+    | "(?P<double>[^"\\]*)" | '(?P<single>[^'\\]*)'""",
+    re.VERBOSE,
+)
 _UNESCAPE = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _MARKER = re.compile(r"^# configuration file (.+):$")
 
 
-@dataclass(frozen=True)
-class Token:
+#: nginx's own parser goes as deep as its stack; nobody's configuration does.
+_DEEPEST = 100
+_MOST = 1_000_000
+
+
+class Token(NamedTuple):
     """One word, or ``;``, ``{``, ``}``; a quoted word is never one of the three."""
 
     text: str
@@ -67,20 +79,19 @@ def tokens(text: str, file: str = "") -> Iterator[Token]:
     """
     position, line, size = 0, 1, len(text)
     while position < size:
-        char = text[position]
-        if char in _SPACE:
-            line += char == "\n"
-            position += 1
-        elif char == "#":
-            while position < size and text[position] != "\n":
-                position += 1
-        elif char in ";{}":
-            yield Token(char, line)
-            position += 1
-        else:
-            start = line
+        found = _SIMPLE.match(text, position)
+        if not found:
+            start, quoted = line, text[position] in "\"'"
             word, position, line = _word(text, position, line, file)
-            yield Token(word, start, quoted=char in "\"'")
+            yield Token(word, start, quoted)
+            continue
+        position, kind = found.end(), found.lastgroup or ""
+        if kind == "mark" or kind == "word":
+            yield Token(found.group(), line)
+            continue
+        if kind != "blank":
+            yield Token(found.group(kind), line, quoted=True)
+        line += text.count("\n", found.start(), position)
 
 
 def _word(text: str, position: int, line: int, file: str) -> tuple[str, int, int]:
@@ -131,7 +142,8 @@ def _raw_block(text: str, line: int) -> tuple[int, int]:
 
 
 def parse(text: str, file: str = "") -> tuple[Directive, ...]:
-    """All directives of *text*. Raises MtlsError where braces or the final ``;`` do not fit."""
+    """All directives of *text*. Raises MtlsError where braces or the final ``;`` do not fit, and for blocks
+    that lie deeper in each other than _DEEPEST."""
     stack: list[tuple[list[Directive], Optional[list[Token]]]] = [([], None)]
     words: list[Token] = []
     for token in tokens(_without_lua(text), file):
@@ -146,6 +158,12 @@ def parse(text: str, file: str = "") -> tuple[Directive, ...]:
                 )
             stack.append(([], words))
             words = []
+            if len(stack) > _DEEPEST:
+                raise MtlsError(
+                    f"Blocks lie deeper in each other than {_DEEPEST}.",
+                    f"{file}:{token.line}",
+                    "Remove some of them.",
+                )
         elif token.ends("}"):
             inner, opener = stack.pop()
             if opener is None or words:
@@ -188,6 +206,8 @@ class Dump:
 
     files: dict[str, str] = field(default_factory=dict)
     _tree: Optional[tuple[Directive, ...]] = field(default=None, repr=False, compare=False)
+    _parsed: dict[str, tuple[Directive, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _count: int = field(default=0, repr=False, compare=False)
 
     @property
     def main(self) -> str:
@@ -203,7 +223,10 @@ class Dump:
         )
 
     def tree(self) -> tuple[Directive, ...]:
-        """Everything in one tree, each include replaced by what it brought in, in nginx's order."""
+        """Everything in one tree, each include replaced by what it brought in, in nginx's order.
+
+        Raises MtlsError for what cannot be read here, also where includes make more directives than _MOST.
+        """
         if self._tree is None:
             self._tree = tuple(self._read(self.main, ())) if self.files else ()
         return self._tree
@@ -212,7 +235,9 @@ class Dump:
         if file in above:
             return
         try:
-            directives = parse(self.files[file], file)
+            if file not in self._parsed:
+                self._parsed[file] = parse(self.files[file], file)
+            directives = self._parsed[file]
         except MtlsError as error:
             # Its words may be quoted from somebody else's configuration, and that holds secrets.
             raise MtlsError(
@@ -224,6 +249,13 @@ class Dump:
 
     def _expand(self, directives: tuple[Directive, ...], above: tuple[str, ...]) -> Iterator[Directive]:
         for item in directives:
+            self._count += 1
+            if self._count > _MOST:
+                raise MtlsError(
+                    f"With all that is included there are more than {_MOST} directives.",
+                    item.place,
+                    "Include less.",
+                )
             if item.name == "include" and item.args and item.block is None:
                 # Kept in the tree as well: the place of an include decides which server is first.
                 yield item
