@@ -17,7 +17,8 @@ from .errors import MtlsError
 class Built:
     """What ``nginx -V`` says. *version* as numbers, the paths as compiled in: they may be relative.
 
-    *without*: the http modules that were left out, such as ``scgi``.
+    *without*: the http modules that were left out, such as ``scgi``. *openssl*: the version that it runs
+    with, "" where it does not say. *user*: of the workers, where no directive names one.
     """
 
     version: tuple[int, ...]
@@ -26,6 +27,8 @@ class Built:
     pid_path: str
     error_log: str
     without: frozenset[str] = frozenset()
+    openssl: str = ""
+    user: str = "nobody"
 
 
 def built(said: str, binary: str) -> Built:
@@ -33,6 +36,8 @@ def built(said: str, binary: str) -> Built:
     version = re.search(r"nginx version: \S*?/(\d+(?:\.\d+)*)", said)
     if not version:
         raise MtlsError("'nginx -V' names no version.", binary, "Is this nginx?")
+
+    openssl = re.findall(r"(?:built|running) with OpenSSL (\S+)", said)
 
     def option(name: str, default: str) -> str:
         found = re.search(rf"--{name}=(\S+)", said)
@@ -45,6 +50,9 @@ def built(said: str, binary: str) -> Built:
         option("pid-path", "logs/nginx.pid"),
         option("error-log-path", "logs/error.log"),
         frozenset(re.findall(r"--without-http_(\w+?)_module", said)),
+        # Where it runs with another one than it was built with, it says both.
+        openssl[-1] if openssl else "",
+        option("user", "nobody"),
     )
 
 

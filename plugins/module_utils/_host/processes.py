@@ -160,6 +160,31 @@ class Processes:
         """Whom a process runs as."""
         return of_process(_read(f"{self._proc}/{pid}/status"))
 
+    def program(self, pid: int) -> str:
+        """The file that a process runs, "" where that cannot be told; of one that was replaced, the new one
+        of its name."""
+        try:
+            return os.readlink(f"{self._proc}/{pid}/exe").removesuffix(" (deleted)")
+        except OSError:
+            return ""
+
+    def unit(self, pid: int) -> str:
+        """The service unit of systemd that a process belongs to (proc_pid_cgroup(5)), "" without one."""
+        for line in _read(f"{self._proc}/{pid}/cgroup").splitlines():
+            names = [name for name in line.split("/") if name.endswith(".service")]
+            if names:
+                return names[-1]
+        return ""
+
+    def started(self, pid: int) -> Optional[float]:
+        """When a process began, in seconds since 1970, right to a second; None where it is gone."""
+        fields = _read(f"{self._proc}/{pid}/stat").rpartition(")")[2].split()
+        boot = re.search(r"^btime (\d+)$", _read(f"{self._proc}/stat"), re.MULTILINE)
+        # starttime is field 22, and the first one here is field 3.
+        if len(fields) < 20 or not boot:
+            return None
+        return int(boot.group(1)) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
     def open_files(self, pid: int) -> tuple[int, int]:
         """(open files, how many it may have open) of a process; (0, 0) where that cannot be read."""
         limit = re.search(r"^Max open files\s+(\d+)", _read(f"{self._proc}/{pid}/limits"), re.MULTILINE)

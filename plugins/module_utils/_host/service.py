@@ -111,6 +111,9 @@ class Service:
                     texts.append(files.read_file(path).decode("utf-8", "replace"))
         return {**_BARE, **merged(manager.out, unit, texts)}
 
+    def exists(self) -> bool:
+        return "=loaded" in self._done("systemctl", "show", self.name, "-pLoadState").out
+
     def enabled(self) -> bool:
         return self._done("systemctl", "is-enabled", "--quiet", self.name).code == 0
 

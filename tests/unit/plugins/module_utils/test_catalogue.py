@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE, Finding
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue import (
+    configurations,
     credentials,
     endpoints,
     files,
@@ -19,7 +20,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalo
 )
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.catalogue.rows import HOMES, ROWS
 
-FILES = (credentials, endpoints, files, hosts, trust)
+FILES = (configurations, credentials, endpoints, files, hosts, trust)
 
 
 def rows_of(said) -> list[dict]:

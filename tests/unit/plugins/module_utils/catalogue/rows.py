@@ -30,6 +30,7 @@ HOMES = {
     ),
     **dict.fromkeys(["format", "file"], "files.py"),
     **dict.fromkeys(["bundle", "crl"], "trust.py"),
+    **dict.fromkeys(["proxy", "tls"], "configurations.py"),
     **dict.fromkeys(["server", "include", "rollback", "nginx", "edge"], "hosts.py"),
     "endpoint": "endpoints.py",
 }
