@@ -21,15 +21,20 @@ description:
     cannot be read.
   - By default the server's certificate is not verified, only reported. Give O(trust_path) or
     O(trust_content) to verify it.
+  - What Python keeps to itself (whether a client certificate was asked for and by which authorities, the OCSP
+    staple) is asked by the host's C(openssl s_client) in a handshake of its own, at the same address, without
+    a certificate and without a request. RV(probes[].spoke) says who saw what.
 notes:
   - Redirects are not followed, and no proxy of the environment is used.
   - nginx's C(proxy_ssl_verify) is stricter than O(trust_path) here. It takes no IP address for a name, and by
     default one intermediate at most.
   - Names of TLS alerts are in RFC 8446, B.2. Number 112 is C(unrecognized_name), what nginx sends for
     C(ssl_reject_handshake on); 40 is C(handshake_failure), 70 C(protocol_version), 48 C(unknown_ca),
-    116 C(certificate_required).
+    116 C(certificate_required), 120 C(no_application_protocol).
 requirements:
   - cryptography is optional. Without it RV(probes[].served) has fingerprints only.
+  - C(openssl) 1.1.1 or later is optional. Without it there is no RV(probes[].requested) and no
+    RV(probes[].ocsp), and RV(probes[].why) says so.
 attributes:
   check_mode:
     description: Works the same in check mode, since nothing is changed.
@@ -89,9 +94,24 @@ options:
     type: bool
     default: false
   timeout_s:
-    description: Seconds for a whole request, from the name's resolution to the end of the answer.
+    description:
+      - Seconds for a whole request, from the name's resolution to the end of the answer.
+      - O(session=resume) makes two requests, and O(requested=true) a handshake besides. Each has this time.
     type: float
     default: 5
+  connect_timeout_s:
+    description:
+      - Seconds of O(timeout_s) until the connection is made, the name's resolution included.
+      - Without it O(timeout_s) is the only limit.
+    type: float
+  handshake_timeout_s:
+    description: Seconds of O(timeout_s) for the TLS handshake. Without it O(timeout_s) is the only limit.
+    type: float
+  response_timeout_s:
+    description:
+      - Seconds of O(timeout_s) for the request and its whole answer.
+      - Without it O(timeout_s) is the only limit.
+    type: float
   certificate_path:
     description:
       - PEM file on the host with the client's certificate, followed by its chain.
@@ -128,6 +148,15 @@ options:
     description: The one version to offer. Without it every version that the host's OpenSSL allows.
     type: str
     choices: ["1.2", "1.3"]
+  alpn:
+    description:
+      - The protocols to offer in the handshake (ALPN). The request is HTTP/1.1 in any case.
+      - With V(http/1.1) a server that speaks HTTP/2 only says so by alert 120. nginx takes it with and
+        without C(http2 on).
+      - An empty list offers none, as nginx's own C(proxy_pass) does.
+    type: list
+    elements: str
+    default: [http/1.1]
   session:
     description:
       - V(resume) makes a second request that offers the TLS session of the first, and reports the second.
@@ -135,6 +164,14 @@ options:
     type: str
     choices: [none, resume]
     default: none
+  requested:
+    description:
+      - Whether to ask by C(openssl s_client), too, for RV(probes[].requested) and RV(probes[].ocsp).
+      - It is a second handshake, or a third one with O(session=resume), and takes some hundredths of a
+        second. nginx's log shows it at level info as a client that closed the connection.
+      - The key never leaves Python. What is asked for comes before a client's certificate.
+    type: bool
+    default: true
   return_body:
     description: Whether to return the first 64 KiB of the answer's body.
     type: bool
@@ -183,6 +220,15 @@ options:
       timeout_s:
         description: As O(timeout_s).
         type: float
+      connect_timeout_s:
+        description: As O(connect_timeout_s).
+        type: float
+      handshake_timeout_s:
+        description: As O(handshake_timeout_s).
+        type: float
+      response_timeout_s:
+        description: As O(response_timeout_s).
+        type: float
       certificate_path:
         description: As O(certificate_path).
         type: path
@@ -214,16 +260,30 @@ options:
         description: As O(tls_version).
         type: str
         choices: ["1.2", "1.3"]
+      alpn:
+        description: As O(alpn).
+        type: list
+        elements: str
       session:
         description: As O(session).
         type: str
         choices: [none, resume]
+      requested:
+        description: As O(requested).
+        type: bool
       return_body:
         description: As O(return_body).
         type: bool
 """
 
 EXAMPLES = r"""
+# By hand, in place of openssl s_client and curl. It says which page refused the client, not only that the
+# handshake was completed, and which authorities the server asks for. Files are read on the host that asks.
+#
+#   ansible localhost -m mutual_tls.nginx.endpoint_info -a 'host=a1.example.com server_name=orders.example.com
+#     certificate_path=/etc/pki/b1/fullchain.pem private_key_path=/etc/pki/b1/privkey.pem
+#     trust_path=/etc/pki/b1/trust.pem verify_hostname=true'
+
 - name: Who is let in, and who is not
   mutual_tls.nginx.endpoint_info:
     host: a1.example.com
@@ -258,6 +318,21 @@ EXAMPLES = r"""
     server_name: orders.example.com
     trust_path: /etc/ssl/certs/example-ca.pem
     verify_hostname: true
+
+- name: Which authorities does the server ask for, and what does its staple say
+  mutual_tls.nginx.endpoint_info:
+    host: a1.example.com
+    server_name: orders.example.com
+    connect_timeout_s: 1
+    handshake_timeout_s: 2
+  register: seen
+
+- name: Our authority is among them
+  ansible.builtin.assert:
+    that:
+      - seen.probes[0].requested.certificate
+      - "'CN=mtls CA 1' in seen.probes[0].requested.names"
+      - seen.probes[0].ocsp.status in ['none', 'good']
 """
 
 RETURN = r"""
@@ -277,6 +352,13 @@ probes:
       type: str
       returned: always
       sample: a1.example.com:443
+    address:
+      description:
+        - The address that the connection was made to, with the port; V(unix:/path) for a unix socket.
+        - Empty without a connection.
+      type: str
+      returned: always
+      sample: 192.0.2.10:443
     phase:
       description:
         - The step it ended in, one of V(resolve), V(connect), V(handshake), V(request), V(response), V(done).
@@ -284,6 +366,13 @@ probes:
       type: str
       returned: always
       sample: done
+    timed_out:
+      description:
+        - Whether the time was over. RV(probes[].phase) is what had not ended, RV(probes[].seconds) has how
+          long it was waited for, and RV(probes[].error) names the option where it was not O(timeout_s).
+      type: bool
+      returned: always
+      sample: false
     protocol:
       description: The TLS version, empty without TLS.
       type: str
@@ -294,6 +383,11 @@ probes:
       type: str
       returned: always
       sample: TLS_AES_256_GCM_SHA384
+    alpn:
+      description: The protocol that the server chose out of O(alpn), empty where it chose none.
+      type: str
+      returned: always
+      sample: http/1.1
     served:
       description: The certificates that the server sent, leaf first.
       type: list
@@ -336,10 +430,76 @@ probes:
           returned: when cryptography is installed
           sample: "2027-01-30T00:00:00Z"
     served_complete:
-      description: Whether RV(probes[].served) is the whole chain. Python before 3.10 shows the leaf only.
+      description:
+        - Whether RV(probes[].served) is the whole chain.
+        - Python before 3.10 shows the leaf only, and nothing of a handshake that failed. Then it is what
+          C(openssl s_client) saw.
       type: bool
       returned: always
       sample: true
+    ocsp:
+      description:
+        - The OCSP response that the server stapled. Its signature is not verified.
+        - Null where RV(probes[].why) says why, without TLS, and with O(requested=false).
+      type: dict
+      returned: always
+      contains:
+        status:
+          description:
+            - V(none) without a staple, else what it says of the served certificate, V(good), V(revoked) or
+              V(unknown).
+            - V(error) where it cannot be read, says nothing of this certificate, or the responder had no
+              answer.
+          type: str
+          returned: always
+          sample: good
+        this_update:
+          description: When that was known to be so, RFC 3339 in UTC. Null where it does not say.
+          type: str
+          returned: always
+          sample: "2026-11-20T00:00:00Z"
+        next_update:
+          description: When there will be newer knowledge, RFC 3339 in UTC. Null where it does not say.
+          type: str
+          returned: always
+          sample: "2026-11-27T00:00:00Z"
+    requested:
+      description:
+        - What the server asked of a client in the handshake.
+        - Null where RV(probes[].why) says why, without TLS, and with O(requested=false).
+      type: dict
+      returned: always
+      contains:
+        certificate:
+          description:
+            - Whether a client certificate was asked for.
+            - Not seen is one that is asked for later, by renegotiation or after the handshake of TLS 1.3.
+              nginx does neither.
+          type: bool
+          returned: always
+          sample: true
+        names:
+          description:
+            - The acceptable authorities, RFC 4514; empty text for one that cannot be read.
+            - An empty list means that any authority may do, or that the server does not say.
+          type: list
+          elements: str
+          returned: always
+          sample: ["CN=mtls CA 1"]
+        names_der:
+          description: The same names, DER in Base64, in the same order.
+          type: list
+          elements: str
+          returned: always
+          sample: [MBQxEjAQBgNVBAMMCW10bHMgQ0EgMQ==]
+        signature_algorithms:
+          description:
+            - What the client may sign with, the names of IANA's registry TLS SignatureScheme in the server's
+              order. C(0x) and four digits for one without a name there.
+          type: list
+          elements: str
+          returned: always
+          sample: [ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256]
     status:
       description: The HTTP status, null without an answer.
       type: int
@@ -348,10 +508,17 @@ probes:
     body_class:
       description:
         - What an answer from 400 on means, one of V(no_certificate), V(certificate_error),
-          V(plain_http_to_tls), V(misdirected), V(forbidden), V(bad_gateway), V(other).
-        - Empty where there is nothing to explain.
-        - The first three are told by the title of nginx's page. Where there is none (method HEAD, or a page
-          of one's own), they are V(other).
+          V(plain_http_to_tls), V(misdirected), V(forbidden), V(bad_gateway), V(gateway_timeout),
+          V(internal_error), V(other). Empty where there is nothing to explain.
+        - The first three are told by the title of nginx's page, or by its statuses 496, 495 and 497, which an
+          C(error_page) without C(=) shows. Where there is neither (method HEAD, or a page of one's own with a
+          status of its own), they are V(other).
+        - V(internal_error) is the page of nginx itself for status 500, another 500 is V(other). A worker that
+          cannot read a client certificate behind a variable answers so.
+        - Without a status it is what came in place of HTTP/1.x. V(http2) is a server that speaks HTTP/2 only,
+          which sent a frame, or took C(h2) after it had refused O(alpn) by alert 120. V(not_http) is anything
+          else. V(plain_http_to_tls) is an alert of TLS that answers plain HTTP.
+        - V(tls_to_plain_http) is an answer of HTTP to a TLS handshake, V(not_tls) any other that is not TLS.
       type: str
       returned: always
       sample: no_certificate
@@ -385,6 +552,31 @@ probes:
       type: dict
       returned: always
       sample: {resolve: 0.0004, connect: 0.0002, handshake: 0.0031, request: 0.0001, response: 0.0009}
+    spoke:
+      description: Who saw what, with the version of its OpenSSL.
+      type: dict
+      returned: always
+      contains:
+        exchange:
+          description: Who made the request.
+          type: str
+          returned: always
+          sample: python-ssl OpenSSL 3.5.7
+        served:
+          description: Who saw RV(probes[].served), empty where nobody did.
+          type: str
+          returned: always
+          sample: python-ssl OpenSSL 3.5.7
+        requested:
+          description: Who saw RV(probes[].requested) and RV(probes[].ocsp), empty where nobody asked.
+          type: str
+          returned: always
+          sample: openssl s_client 3.5.7
+    why:
+      description: Why RV(probes[].requested) and RV(probes[].ocsp) are missing, empty where nothing is.
+      type: str
+      returned: always
+      sample: ""
 """
 
 from typing import Any
@@ -394,6 +586,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.result i
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import merge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.endpoint import ask
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.s_client import SClient
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate
 
 EXCLUSIVE = [
@@ -414,6 +607,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "tls": {"type": "bool", "default": True},
     "proxy_protocol": {"type": "bool", "default": False},
     "timeout_s": {"type": "float", "default": 5},
+    "connect_timeout_s": {"type": "float"},
+    "handshake_timeout_s": {"type": "float"},
+    "response_timeout_s": {"type": "float"},
     "certificate_path": {"type": "path", "no_log": False},
     "certificate_content": {"type": "str", "no_log": True},
     "private_key_path": {"type": "path", "no_log": False},
@@ -424,7 +620,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "trust_content": {"type": "str", "no_log": True},
     "verify_hostname": {"type": "bool", "default": False},
     "tls_version": {"type": "str", "choices": ["1.2", "1.3"]},
+    "alpn": {"type": "list", "elements": "str", "default": ["http/1.1"]},
     "session": {"type": "str", "choices": ["none", "resume"], "default": "none"},
+    "requested": {"type": "bool", "default": True},
     "return_body": {"type": "bool", "default": False},
 }
 
@@ -464,8 +662,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     common = dict(module.params)
-    entries = merge(common, common.pop("probes"))
-    finish(module, lambda: {"changed": False, "probes": [ask(entry, describe) for entry in entries]})
+    entries, s_client = merge(common, common.pop("probes")), SClient()
+    finish(
+        module, lambda: {"changed": False, "probes": [ask(entry, describe, s_client) for entry in entries]}
+    )
 
 
 if __name__ == "__main__":

@@ -8,16 +8,27 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_of_record
+
 NO_CERTIFICATE = "no_certificate"
 CERTIFICATE_ERROR = "certificate_error"
 PLAIN_HTTP_TO_TLS = "plain_http_to_tls"
 MISDIRECTED = "misdirected"
 FORBIDDEN = "forbidden"
 BAD_GATEWAY = "bad_gateway"
+GATEWAY_TIMEOUT = "gateway_timeout"
+INTERNAL_ERROR = "internal_error"
 OTHER = "other"
+# Of what is no answer of HTTP/1.x
+HTTP2 = "http2"
+NOT_HTTP = "not_http"
+TLS_TO_PLAIN_HTTP = "tls_to_plain_http"
+NOT_TLS = "not_tls"
 
 # nginx answers these with status 400 and says which it is only in the page (ngx_http_special_response.c).
+# Its own 500 it is that a worker gives which cannot read a client certificate behind a variable.
 _TITLES = {
+    "500 Internal Server Error": INTERNAL_ERROR,
     "400 No required SSL certificate was sent": NO_CERTIFICATE,
     "400 The SSL certificate error": CERTIFICATE_ERROR,
     "400 The plain HTTP request was sent to HTTPS port": PLAIN_HTTP_TO_TLS,
@@ -30,6 +41,7 @@ _STATUSES = {
     496: NO_CERTIFICATE,
     497: PLAIN_HTTP_TO_TLS,
     502: BAD_GATEWAY,
+    504: GATEWAY_TIMEOUT,
 }
 _TITLE = re.compile(rb"<title>\s*(.{1,200}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
@@ -44,7 +56,28 @@ def classify(status: Optional[int], body: bytes) -> str:
     """
     if status is None or status < 400:
         return ""
-    if status == 400:
+    if status in (400, 500):
         title = _TITLE.search(body)
-        return _TITLES.get(title.group(1).decode("latin-1"), OTHER) if title else OTHER
+        words = title.group(1).decode("latin-1") if title and (status == 400 or _NGINX in body) else ""
+        return _TITLES.get(words, OTHER) if words.startswith(str(status)) else OTHER
     return _STATUSES.get(status, OTHER)
+
+
+# How each of nginx's pages ends, whatever `server_tokens` is. Others use the title of its 500, too.
+_NGINX = b"<hr><center>nginx"
+# What a server of HTTP/2 sends first: a SETTINGS frame of stream 0 (RFC 9113, 3.4 and 6.5)
+_SETTINGS = re.compile(rb"\x00.{2}\x04\x00\x00{4}", re.DOTALL)
+
+
+def classify_stray(stray: bytes, tls: bool, connected: bool) -> str:
+    """Return the class of what came in place of TLS or HTTP/1.x, "" for nothing.
+
+    *stray*: how it began. *tls*: TLS was spoken; *connected*: and its handshake was over.
+    """
+    if not stray:
+        return ""
+    if tls and not connected:
+        return TLS_TO_PLAIN_HTTP if stray.startswith(b"HTTP/") else NOT_TLS
+    if _SETTINGS.match(stray):
+        return HTTP2
+    return PLAIN_HTTP_TO_TLS if not tls and alert_of_record(stray) is not None else NOT_HTTP

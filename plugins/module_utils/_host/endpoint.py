@@ -9,28 +9,32 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping
-from typing import Any, Callable, Optional
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple, Optional
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import http_body
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import check
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
-    Identity,
-    Observation,
-    Target,
-    probe,
-)
+from .._core import http_body
+from .._core import s_client as core
+from .._core.endpoint_plan import check
+from .._core.errors import MtlsError
+from .._core.tls_messages import Flight
+from .probe import Identity, Limits, Observation, Target, probe
+from .s_client import Heard
 
 # What helps to tell who answered. No Set-Cookie and the like: a result is printed and kept.
 _HEADERS = ("content-type", "location", "server", "via", "www-authenticate")
+_NO_APPLICATION_PROTOCOL = 120
+
+Describe = Callable[[bytes], dict[str, Any]]
+# Asks once more for what Python's ssl does not tell: (target, peer, timeout_s, limits)
+Listen = Callable[..., Heard]
 
 
-def ask(entry: Mapping[str, Any], describe: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
+def ask(entry: Mapping[str, Any], describe: Describe, listen: Listen) -> dict[str, Any]:
     """Run the merged probe *entry* and return its result; with ``session: resume`` two requests.
 
-    *describe(der)* adds to what is said of each served certificate. Raises MtlsError for options that are
-    wrong and files that cannot be read, never for what the endpoint does.
+    *describe(der)* adds to what is said of each served certificate; *listen* is a ``SClient``. Raises
+    MtlsError for options that are wrong and files that cannot be read, never for what the endpoint does.
     """
     check(entry)
     target = Target(
@@ -45,26 +49,50 @@ def ask(entry: Mapping[str, Any], describe: Callable[[bytes], dict[str, Any]]) -
         proxy_protocol=entry["proxy_protocol"],
         tls_version=entry["tls_version"] or "",
         verify_hostname=entry["verify_hostname"],
+        alpn=tuple(entry["alpn"] or ()) if entry["tls"] else (),
     )
+    limits = Limits(*(entry[f"{part}_timeout_s"] for part in ("connect", "handshake", "response")))
     with contextlib.ExitStack() as stack:
         files = _Files(entry, stack)
         target = dataclasses.replace(target, cafile=files.path("trust") or "")
         try:
-            seen = _observe(target, files.identity(), entry["timeout_s"], entry["session"] == "resume")
+            seen = _observe(target, files.identity(), entry, limits)
         except MtlsError as error:
             raise MtlsError(error.message, files.place(error.place), error.remedy, error.code) from error
-    return _result(entry, target, seen, describe)
+    heard = Heard(Flight(), "", "")
+    if entry["tls"] and entry["requested"]:
+        heard = _listen(target, seen, lambda *what: listen(*what, entry["timeout_s"], limits))
+    return _result(entry, target, seen, heard, describe)
 
 
-def _observe(target: Target, identity: Optional[Identity], timeout_s: float, resume: bool) -> Observation:
-    first = probe(target, identity, timeout_s)
-    if not resume or first.session is None:
+def _observe(
+    target: Target, identity: Optional[Identity], entry: Mapping[str, Any], limits: Limits
+) -> Observation:
+    first = probe(target, identity, entry["timeout_s"], None, limits)
+    if entry["session"] != "resume" or first.session is None:
         return first
-    second = probe(target, None, timeout_s, first.session)
+    second = probe(target, None, entry["timeout_s"], first.session, limits)
     if second.session_reused:
         # A resumed connection brings no certificate, Python repeats what the session holds of the first.
         second.served, second.served_complete = first.served, first.served_complete
     return second
+
+
+def _listen(target: Target, seen: Observation, listen: Listen) -> Heard:
+    """What the one who answered says in another handshake, where one has a chance."""
+    why = ""
+    if seen.peer is None:
+        why = "there was no connection"
+    elif seen.phase == "handshake" and seen.timed_out:
+        why = "the handshake did not end"
+    elif seen.stray and not seen.protocol:
+        why = "the answer is not TLS"
+    if why:
+        return Heard(Flight(), "", why)
+    if seen.alert == _NO_APPLICATION_PROTOCOL:
+        # By what it takes instead one knows what it speaks.
+        target = dataclasses.replace(target, alpn=("h2",))
+    return listen(target, seen.peer)
 
 
 class _Files:
@@ -139,27 +167,62 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+class _Chain(NamedTuple):
+    certificates: Sequence[bytes]
+    complete: bool
+    spoke: str
+
+
+def _served(seen: Observation, heard: Heard) -> _Chain:
+    """The certificates, by who saw more of them: Python shows none of a handshake that failed."""
+    flight = heard.flight
+    if flight.whole and (
+        not seen.served or (not seen.served_complete and seen.served[0] in flight.certificates)
+    ):
+        return _Chain(flight.certificates, True, heard.spoke)
+    return _Chain(seen.served, seen.served_complete, _python(bool(seen.protocol)) if seen.served else "")
+
+
+def _python(tls: bool) -> str:
+    """Who speaks: `python-ssl OpenSSL 3.5.7`."""
+    return f"python-ssl {' '.join(ssl.OPENSSL_VERSION.split()[:2])}" if tls else "python"
+
+
+def _body_class(target: Target, seen: Observation, heard: Heard) -> str:
+    if seen.alert == _NO_APPLICATION_PROTOCOL and heard.flight.alpn == "h2":
+        return http_body.HTTP2
+    strange = http_body.classify_stray(seen.stray, target.tls, bool(seen.protocol))
+    return strange or http_body.classify(seen.status, seen.body)
+
+
 def _result(
-    entry: Mapping[str, Any],
-    target: Target,
-    seen: Observation,
-    describe: Callable[[bytes], dict[str, Any]],
+    entry: Mapping[str, Any], target: Target, seen: Observation, heard: Heard, describe: Describe
 ) -> dict[str, Any]:
+    served = _served(seen, heard)
     result: dict[str, Any] = {
         "name": entry["name"],
         "target": target.name,
+        "address": seen.peer.name if seen.peer else "",
         "phase": seen.phase,
+        "timed_out": seen.timed_out,
         "protocol": seen.protocol,
         "cipher": seen.cipher,
-        "served": [{"sha256": hashlib.sha256(der).hexdigest(), **describe(der)} for der in seen.served],
-        "served_complete": seen.served_complete,
+        "alpn": seen.alpn,
+        "served": [
+            {"sha256": hashlib.sha256(der).hexdigest(), **describe(der)} for der in served.certificates
+        ],
+        "served_complete": served.complete,
+        "ocsp": core.staple(heard.flight) if heard.flight.whole else None,
+        "requested": core.requested(heard.flight) if heard.flight.whole else None,
         "status": seen.status,
-        "body_class": http_body.classify(seen.status, seen.body),
+        "body_class": _body_class(target, seen, heard),
         "headers": {name: _joined(seen.headers, name) for name in _HEADERS if _joined(seen.headers, name)},
         "error": seen.error,
         "alert": seen.alert,
         "session_reused": seen.session_reused,
         "seconds": seen.seconds,
+        "spoke": {"exchange": _python(target.tls), "served": served.spoke, "requested": heard.spoke},
+        "why": heard.why,
     }
     if entry["return_body"]:
         result["body"] = seen.body.decode("utf-8", "replace")

@@ -20,6 +20,8 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 BODY_LIMIT = 64 * 1024
 _HEAD_LIMIT = 64 * 1024
 _LINE_LIMIT = 8 * 1024
+_STRAY = 64
+_FRAME = 9  # octets of a frame's header (RFC 9113, 4.1)
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _TARGET = re.compile(r"[!-~]+")
@@ -35,12 +37,14 @@ class HttpError(Exception):
 
 @dataclass
 class Response:
-    """An answer, filled as it arrives, so that what came before a fault is not lost."""
+    """An answer, filled as it arrives, so that what came before a fault is not lost. *stray*: how that began
+    which is no HTTP/1.x."""
 
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
     truncated: bool = False
+    stray: bytes = b""
 
 
 def render_request(
@@ -79,9 +83,12 @@ def read_response(recv: Callable[[int], bytes], method: str, response: Response)
     ``truncated`` says so. Raises HttpError, and whatever *recv* raises.
     """
     stream = _Stream(recv)
-    status, headers = stream.head()
-    while status < 200 and status != 101:  # 101 is final: what follows is no HTTP/1.1 (RFC 9110, 15.2.2)
+    try:
         status, headers = stream.head()
+        while status < 200 and status != 101:  # 101 is final: what follows is no HTTP/1.1 (RFC 9110, 15.2.2)
+            status, headers = stream.head()
+    finally:
+        response.stray = stream.stray
     response.status, response.headers = status, headers
     if method == "HEAD" or status in (101, 204, 304):
         return
@@ -98,6 +105,7 @@ class _Stream:
         self._buffer = bytearray()
         self.taken = bytearray()
         self.truncated = False
+        self.stray = b""
 
     def _more(self) -> bool:
         data = self._recv(16384)
@@ -127,10 +135,15 @@ class _Stream:
         while len(self._buffer) < 5 and b"HTTP/".startswith(self._buffer) and self._more():
             pass
         if not self._buffer.startswith(b"HTTP/"):
+            self.stray = bytes(self._buffer[:_STRAY])
+            # A frame of HTTP/2 or an alert of TLS is told by its whole header.
+            while len(self._buffer) < _FRAME and self._buffer[0] in (0, 0x15) and self._more():
+                self.stray = bytes(self._buffer[:_STRAY])
             raise HttpError(f"the answer is not HTTP/1.x: it begins {bytes(self._buffer[:24])!r}")
         first = self._line(_LINE_LIMIT, "the status line")
         match = _STATUS_LINE.fullmatch(first)
         if match is None:
+            self.stray = first[:_STRAY]
             raise HttpError(f"the answer is not HTTP/1.x: it begins {first[:24]!r}")
         headers: list[tuple[str, str]] = []
         left = _HEAD_LIMIT

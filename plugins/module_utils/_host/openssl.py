@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's command openssl: how it is run. What it is asked stands beside (``openssl_verify`` about chains,
-``openssl_key`` about keys).
+``openssl_key`` about keys, ``s_client`` about a server).
 
 It is the judge where the rules or the library cannot tell: nginx is linked with the same library.
-Nothing from outside ever stands in its arguments or its environment.
+Nothing from outside ever stands in its environment, and in its arguments only what ``s_client`` has to send.
 """
 
 from __future__ import annotations
@@ -46,8 +46,14 @@ class Run(Protocol):
     ) -> Ended: ...
 
 
-def run(arguments: Sequence[str], stdin: bytes = b"", pass_fds: Sequence[int] = (), cwd: str = "/") -> Ended:
-    """``openssl ARGUMENTS``, without terminal, for at most ``TIMEOUT_S``.
+def run(
+    arguments: Sequence[str],
+    stdin: bytes = b"",
+    pass_fds: Sequence[int] = (),
+    cwd: str = "/",
+    timeout_s: float = TIMEOUT_S,
+) -> Ended:
+    """``openssl ARGUMENTS``, without terminal, for at most *timeout_s*.
 
     *stdin* is all it can read there (a secret may go that way); *pass_fds* are inherited by the same number
     and stay the caller's to close. Raises nothing: no such program is an answer like any other.
@@ -61,7 +67,7 @@ def run(arguments: Sequence[str], stdin: bytes = b"", pass_fds: Sequence[int] = 
             [program, *arguments],
             input=stdin,
             capture_output=True,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
             cwd=cwd,
             env=_ENVIRONMENT,
@@ -69,7 +75,7 @@ def run(arguments: Sequence[str], stdin: bytes = b"", pass_fds: Sequence[int] = 
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        return Ended(NO_ANSWER, b"", f"no end within {TIMEOUT_S:g} s".encode())
+        return Ended(NO_ANSWER, b"", f"no end within {timeout_s:g} s".encode())
     except OSError as error:
         return Ended(NO_ANSWER, b"", (error.strerror or "cannot be started").encode())
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Optional
 
@@ -14,6 +16,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors impo
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_name, alert_number
 
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_STRAY = 64
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ def client_context(
     cafile: str = "",
     verify_hostname: bool = False,
     tls_version: str = "",
+    alpn: Sequence[str] = (),
 ) -> ssl.SSLContext:
     """Return a new context with Python's and the system's own minimum for protocols, keys and digests.
 
@@ -48,6 +52,8 @@ def client_context(
         context.check_hostname = verify_hostname
     if tls_version:
         context.minimum_version = context.maximum_version = TLS_VERSIONS[tls_version]
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     if identity is not None:
         _load_identity(context, identity)
     return context
@@ -105,6 +111,22 @@ def received_alert(error: ssl.SSLError) -> Optional[int]:
     """Return the number of the alert that the peer sent, None where the fault was found on this side."""
     number = alert_number(error.reason or "")
     return alert_number(str(error)) if number is None else number
+
+
+def not_tls(tls: ssl.SSLSocket, error: ssl.SSLError) -> bytes:
+    """Return how the answer began that is not TLS, b"" for any other fault of a handshake.
+
+    OpenSSL has taken the five octets of a record's header and left the rest (no read-ahead); those five are
+    told by what follows them, or come back as "?????".
+    """
+    if error.reason != "WRONG_VERSION_NUMBER":
+        return b""
+    tls.setblocking(False)
+    try:
+        rest = socket.socket.recv(tls, _STRAY)  # not SSLSocket's: the octets as they came
+    except OSError:
+        rest = b""
+    return (b"HTTP/" if re.match(rb"1\.[01] [1-9][0-9][0-9][ \r\n]", rest) else b"?????") + rest
 
 
 def words(error: ssl.SSLError) -> str:

@@ -9,7 +9,10 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.http_body import classify
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.http_body import (
+    classify,
+    classify_stray,
+)
 
 
 def page(title: str) -> bytes:
@@ -41,7 +44,15 @@ CASES: list[tuple[Optional[int], bytes, str]] = [
     (497, b"", "plain_http_to_tls"),
     (404, page("404 Not Found"), "other"),
     (500, page("400 The SSL certificate error"), "other"),
-    (504, b"", "other"),
+    (500, page("500 Internal Server Error"), "internal_error"),
+    (500, page("500 Internal Server Error").replace(b"nginx/1.26.3", b"nginx"), "internal_error"),
+    (500, page("500 Internal Server Error").replace(b"nginx/1.26.3", b"Apache"), "other"),
+    (500, b"<title>500 Internal Server Error</title>", "other"),
+    (400, page("500 Internal Server Error"), "other"),
+    (500, b"", "other"),
+    (503, page("503 Service Temporarily Unavailable"), "other"),
+    (504, page("504 Gateway Time-out"), "gateway_timeout"),
+    (504, b"", "gateway_timeout"),
     (200, page("400 The SSL certificate error"), ""),
     (301, b"", ""),
     (None, b"", ""),
@@ -51,3 +62,31 @@ CASES: list[tuple[Optional[int], bytes, str]] = [
 @pytest.mark.parametrize(("status", "body", "expected"), CASES)
 def test_classify(status: Optional[int], body: bytes, expected: str) -> None:
     assert classify(status, body) == expected
+
+
+SETTINGS = bytes.fromhex("000012040000000000")  # nginx's: three settings
+ALERT = bytes.fromhex("15030300020246")
+OVER_TLS, PLAIN = (True, True), (False, False)
+
+
+@pytest.mark.parametrize(
+    ("stray", "where", "expected"),
+    [
+        (b"", OVER_TLS, ""),
+        (SETTINGS, OVER_TLS, "http2"),
+        (SETTINGS, PLAIN, "http2"),
+        (SETTINGS + b"more", PLAIN, "http2"),
+        (SETTINGS[:8], PLAIN, "not_http"),
+        (SETTINGS.replace(b"\4", b"\7"), PLAIN, "not_http"),
+        (SETTINGS[:8] + b"\1", PLAIN, "not_http"),
+        (ALERT, PLAIN, "plain_http_to_tls"),
+        (ALERT, OVER_TLS, "not_http"),
+        (ALERT[:5], PLAIN, "not_http"),
+        (b"SSH-2.0", PLAIN, "not_http"),
+        (b"SSH-2.0", (True, False), "not_tls"),
+        (SETTINGS, (True, False), "not_tls"),
+        (b"HTTP/1.1 400", (True, False), "tls_to_plain_http"),
+    ],
+)
+def test_what_came_in_place_of_an_answer(stray: bytes, where: tuple[bool, bool], expected: str) -> None:
+    assert classify_stray(stray, *where) == expected

@@ -10,7 +10,6 @@ import dataclasses
 import errno
 import socket
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import probe as probe_module
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import dial
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.probe import (
     Identity,
     Observation,
@@ -37,6 +36,7 @@ from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.
     listening,
     make_pki,
     read_request,
+    s_server,
     server_context,
     tls_server,
 )
@@ -488,41 +488,19 @@ def test_sessions_and_secrets_are_not_printed(pki: Pki) -> None:
     assert "horse" not in repr(Identity("a", "b", PASSPHRASE))
 
 
-@pytest.fixture(name="s_server")
-def _s_server(pki: Pki) -> Iterator[Served]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-Verify", "3"]
-    command += [
-        "-cert",
-        pki.path("server.pem"),
-        "-key",
-        pki.path("server.key"),
-        "-CAfile",
-        pki.path("root.pem"),
-    ]
-    command += ["-cert_chain", pki.path("server.pem"), "-verify_return_error"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _try in range(100):
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+@pytest.fixture(name="verifying")
+def _verifying(pki: Pki) -> Iterator[Served]:
+    with s_server(pki, "-Verify", "3", "-CAfile", pki.path("root.pem"), "-verify_return_error") as port:
         yield Served(port)
-    finally:
-        process.kill()
-        process.wait()
 
 
-def test_against_openssl_s_server(pki: Pki, client: Identity, s_server: Served) -> None:
-    first = ask(s_server, client, server_name="server.test", cafile=pki.path("root.pem"))
+def test_against_openssl_s_server(pki: Pki, client: Identity, verifying: Served) -> None:
+    first = ask(verifying, client, server_name="server.test", cafile=pki.path("root.pem"))
     assert (first.status, first.protocol, first.error) == (200, "TLSv1.3", "")
-    assert ask(s_server, session=first.session).session_reused
-    refused = ask(s_server, Identity(pki.path("foreign.pem"), pki.path("foreign.key")))
+    assert ask(verifying, session=first.session).session_reused
+    refused = ask(verifying, Identity(pki.path("foreign.pem"), pki.path("foreign.key")))
     assert (refused.status, refused.alert) == (None, 48)
-    assert ask(s_server).alert == 116
+    assert ask(verifying).alert == 116
 
 
 # What is wrong on this side is never taken for a refusal
@@ -631,5 +609,5 @@ def test_ipv6_in_the_header_of_the_proxy_protocol() -> None:
         def getpeername() -> Any:
             return ("2001:db8::1", 443, 0, 0)
 
-    header = probe_module._proxy_header(Connection())
+    header = dial.proxy_header(Connection())
     assert header == b"PROXY TCP6 ::1 2001:db8::1 5 443\r\n"

@@ -15,7 +15,9 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +90,8 @@ class Pki:
 
 
 def make_pki(directory: Path) -> Pki:
-    """Write root, other (``.pem``), server, client, foreign (``.pem`` with chain, ``.key``), client.enc."""
+    """Write root, other, intermediate (``.pem``), server, client, foreign (``.pem`` with chain, ``.key``) and
+    client.enc."""
     root, other = issue("root", ca=True), issue("other", ca=True)
     intermediate = issue("intermediate", root, ca=True)
     server = issue("server", intermediate, names=("server.test", "*.srv.test", "127.0.0.1"))
@@ -100,6 +103,7 @@ def make_pki(directory: Path) -> Pki:
     files = {
         "root.pem": root.pem,
         "other.pem": other.pem,
+        "intermediate.pem": intermediate.pem,
         "server.pem": server.pem + intermediate.pem,
         "server.key": key(server),
         "client.pem": client.pem + intermediate.pem,
@@ -126,13 +130,15 @@ class Served:
 
 
 @contextlib.contextmanager
-def listening(handler: Handler, path: str = "") -> Iterator[int]:
-    """Serve each connection by *handler* in a thread of its own, on a free port or the unix socket *path*.
+def listening(handler: Handler, path: str = "", address: str = "127.0.0.1") -> Iterator[int]:
+    """Serve each connection by *handler* in a thread of its own, on a free port of *address* or the unix
+    socket *path*.
 
     Faults of the connection are the peer's business; any other fault of a handler fails the test.
     """
-    listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(path or ("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(socket.AF_UNIX if path else family, socket.SOCK_STREAM)
+    listener.bind(path or (address, 0))
     listener.listen(16)
     faults: list[Exception] = []
 
@@ -209,7 +215,7 @@ def tls_server(
             served.requests.append(read_request(connection))
             if pause:
                 pause(connection)
-            connection.sendall(ANSWER)
+            connection.sendall(answer)
             with contextlib.suppress(OSError):
                 connection.unwrap()
 
@@ -230,3 +236,26 @@ def http_server(answer: bytes = ANSWER, path: str = "") -> Iterator[Served]:
     with listening(handle, path) as port:
         served.port = port
         yield served
+
+
+@contextlib.contextmanager
+def s_server(pki: Pki, *options: str) -> Iterator[int]:
+    """openssl's own server. Other than Python's it names its authorities (``-CAfile``), and refuses by alert
+    120 where no protocol is common (``-alpn``)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", *options]
+    command += ["-cert", pki.path("server.pem"), "-key", pki.path("server.key")]
+    command += ["-cert_chain", pki.path("intermediate.pem")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _try in range(100):
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
