@@ -510,9 +510,9 @@ probes:
         - What an answer from 400 on means, one of V(no_certificate), V(certificate_error),
           V(plain_http_to_tls), V(misdirected), V(forbidden), V(bad_gateway), V(gateway_timeout),
           V(internal_error), V(other). Empty where there is nothing to explain.
-        - The first three are told by the title of nginx's page, or by its statuses 496, 495 and 497, which an
-          C(error_page) without C(=) shows. Where there is neither (method HEAD, or a page of one's own with a
-          status of its own), they are V(other).
+        - The first three are told by the title of nginx's page, or by its inner statuses 496, 495 and 497,
+          which C(error_page 495 =495 /page) shows. Where there is neither (method HEAD, or a page of one's
+          own), they are V(other).
         - V(internal_error) is the page of nginx itself for status 500, another 500 is V(other). A worker that
           cannot read a client certificate behind a variable answers so.
         - Without a status it is what came in place of HTTP/1.x. V(http2) is a server that speaks HTTP/2 only,
