@@ -1112,8 +1112,10 @@ files:
           returned: always
           type: str
 log:
-  description: Lines of the error logs that are about TLS, the oldest first, at most 1000.
-  returned: with O(log_minutes)
+  description:
+    - Lines of the error logs that are about TLS, the oldest first, at most 1000. Empty without
+      O(log_minutes).
+  returned: always
   type: list
   elements: dict
   contains:

@@ -131,14 +131,22 @@ def _word(text: str, position: int, line: int, file: str) -> tuple[str, int, int
     return "".join(out), position, line
 
 
-def _raw_block(text: str, line: int) -> tuple[int, int]:
-    """Offset and line number after the ``}`` that ends a block of foreign code (Lua), braces counted."""
-    depth, position = 1, 0
-    while position < len(text) and depth:
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        line += text[position] == "\n"
-        position += 1
-    return position, line
+#: What of Lua may hold a brace that is none, and the braces (ngx_http_lua_lex.c of the Lua module).
+_LUA = re.compile(
+    r"""--\[(?P<comment>=*)\[.*?\](?P=comment)\] | --[^\n]*
+    | \[(?P<text>=*)\[.*?\](?P=text)\] | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | [{}]""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _raw_block(text: str) -> int:
+    """Offset after the ``}`` that ends a block of foreign code (Lua), braces counted."""
+    depth = 1
+    for found in _LUA.finditer(text):
+        depth += {"{": 1, "}": -1}.get(found.group(), 0)
+        if not depth:
+            return found.end()
+    return len(text)
 
 
 def parse(text: str, file: str = "") -> tuple[Directive, ...]:
@@ -189,7 +197,7 @@ def _without_lua(text: str) -> str:
     for match in re.finditer(r"\w+_by_lua_block[^{;]*\{", text):
         if match.start() < position:
             continue
-        length, _line = _raw_block(text[match.end() :], 0)
+        length = _raw_block(text[match.end() :])
         code = text[match.end() : match.end() + length - 1]
         out.append(text[position : match.end()] + "\n" * code.count("\n"))
         position = match.end() + length - 1

@@ -9,18 +9,20 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Callable, Optional
 
 from .._core.errors import MtlsError
 from .._core.findings import Finding
 from .._core.nginx_conf import Dump
-from .._core.nginx_log import own_line
+from .._core.nginx_log import Event, own_line
 from .._core.nginx_tls import judge
 from .._core.nginx_tls.doors import questions
 from .._core.nginx_tls.judge import Known
 from .._core.nginx_tls.resolve import InForce, resolve
 from .._core.nginx_tls.values import Program
 from . import conf_files, file_state, handshake
+from .error_logs import events
 from .handshake import Door, Presented
 from .instances import Instance, Instances, pid_file
 from .named_files import NEWER, Files, NamedFiles, Told, dicts
@@ -74,7 +76,14 @@ class Look:
             for part in (*element["servers"], *element["locations"]):
                 flat += part["findings"]
         flat += [finding for file in files for finding in file["findings"]]
-        return {"instances": elements, "files": files, "findings": flat}
+        return {"instances": elements, "files": files, "log": self._log(elements), "findings": flat}
+
+    def _log(self, elements: Sequence[dict[str, Any]]) -> list[Event]:
+        if self._options.log_minutes <= 0:
+            return []
+        # nginx writes the time of the host's own zone.
+        since = datetime.now() - timedelta(minutes=self._options.log_minutes)  # noqa: DTZ005
+        return events((log["path"] for one in elements for log in one["error_logs"]), since)
 
     # -- the configuration
 

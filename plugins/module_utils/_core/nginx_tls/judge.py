@@ -193,7 +193,8 @@ def _of_location(one: Location) -> Iterator[Finding]:
             )
         yield from _names(one, prefix, asked)
     open_listens = [_address(listen) for listen in one["listens"] if _is_open(listen)]
-    if one["certificate"] and open_listens and not one["guarded"] and one["module"] == "http":
+    presents = one["certificate"] and one["protocol"] in _TLS
+    if presents and open_listens and not one["guarded"] and one["module"] == "http":
         yield Finding(
             "proxy.open_listener",
             f"Whoever reaches {', '.join(open_listens[:3])} by plain HTTP speaks to {asked} with the client"
