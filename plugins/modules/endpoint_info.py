@@ -516,8 +516,8 @@ probes:
         - V(internal_error) is the page of nginx itself for status 500, another 500 is V(other). A worker that
           cannot read a client certificate behind a variable answers so.
         - Without a status it is what came in place of HTTP/1.x. V(http2) is a server that speaks HTTP/2 only,
-          which sent a frame, or took C(h2) after it had refused O(alpn) by alert 120. V(not_http) is anything
-          else. V(plain_http_to_tls) is an alert of TLS that answers plain HTTP.
+          which sent a frame, or took C(h2) after it had refused O(alpn) by alert 120. V(tls) is an
+          alert of TLS that answers plain HTTP. V(not_http) is anything else.
         - V(tls_to_plain_http) is an answer of HTTP to a TLS handshake, V(not_tls) any other that is not TLS.
       type: str
       returned: always

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import alert_of_record
-
 NO_CERTIFICATE = "no_certificate"
 CERTIFICATE_ERROR = "certificate_error"
 PLAIN_HTTP_TO_TLS = "plain_http_to_tls"
@@ -21,6 +19,7 @@ INTERNAL_ERROR = "internal_error"
 OTHER = "other"
 # Of what is no answer of HTTP/1.x
 HTTP2 = "http2"
+TLS = "tls"
 NOT_HTTP = "not_http"
 TLS_TO_PLAIN_HTTP = "tls_to_plain_http"
 NOT_TLS = "not_tls"
@@ -67,6 +66,9 @@ def classify(status: Optional[int], body: bytes) -> str:
 _NGINX = b"<hr><center>nginx"
 # What a server of HTTP/2 sends first: a SETTINGS frame of stream 0 (RFC 9113, 3.4 and 6.5)
 _SETTINGS = re.compile(rb"\x00.{2}\x04\x00\x00{4}", re.DOTALL)
+# An alert in a record of its own, as TLS answers what is no ClientHello (RFC 8446, 5.1 and 6). Which one it
+# is says nothing: each library has its own.
+_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02].", re.DOTALL)
 
 
 def classify_stray(stray: bytes, tls: bool, connected: bool) -> str:
@@ -80,4 +82,4 @@ def classify_stray(stray: bytes, tls: bool, connected: bool) -> str:
         return TLS_TO_PLAIN_HTTP if stray.startswith(b"HTTP/") else NOT_TLS
     if _SETTINGS.match(stray):
         return HTTP2
-    return PLAIN_HTTP_TO_TLS if not tls and alert_of_record(stray) is not None else NOT_HTTP
+    return TLS if not tls and _ALERT.match(stray) else NOT_HTTP

@@ -76,9 +76,3 @@ def alert_name(number: int) -> str:
         if value == number:
             return name.lower().replace("_", " ")
     return f"alert {number}"
-
-
-def alert_of_record(data: bytes) -> Optional[int]:
-    """Return the number of the alert in the plain record that *data* begins with (RFC 8446, 5.1 and 6)."""
-    found = re.match(rb"\x15\x03[\x00-\x04]\x00\x02[\x01\x02](.)", data, re.DOTALL)
-    return found[1][0] if found else None

@@ -13,11 +13,6 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from .probe_target import UNIX, Limits, Target
 
 _MOST_AT_ONCE = 16384
-_LATE = {
-    "connect": "no connection",
-    "handshake": "no end of the handshake",
-    "response": "no end of the answer",
-}
 
 
 class Peer(NamedTuple):
@@ -62,8 +57,7 @@ class Deadline:
         """What is over, and by which option."""
         if not self._part:
             return f"no end within {self._whole_s:g} s"
-        limit_s = getattr(self._limits, self._part)
-        return f"{_LATE[self._part]} within {limit_s:g} s ({self._part}_timeout_s)"
+        return f"no end within {getattr(self._limits, self._part):g} s ({self._part}_timeout_s)"
 
 
 def resolve(target: Target, deadline: Deadline) -> list[Peer]:

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
-from .._core.tls_alert import alert_of_record
 from .dial import Deadline, Peer, connect, proxy_header, resolve, send
 from .http1 import HttpError, Response, read_response
 from .probe_target import NO_LIMITS, Limits, Target, check
@@ -216,8 +215,6 @@ class _Call:
             self.seen.status = response.status or None
             self.seen.headers, self.seen.body = response.headers, response.body
             self.seen.truncated, self.seen.stray = response.truncated, response.stray
-            if not self.target.tls:
-                self.seen.alert = alert_of_record(response.stray)
 
     def _receive(self, connection: socket.socket, size: int) -> bytes:
         connection.settimeout(self._deadline.left())

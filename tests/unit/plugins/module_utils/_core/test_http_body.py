@@ -79,7 +79,7 @@ OVER_TLS, PLAIN = (True, True), (False, False)
         (SETTINGS[:8], PLAIN, "not_http"),
         (SETTINGS.replace(b"\4", b"\7"), PLAIN, "not_http"),
         (SETTINGS[:8] + b"\1", PLAIN, "not_http"),
-        (ALERT, PLAIN, "plain_http_to_tls"),
+        (ALERT, PLAIN, "tls"),
         (ALERT, OVER_TLS, "not_http"),
         (ALERT[:5], PLAIN, "not_http"),
         (b"SSH-2.0", PLAIN, "not_http"),

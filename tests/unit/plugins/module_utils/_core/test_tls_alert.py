@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.tls_alert import (
     alert_name,
     alert_number,
-    alert_of_record,
 )
 
 CASES: list[tuple[str, Optional[int]]] = [
@@ -54,21 +53,3 @@ def test_number(reason: str, number: Optional[int]) -> None:
 
 def test_name() -> None:
     assert [alert_name(n) for n in (48, 112, 200)] == ["unknown ca", "unrecognized name", "alert 200"]
-
-
-@pytest.mark.parametrize(
-    ("data", "number"),
-    [
-        ("15030300020246", 70),
-        ("1503010002020a", 10),
-        ("15030300020170" + "00" * 20, 112),
-        ("150303000202", None),
-        ("15030300030246", None),
-        ("15020300020246", None),
-        ("15030300020346", None),
-        ("16030300020246", None),
-        ("", None),
-    ],
-)
-def test_number_of_a_record(data: str, number: Optional[int]) -> None:
-    assert alert_of_record(bytes.fromhex(data)) == number
