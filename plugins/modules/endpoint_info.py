@@ -280,9 +280,10 @@ EXAMPLES = r"""
 # By hand, in place of openssl s_client and curl. It says which page refused the client, not only that the
 # handshake was completed, and which authorities the server asks for. Files are read on the host that asks.
 #
-#   ansible localhost -m mutual_tls.nginx.endpoint_info -a 'host=a1.example.com server_name=orders.example.com
-#     certificate_path=/etc/pki/b1/fullchain.pem private_key_path=/etc/pki/b1/privkey.pem
-#     trust_path=/etc/pki/b1/trust.pem verify_hostname=true'
+#   ansible localhost -m mutual_tls.nginx.endpoint_info -a "host=a1.example.com \
+#     server_name=orders.example.com verify_hostname=true \
+#     certificate_path=/etc/pki/b1/fullchain.pem private_key_path=/etc/pki/b1/privkey.pem \
+#     trust_path=/etc/pki/b1/trust.pem"
 
 - name: Who is let in, and who is not
   mutual_tls.nginx.endpoint_info:

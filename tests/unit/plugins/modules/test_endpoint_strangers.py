@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import ssl
 import subprocess
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -19,6 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import open
 from ansible_collections.mutual_tls.nginx.plugins.modules import endpoint_info
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._host.tls_servers import (
     ANSWER,
+    PASSPHRASE,
     Handler,
     Pki,
     http_server,
@@ -233,28 +234,22 @@ def test_without_openssl(pki: Pki, run: Runner, monkeypatch: pytest.MonkeyPatch,
     assert seen["why"] == "the command openssl is not on this host; its package is openssl"
 
 
-def test_the_key_stays_in_python(pki: Pki, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_stays_in_python(pki: Pki, run: Runner) -> None:
     """An encrypted key asks nobody, and stands in no process list."""
-    started: list[list[str]] = []
-    known = subprocess.run
-
-    def spy(command: Any, **more: Any) -> Any:
-        started.append([str(word) for word in command])
-        assert more["input"] == b""
-        return known(command, **more)
-
-    monkeypatch.setattr(subprocess, "run", spy)
-    with tls_server(server_context(pki, verify_mode=ssl.CERT_REQUIRED)) as served:
+    watched = mock.patch.object(subprocess, "run", wraps=subprocess.run)
+    with watched as started, tls_server(server_context(pki, verify_mode=ssl.CERT_REQUIRED)) as served:
         seen = ask(
             run,
             served.port,
             certificate_path=pki.path("client.pem"),
             private_key_path=pki.path("client.enc"),
-            private_key_passphrase="correct horse",
+            private_key_passphrase=PASSPHRASE.decode(),
         )
     assert (seen["status"], seen["requested"]["certificate"]) == (200, True)
-    assert [command[1] for command in started] == ["version", "s_client"]
-    assert os.path.dirname(pki.path("client.enc")) not in " ".join(started[1])
+    commands = [call.args[0] for call in started.call_args_list]
+    assert [command[1] for command in commands] == ["version", "s_client"]
+    assert [call.kwargs["input"] for call in started.call_args_list] == [b"", b""]
+    assert str(pki.directory) not in " ".join(commands[1])
 
 
 @pytest.mark.parametrize("protocol", ["", "a,b", "a b", "ä", "x" * 256])
