@@ -18,6 +18,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     revocation_run,
     rotation_options,
 )
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit import options as audit_options
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.schema import suggest
 
 #: The longest prefix first: `rotate_ca_phase` is no option of rotate.yml.
@@ -26,6 +27,7 @@ _NAMES = {
     "rotate_": rotation_options.NAMES,
     "revoke_": revocation_run.NAMES,
     "site_": ("batches",),
+    "audit_": audit_options.NAMES,
 }
 _BATCHES = ("site_batches", "rotate_batches")
 _COUNT, _PERCENT = re.compile(r"[1-9]\d*"), re.compile(r"([1-9]\d?|100)%")
@@ -63,6 +65,8 @@ def _check(name: str, value: Any, why_unwritable: Callable[[str], str]) -> None:
         )
     if name in _BATCHES:
         _batches(name, value)
+    elif prefix == "audit_":
+        audit_options.check(name, value)
     elif name == "rotate_dry_run":
         rotation_options.truth(value, name)
     elif name == "rotate_window":

@@ -20,6 +20,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     revocation_run,
     rotation_options,
 )
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit import options as audit_options
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import (
     PLUGINS,
     ROLES,
@@ -195,6 +196,7 @@ RUN_OPTIONS = (
     | {f"rotate_{name}" for name in rotation_options.NAMES}
     | {f"rotate_ca_{name}" for name in ca_rotation_options.NAMES}
     | {f"revoke_{name}" for name in revocation_run.NAMES}
+    | {f"audit_{name}" for name in audit_options.NAMES}
 )
 NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
 

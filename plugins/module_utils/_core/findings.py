@@ -271,6 +271,16 @@ CATALOGUE: dict[str, Entry] = _rows(
      "Add TLSv1.3 or the curve to the site's `tls_profile`, or give Server B a key on one of its curves."),
     ("edge.no_site", ERROR, "A site is taken away that a route still asks for",
      "First the new name or listen beside the old one, then the routes, then the old one out."),
+    ("audit.unreachable", ERROR, "A host could not be reached, so nothing is known of it",
+     "Make it reachable (ansible HOST -m ansible.builtin.ping), and run the audit again."),
+    ("audit.failed", ERROR, "A host was reached and could not be read",
+     "Mend what the message names, such as become or the host's Python, and run the audit again."),
+    ("audit.not_asked", INFO, "A host of the inventory is outside the run",
+     "Run the audit without --limit to know about it."),
+    ("audit.unproven", WARNING, "A run was cut off before the live release was proven",
+     "Run site.yml with --limit of this host: it finishes or undoes what is left, and proves the result."),
+    ("audit.inventory_refused", WARNING, "The inventory's variables make no model, so no edge is known",
+     "Mend what the message names; ansible-playbook site.yml --check says the same."),
     *endpoint_catalogue.ROWS,
 )
 # fmt: on

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import answering, key_curve
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import answering, audit, key_curve
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.intent import refuse_older_trust
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import installed, processes
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils._core import (
@@ -283,3 +283,40 @@ def probe_identity():
 def _refused(client, allow):
     found = allowlists.refusal(client, allow, (allowlists.OTHER.sha1,) if not allow else ())
     return [found] if found else []
+
+
+def _unread(state: str):
+    found = audit.unread(state, "a1", "Connection timed out")
+    return [found] if found else []
+
+
+@row("audit.unreachable")
+def host_unreachable():
+    """a host that was not reached | one that was read"""
+    return _unread(audit.UNREACHABLE), _unread(audit.READ)
+
+
+@row("audit.failed")
+def host_failed():
+    """a host that was read in part | one that was read"""
+    return _unread(audit.PARTLY), _unread(audit.READ)
+
+
+@row("audit.not_asked")
+def host_not_asked():
+    """a host outside the limit | one that was asked, and not reached"""
+    return _unread(audit.NOT_ASKED), _unread(audit.UNREACHABLE)
+
+
+@row("audit.unproven")
+def release_unproven():
+    """a state file at the step switched | at stable"""
+    found = [audit.unproven(step, "a1") for step in ("switched", "stable")]
+    return [found[0]], [one for one in found[1:] if one]
+
+
+@row("audit.inventory_refused")
+def inventory_refused():
+    """an inventory with a problem | with none"""
+    found = [audit.inventory_refused(text) for text in ("No site has that credential.", "")]
+    return [found[0]], [one for one in found[1:] if one]

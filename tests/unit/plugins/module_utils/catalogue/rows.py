@@ -31,7 +31,7 @@ HOMES = {
     **dict.fromkeys(["format", "file"], "files.py"),
     **dict.fromkeys(["bundle", "crl"], "trust.py"),
     **dict.fromkeys(["proxy", "tls"], "configurations.py"),
-    **dict.fromkeys(["server", "include", "rollback", "nginx", "edge"], "hosts.py"),
+    **dict.fromkeys(["server", "include", "rollback", "nginx", "edge", "audit"], "hosts.py"),
     "endpoint": "endpoints.py",
 }
 
