@@ -28,7 +28,7 @@ KNOWN_HOSTS = re.compile(
     r"""(?:.*\.)?(?:example(?:\.(?:com|org|net|internal))?|internal|test|invalid|localhost)
     |(?:docs|www)?\.?(?:ansible\.com|debian\.org|gnu\.org|ietf\.org|nginx\.org|openssl\.org|python\.org|cryptography\.io)
     |(?:www|datatracker)\.(?:rfc-editor\.org|ietf\.org|w3\.org|fsf\.org)|docs\.openssl\.org|keepachangelog\.com
-    |semver\.org|wiki\.mozilla\.org|man7\.org|github\.com""",
+    |json-schema\.org|prometheus\.io|semver\.org|wiki\.mozilla\.org|man7\.org|github\.com""",
     re.VERBOSE | re.IGNORECASE,
 )
 URL = re.compile(r"\bhttps?://(\[[0-9a-f:]+\]|[A-Za-z0-9.-]*[A-Za-z0-9])")
