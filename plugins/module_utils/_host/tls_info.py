@@ -106,7 +106,9 @@ class Look:
         return resolve(tree, program, nginx.prefix, default_log), verdict
 
     def _note_changes(self, one: Instance, dump: Dump) -> None:
-        changed = [name for name in dump.files if file_state.is_newer(name, one.loaded or 0.0)]
+        # A main file that cannot be parsed is not in the dump.
+        names = dict.fromkeys([one.conf_path, *dump.files])
+        changed = [name for name in names if file_state.is_newer(name, one.loaded or 0.0)]
         if changed:
             more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
             said = f"It was changed after nginx has read it{more}: what is told here is what lies on disk."

@@ -1,0 +1,506 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`nginx_tls_info` beside real nginx: configurations as people have them, each claim tried."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nginx_corpus
+import pytest
+from pki import CLIENT, SERVER, Authority
+
+ROOT = Path(__file__).resolve().parents[2]
+PKI = nginx_corpus.PKI
+MAIN = "worker_processes 2;\nevents {{ }}\nerror_log /var/log/nginx/error.log info;\nhttp {{ {} }}\n"
+NAMES = (
+    "api.example.com www.example.com first.example.com second.example.com third.example.com a.example.com"
+    " b.example.com u.example.com p.example.com r.example.com later.example.com"
+).split()  # fmt: skip
+PAIR = f"ssl_certificate {PKI}/server.pem; ssl_certificate_key {PKI}/server.key;"
+AS_B = f"proxy_ssl_certificate {PKI}/b.pem; proxy_ssl_certificate_key {PKI}/b.key;"
+AS_C = AS_B.replace("/b.", "/c.")
+VERIFIED = f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {PKI}/servers-ca.pem;"
+NAMED = "proxy_ssl_name api.example.com; proxy_ssl_server_name on;"
+SAID = 'return 200 "$server_name $ssl_client_verify $ssl_client_s_dn $ssl_server_name\\n";'
+
+
+def a(name: str = "api.example.com", lines: str = "", ca: str = "clients-ca", listen: str = "443 ssl") -> str:
+    trust = f"ssl_client_certificate {PKI}/{ca}.pem; ssl_verify_client on;" if ca else ""
+    return (
+        f"server {{ listen {listen}; server_name {name}; {PAIR} {trust} {lines} location / {{ {SAID} }} }}\n"
+    )
+
+
+def b(lines: str, listen: str = "127.0.0.1:8080", more: str = "") -> str:
+    return f"server {{ listen {listen}; location / {{ {lines} }} {more} }}\n"
+
+
+class World:
+    """A host on which nginx runs with one configuration after the other."""
+
+    def __init__(self, machine: Any, folder: Path) -> None:
+        self.machine = machine
+        clients, others, servers = (Authority.make(f"CN={name}") for name in ("Clients", "Others", "Servers"))
+        strangers = Authority.make("CN=Strangers")
+        for name, authority in (("clients", clients), ("others", others), ("servers", servers)):
+            (folder / f"{name}-ca.pem").write_bytes(authority.pem())
+        (folder / "clients.crl").write_bytes(clients.revocation_list())
+        revoked = clients.leaf(folder / "b", "CN=b", CLIENT)
+        (folder / "revoked.crl").write_bytes(clients.revocation_list(revoked))
+        clients.leaf(folder / "c", "CN=c", CLIENT)
+        others.leaf(folder / "x", "CN=x", CLIENT)
+        strangers.leaf(folder / "forged", "CN=b", CLIENT)
+        servers.leaf(folder / "server", "CN=server", SERVER, names=tuple(NAMES))
+        servers.leaf(folder / "old", "CN=old", SERVER, names=tuple(NAMES), days=(-30, 3))
+        strangers.leaf(folder / "impostor", "CN=server", SERVER, names=tuple(NAMES))
+        machine.sh("cp -a /etc/nginx /root/nginx.before; rm -rf /etc/nginx/*; mkdir -p /root/pki")
+        for path in folder.iterdir():
+            machine.write(f"/root/pki/{path.name}", path.read_text())
+        machine.sh("chmod 600 /root/pki/*.key")
+        machine.write("/lab/ask.py", (ROOT / "tests" / "live" / "ask.py").read_text())
+
+    def serve(self, files: dict[str, str] | str) -> None:
+        """nginx, started anew, serves these files of /etc/nginx and nothing else."""
+        files = {"nginx.conf": MAIN.format(files)} if isinstance(files, str) else files
+        self.machine.sh("systemctl stop nginx; rm -rf /etc/nginx/*; cp -a /root/pki /etc/nginx/pki")
+        self.machine.sh("mkdir -p /etc/nginx/live/a; : >/var/log/nginx/error.log")
+        for name, kind in (("fullchain", "pem"), ("privkey", "key")):
+            self.machine.sh(f"ln -s ../../pki/server.{kind} /etc/nginx/live/a/{name}.pem")
+        for path, text in files.items():
+            self.machine.write(f"/etc/nginx/{path}", text)
+        self.machine.sh("systemctl reset-failed nginx; systemctl start nginx; nginx -t")
+
+    def reload(self) -> None:
+        self.machine.sh("nginx -t -q && systemctl reload nginx && sleep 1.5")
+
+    def look(self, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self.machine.module("nginx_tls_info", **options)
+        assert "instances" in found, found
+        return found
+
+    def codes(self, **options: Any) -> set[str]:
+        return {one["code"] for one in self.look(**options)["findings"]}
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """An A, by ask.py."""
+        asked = {"one": {"port": 443, "sni": "api.example.com", **question}}
+        out = self.machine.sh(f"python3 /lab/ask.py {PKI}", stdin=json.dumps(asked))
+        found: dict[str, Any] = json.loads(out)["one"]
+        return found
+
+    def call(self, path: str = "/", port: int = 8080, address: str = "127.0.0.1") -> tuple[int, str]:
+        """A B, by plain HTTP."""
+        script = (
+            "import http.client as h, sys\n"
+            f"c = h.HTTPConnection({address!r}, {port}, timeout=9); c.request('GET', {path!r})\n"
+            "r = c.getresponse(); print(r.status, r.read().decode().strip())"
+        )
+        status, _blank, body = self.machine.sh("python3 -", stdin=script).partition(" ")
+        return int(status), body
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(machine: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(machine, tmp_path_factory.mktemp("info"))
+
+
+def one(found: dict[str, Any]) -> dict[str, Any]:
+    (instance,) = found["instances"]
+    assert isinstance(instance, dict)
+    return instance
+
+
+# -- configurations as people have them
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in nginx_corpus.CORPUS if name not in nginx_corpus.NEEDS_A_MODULE]
+)
+def test_each_block_serves_what_is_told(world: World, name: str) -> None:
+    world.serve(nginx_corpus.CORPUS[name])
+    found = world.look()
+    instance = one(found)
+    assert (
+        instance["ok"] and instance["emerg"] == [] and instance["pid"] and instance["unit"] == "nginx.service"
+    )
+    assert all(file["state"] == "ok" for file in found["files"]), found["files"]
+    by_path = {file["path"]: file for file in found["files"]}
+    for server in instance["servers"]:
+        fixed = [pair for pair in server["certificates"] if pair["certificate"]["path"]]
+        if server["tls"] and fixed and not server["reject_handshake"]:
+            assert server["served"], server
+        for row in server["served"] if fixed else ():
+            assert row["error"] == "", (server["place"], row)
+            on_disk = {by_path[pair["certificate"]["path"]]["certificates"][0]["sha256"] for pair in fixed}
+            assert row["sha256"] in on_disk
+    assert not {one["code"] for one in found["findings"]} & {
+        "endpoint.served_differs_from_file",
+        "tls.file_newer_than_loaded",
+        "pair.key_mismatch",
+        "name.mismatch",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", nginx_corpus.BROKEN)
+def test_what_nginx_refuses_is_told_in_its_words(world: World, name: str) -> None:
+    world.serve(a())
+    world.machine.sh("sleep 2")  # the start of a process is known to a second
+    text, words = nginx_corpus.BROKEN[name]
+    world.machine.write("/etc/nginx/nginx.conf", text)
+    found = world.look()
+    instance = one(found)
+    assert not instance["ok"] and any(words in line for line in instance["emerg"]), instance["emerg"]
+    assert "s3cr3t" not in json.dumps(found)
+    assert {"nginx.configuration_refused", "tls.file_newer_than_loaded"} <= {
+        x["code"] for x in found["findings"]
+    }
+    if name != "no end":
+        assert instance["servers"][0]["names"] == ["api.example.com"], "read without nginx"
+    if name == "a file that is not there":
+        assert "file.missing" in {x["code"] for x in found["findings"]}
+    if name == "another key":
+        assert "pair.key_mismatch" in {x["code"] for x in found["findings"]}
+    assert world.ask(who="b")["status"] == 200, "it goes on with the old one"
+
+
+def test_a_stopped_nginx_is_told_and_stays_stopped(world: World) -> None:
+    world.serve(a())
+    world.machine.sh("systemctl stop nginx")
+    before = world.machine.sh("ls -la /run /var/log/nginx")
+    found = world.look()
+    instance = one(found)
+    assert instance["pid"] is None and instance["loaded"] is None and instance["ok"]
+    assert instance["servers"][0]["served"] == []
+    assert found["files"][0]["newer_than_loaded"] is None
+    assert world.machine.sh("ls -la /run /var/log/nginx") == before
+    assert world.machine.sh("pgrep nginx", check=False) == ""
+
+
+def test_two_instances(world: World) -> None:
+    world.serve(a())
+    other = MAIN.format(a("u.example.com", listen="8443 ssl")).replace(
+        "error_log", "pid /run/o.pid; error_log"
+    )
+    world.machine.write("/etc/nginx/other.conf", other)
+    world.machine.sh("nginx -c /etc/nginx/other.conf")
+    try:
+        first, second = world.look()["instances"]
+        assert {first["conf_path"], second["conf_path"]} == {"/etc/nginx/nginx.conf", "/etc/nginx/other.conf"}
+        for instance in (first, second):
+            assert instance["ok"] and instance["servers"][0]["served"][0]["error"] == ""
+        by_hand = first if first["conf_path"].endswith("other.conf") else second
+        assert by_hand["unit"] == ""
+    finally:
+        world.machine.sh("kill $(cat /run/o.pid)")
+
+
+# -- each claim, and its twin
+
+
+def test_an_upstream_that_is_not_verified(world: World) -> None:
+    impostor = a().replace("/server.", "/impostor.")
+    world.serve(impostor + b(f"{AS_B} {NAMED} proxy_pass https://127.0.0.1;"))
+    assert world.call()[0] == 200
+    assert "proxy.not_verified" in world.codes()
+    world.serve(impostor + b(f"{AS_B} {NAMED} {VERIFIED} proxy_pass https://127.0.0.1;"))
+    assert world.call()[0] == 502
+    assert "proxy.not_verified" not in world.codes()
+
+
+def test_a_listener_that_anybody_reaches(world: World) -> None:
+    lines = f"{AS_B} {NAMED} {VERIFIED} proxy_pass https://127.0.0.1;"
+    address = world.machine.sh("hostname -I").split()[0]
+    world.serve(a() + b(lines, listen="8080"))
+    assert world.call(address=address) == (200, "api.example.com SUCCESS CN=b api.example.com")
+    assert "proxy.open_listener" in world.codes()
+    world.serve(a() + b(f"deny {address}; {lines}", listen="8080"))
+    assert world.call(address=address)[0] == 403
+    assert "proxy.open_listener" not in world.codes()
+    world.serve(a() + b(lines))
+    assert "proxy.open_listener" not in world.codes()
+
+
+def test_identities_that_share_an_upstream(world: World) -> None:
+    def two(second: str) -> str:
+        upstreams = "".join(f"upstream {name} {{ server 127.0.0.1:443; }}" for name in ("u.one", "u.two"))
+        more = f"location /c/ {{ {AS_C} {NAMED} {VERIFIED} proxy_pass https://{second}; }}"
+        return upstreams + a() + b(f"{AS_B} {NAMED} {VERIFIED} proxy_pass https://u.one;", more=more)
+
+    def subjects() -> set[str]:
+        asked = [world.call(path)[1].split()[2] for dummy in range(8) for path in ("/", "/c/")]
+        return set(asked[1::2])
+
+    world.serve(two("u.one"))
+    assert "CN=b" in subjects(), "A sees b where c asks"
+    assert "proxy.identity_shared" in world.codes()
+    world.serve(two("u.two"))
+    assert subjects() == {"CN=c"}
+    assert "proxy.identity_shared" not in world.codes()
+
+
+def test_a_name_that_cannot_match(world: World) -> None:
+    upstream = "upstream orders { server 127.0.0.1:443; }"
+    for to in ("orders", "127.0.0.1"):
+        lines = f"{AS_B} {VERIFIED} proxy_ssl_server_name on;"
+        world.serve(upstream + a() + b(f"{lines} proxy_pass https://{to};"))
+        assert world.call()[0] == 502
+        assert "proxy.name_mismatch" in world.codes()
+        world.serve(upstream + a() + b(f"{lines} {NAMED.split(';')[0]}; proxy_pass https://{to};"))
+        assert world.call()[0] == 200
+        assert "proxy.name_mismatch" not in world.codes()
+
+
+def test_a_name_that_is_not_sent(world: World) -> None:
+    first = a("first.example.com")
+    lines = f"{AS_B} {VERIFIED} proxy_set_header Host api.example.com; proxy_pass https://127.0.0.1;"
+    world.serve(first + a() + b(f"{lines} proxy_ssl_name api.example.com;"))
+    assert world.call()[1] == "api.example.com SUCCESS CN=b"
+    assert "proxy.sni_off" in world.codes()
+    world.serve(first + a() + b(f"{lines} {NAMED}"))
+    assert world.call()[1] == "api.example.com SUCCESS CN=b api.example.com"
+    assert "proxy.sni_off" not in world.codes()
+
+
+def test_a_default_server_of_another_trust(world: World) -> None:
+    asked = {"who": "x", "sni": None, "host": "api.example.com"}
+    world.serve(a("first.example.com", ca="others-ca") + a())
+    assert world.ask(**asked)["body"].split()[:2] == ["api.example.com", "SUCCESS"]
+    assert "server.other_trust_admitted" in world.codes()
+    refusing = "server { listen 443 ssl default_server; ssl_reject_handshake on; }"
+    for beside in (a("first.example.com"), refusing + a("first.example.com", ca="others-ca")):
+        world.serve(beside + a())
+        assert world.ask(**asked).get("status") != 200
+        assert "server.other_trust_admitted" not in world.codes()
+
+
+def test_sessions_that_outlive_a_revocation(world: World) -> None:
+    revoke = (
+        f"cp {PKI}/revoked.crl {PKI}/n && mv {PKI}/n {PKI}/clients.crl && systemctl reload nginx && sleep 1.5"
+    )
+
+    def resumed(lines: str) -> Any:
+        world.serve(a(lines=f"ssl_crl {PKI}/clients.crl; {lines}"))
+        codes = world.codes()
+        first = {"port": 443, "sni": "api.example.com", "who": "b"}
+        found = world.ask(how="resume", first=first, between=revoke, who="b")
+        assert found["first"] == 200
+        return found.get("status"), "server.sessions_outlive_trust" in codes
+
+    assert resumed("ssl_session_cache shared:s:1m; ssl_session_tickets off;") == (200, True)
+    assert resumed("ssl_session_cache off; ssl_session_tickets off;") == (400, False)
+    assert resumed("") == (400, False)
+    version = tuple(map(int, one(world.look())["version"].split(".")))
+    outlives = version >= (1, 23, 2)
+    assert resumed("ssl_session_cache shared:s:1m;") == ((200, True) if outlives else (400, False))
+
+
+def test_trust_of_the_http_level(world: World) -> None:
+    outer = f"ssl_trusted_certificate {PKI}/others-ca.pem; "
+    world.serve(outer + a())
+    assert world.ask(who="x")["status"] == 200
+    assert "server.trust_inherited" in world.codes()
+    world.serve(outer + a(lines='ssl_trusted_certificate "";'))
+    assert world.ask(who="x")["status"] == 400
+    assert "server.trust_inherited" not in world.codes()
+
+
+def test_clients_whom_nobody_has_verified(world: World) -> None:
+    text = a()
+    world.serve(text.replace("ssl_verify_client on", "ssl_verify_client optional_no_ca"))
+    answer = world.ask(who="forged")
+    assert answer["status"] == 200 and "FAILED" in answer["body"]
+    assert "server.unverified_clients" in world.codes()
+    world.serve(text)
+    assert world.ask(who="forged")["status"] == 400
+    assert "server.unverified_clients" not in world.codes()
+
+
+def test_a_certificate_that_the_worker_cannot_read(world: World) -> None:
+    by_variable = a().replace(f"{PKI}/server.", f"{PKI}/$ssl_server_name.")
+    world.serve(by_variable)
+    world.machine.sh(
+        f"cd {PKI}; for e in pem key; do cp -p server.$e api.example.com.$e; done; chmod 755 . .."
+    )
+    assert "error" in world.ask(who="b")
+    found = world.look(log_minutes=5)
+    assert "tls.variable_certificate" in {x["code"] for x in found["findings"]}
+    (event, *_more) = [x for x in found["log"] if x["kind"] == "worker_file"]
+    assert "Permission denied" in event["text"] and "example.com" not in event["text"]
+    world.serve(a())
+    assert world.ask(who="b")["status"] == 200
+    assert "tls.variable_certificate" not in world.codes()
+
+
+def test_a_file_that_was_replaced(world: World) -> None:
+    world.serve(a())
+    told = {"tls.file_newer_than_loaded", "endpoint.served_differs_from_file"}
+    assert not told & world.codes()
+    world.machine.sh(f"sleep 2; cd {PKI}; for e in pem key; do cp -p old.$e n && mv n server.$e; done")
+    found = world.look()
+    assert told <= {x["code"] for x in found["findings"]}
+    state = next(file for file in found["files"] if file["path"] == f"{PKI}/server.pem")
+    assert state["newer_than_loaded"] and state["certificates"][0]["subject"] == "CN=old"
+    assert one(found)["servers"][0]["served"][0]["subject"] == "CN=server"
+    world.reload()
+    assert not told & world.codes()
+
+
+# -- logs
+
+
+def test_the_log_tells_each_refusal_and_no_request(world: World) -> None:
+    up = "".join(
+        f"upstream {name} {{ server 127.0.0.1:{port}; }}" for name, port in (("d", 1), ("plain", 8000))
+    )
+    lines = f"{AS_B} {VERIFIED}"
+    world.serve(
+        up
+        + "server { listen 127.0.0.1:8000; return 204; }"
+        + "server { listen 443 ssl default_server; ssl_reject_handshake on; ssl_protocols TLSv1.3; }"
+        + a(lines=f"ssl_crl {PKI}/revoked.crl; ssl_protocols TLSv1.3;")
+        + a("second.example.com", ca="others-ca")
+        + b(
+            f"{lines} {NAMED} proxy_pass https://127.0.0.1;",
+            more=f"location /d/ {{ {lines} proxy_pass https://d; }}"
+            f"location /plain/ {{ {lines} proxy_pass https://plain; }}"
+            f"location /name/ {{ {lines} proxy_ssl_server_name on; proxy_ssl_name x.example.com;"
+            " proxy_pass https://127.0.0.1; }"
+            f"location /wrong/ {{ {AS_B} proxy_ssl_server_name on; proxy_ssl_name second.example.com;"
+            f" proxy_ssl_verify on; proxy_ssl_trusted_certificate {PKI}/others-ca.pem;"
+            " proxy_pass https://127.0.0.1; }",
+        )
+    )
+    secret = {"path": "/s3cr3t?client=6.6.6.6", "headers": [["X-Token", "s3cr3t"], ["Referer", "s3cr3t"]]}
+    for question in (
+        {}, {"who": "forged"}, {"who": "b"}, {"who": "c", "host": "second.example.com"}, {"sni": "s3cr3t.x"},
+        {"version": "TLSv1_2"},
+    ):  # fmt: skip
+        world.ask(**{**secret, **question})
+    world.call("/s3cr3t", port=443)
+    for path in ("/d/s3cr3t", "/plain/s3cr3t", "/wrong/s3cr3t", "/name/s3cr3t"):
+        assert world.call(path)[0] == 502
+    found = world.look(log_minutes=5, probe=False)
+    assert "s3cr3t" not in json.dumps(found)
+    kinds = {event["kind"] for event in found["log"]}
+    assert {
+        "client_verify", "client_no_certificate", "misdirected", "handshake", "rejected", "plain_http",
+        "upstream_connect", "upstream_handshake", "upstream_verify",
+    } <= kinds, kinds  # fmt: skip
+    assert {event["code"] for event in found["log"] if event["kind"] == "client_verify"} == {21, 23}
+    assert 112 in {event["alert"] for event in found["log"]}
+    (refused,) = [event for event in found["log"] if event["kind"] == "upstream_connect"]
+    assert (refused["upstream"], refused["client"]) == ("127.0.0.1:1", "127.0.0.1")
+    assert all(event["file"] == "/var/log/nginx/error.log" for event in found["log"])
+    world.machine.sh("sed -i 's/^[0-9/]* /2001\\/01\\/01 /' /var/log/nginx/error.log")
+    assert world.look(log_minutes=5, probe=False)["log"] == []
+    assert world.look(probe=False)["log"] == []
+
+
+def test_an_upstreams_name_and_silence(world: World) -> None:
+    world.machine.sh("systemd-run --quiet --collect --unit=silent python3 -c 'import socket as s, time;"
+                     ' l = s.create_server(("127.0.0.1", 9009)); time.sleep(60)\'')  # fmt: skip
+    lines = f"{AS_B} {VERIFIED} proxy_ssl_server_name on; proxy_connect_timeout 1s;"
+    world.serve(
+        a()
+        + b(
+            f"{lines} proxy_ssl_name nobody.example.com; proxy_pass https://127.0.0.1;",
+            more=f"location /slow/ {{ {lines} proxy_pass https://127.0.0.1:9009; }}",
+        )
+    )
+    assert (world.call()[0], world.call("/slow/")[0]) == (502, 504)
+    world.machine.sh("systemctl stop silent", check=False)
+    log = {event["kind"]: event for event in world.look(log_minutes=5, probe=False)["log"]}
+    assert log["upstream_name"]["upstream"] == "127.0.0.1:443"
+    assert "nobody" not in log["upstream_name"]["text"]
+    assert log["upstream_timeout"]["upstream"] == "127.0.0.1:9009"
+
+
+# -- what must not leave the host, and hosts that lack something
+
+SECRETS = f"""\
+env TOKEN=s3cr3t-env;
+worker_processes 1;
+events {{ }}
+http {{
+    # s3cr3t-comment
+    log_format s '$remote_addr s3cr3t-format';
+    map $http_x $pass {{ default s3cr3t-map; "~^s3cr3t-regex" 1; }}
+    geo $geo {{ default s3cr3t-geo; }}
+    upstream api {{ server 127.0.0.1:443; }}
+    server {{
+        listen 127.0.0.1:8080; server_name b.example.com;
+        set $user s3cr3t-set;
+        set $url "https://u:s3cr3t-url@127.0.0.1";
+        auth_basic "s3cr3t-realm";
+        add_header X-Token s3cr3t-header;
+        location / {{
+            {AS_B}
+            proxy_set_header Authorization "Bearer s3cr3t-bearer";
+            proxy_set_header Host "s3cr3t host";
+            proxy_set_header X-Key s3cr3t-key;
+            proxy_pass https://api/x?token=s3cr3t-query;
+        }}
+        location /a/ {{ {AS_B} proxy_pass https://u:s3cr3t-password@$host/; }}
+        location /b/ {{ {AS_B} proxy_pass $url; }}
+        location /c/ {{ return 200 "s3cr3t-body"; }}
+        location /d/ {{ fastcgi_param PASSWORD s3cr3t-param; fastcgi_pass 127.0.0.1:9000; }}
+        if ($http_x_key = s3cr3t-condition) {{ return 403; }}
+    }}
+    {a()}
+}}
+"""
+
+
+def test_no_secret_of_the_configuration_leaves_the_host(world: World) -> None:
+    world.serve({"nginx.conf": SECRETS})
+    found = world.look(pem=True, log_minutes=60)
+    text = json.dumps(found)
+    assert "s3cr3t" not in text and "PRIVATE" not in text
+    assert len(one(found)["locations"]) == 3
+    certificate = next(file for file in found["files"] if file["kind"] == "certificate")
+    assert certificate["pem"].startswith("-----BEGIN CERTIFICATE-----")
+    assert not any("pem" in file for file in found["files"] if file["kind"] == "key")
+
+
+def test_a_host_without_the_library(world: World) -> None:
+    world.serve(a(lines=f"ssl_crl {PKI}/clients.crl;"))
+    whole = world.look()
+    world.machine.write("/lab/cryptography/__init__.py", "raise ImportError('not here')\n")
+    try:
+        found = world.look()
+    finally:
+        world.machine.sh("rm -rf /lab/cryptography")
+    assert "python3-cryptography" in found["why"] and whole["why"] == ""
+    assert [file["certificates"] for file in found["files"]] == [
+        file["certificates"] for file in whole["files"]
+    ]
+    assert [file["crls"] for file in found["files"]] == [file["crls"] for file in whole["files"]]
+    assert one(found)["servers"] == one(whole)["servers"]
+
+
+def test_who_is_not_root_is_told_so(world: World) -> None:
+    world.serve(a())
+    world.machine.sh("chmod -R a+rX /lab")
+    nobody = (
+        "setpriv --reuid=65534 --regid=65534 --clear-groups env PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1"
+    )
+    command = f"cd /lab && echo '{{}}' | HOME=/tmp {nobody} python3 run.py nginx_tls_info"
+    said = world.machine.sh(command, check=False)
+    assert "Run it as root (become: true)" in said and '"failed": true' in said
+
+
+def test_a_hostile_configuration_is_read_in_bounds(world: World) -> None:
+    blocks = "".join(
+        f"location /{number} {{ {AS_B} {VERIFIED} {NAMED} proxy_pass https://127.0.0.1; }}\n"
+        for number in range(3000)
+    )
+    world.serve(a() + b("return 204;", more=blocks + ("# " + "x" * 98 + "\n") * 40_000))
+    assert len(one(world.look())["locations"]) == 3000
+    deep = "location /a { " * 150 + "}" * 150
+    world.serve(a() + b("return 204;", more=deep))
+    found = world.look()
+    assert "nginx.configuration_unread" in {x["code"] for x in found["findings"]}

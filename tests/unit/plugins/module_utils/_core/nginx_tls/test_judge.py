@@ -1,0 +1,203 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Findings about configurations: where they stay silent, and whom they name."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.judge import Known
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.configurations import (
+    NEW,
+    OLD,
+    in_force,
+    judged,
+    location,
+    server,
+)
+
+B = "proxy_ssl_certificate b.pem; proxy_ssl_certificate_key b.key;"
+GOOD = (
+    f"{B} proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+    " proxy_ssl_name a.example.com;"
+)
+
+
+def codes(text: str, version: tuple[int, ...] = NEW, known: Optional[Known] = None) -> set[str]:
+    return {one.code for one in judged(text, version, known or Known())}
+
+
+def two(first: str, second: str, upstream: str = "server 192.0.2.1:443;") -> str:
+    ways = "".join(
+        f"location /{number}/ {{ {lines} proxy_pass https://u.x; }}"
+        for number, lines in enumerate((first, second))
+    )
+    return f"upstream u.x {{ {upstream} }} server {{ listen 127.0.0.1:80; {ways} }}"
+
+
+OTHER = GOOD.replace("b.pem", "c.pem")
+NO_REUSE = "proxy_ssl_session_reuse off;"
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        (two(GOOD, GOOD), False),
+        (two(GOOD, OTHER), True),
+        (two(GOOD, GOOD.replace("verify on", "verify off")), True),
+        (two(GOOD, GOOD.replace("ca.pem", "x.pem")), True),
+        # neither sessions nor connections are kept, or each location keeps its own
+        (two(GOOD + NO_REUSE, OTHER + NO_REUSE), False),
+        (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 8 local;"), False),
+        (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 0;"), False),
+        (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 8;"), True),
+        (two(GOOD + NO_REUSE, OTHER), False),
+    ],
+)
+def test_identities_share_what_is_kept(text: str, shared: bool) -> None:
+    assert ("proxy.identity_shared" in codes(text)) == shared
+
+
+def test_the_later_location_is_named_with_the_first() -> None:
+    (found,) = [one for one in judged(two(GOOD, OTHER)) if one.code == "proxy.identity_shared"]
+    assert "/etc/nginx/nginx.conf:1" in found.message and found.place == "/etc/nginx/nginx.conf:1"
+
+
+@pytest.mark.parametrize(
+    ("listen", "lines", "is_open"),
+    [
+        ("80", "", True),
+        ("192.0.2.1:80", "", True),
+        ("[::]:80", "", True),
+        ("127.0.0.1:80", "", False),
+        ("127.8.8.8:80", "", False),
+        ("[::1]:80", "", False),
+        ("unix:/run/a", "", False),
+        ("443 ssl", "", False),
+        ("80", "allow 192.0.2.0/24; deny all;", False),
+        ("80", "allow all;", True),
+        ("80", "auth_basic x;", False),
+        ("80", "auth_basic off;", True),
+        ("80", "auth_request /a;", False),
+    ],
+)
+def test_who_may_speak_with_our_certificate(listen: str, lines: str, is_open: bool) -> None:
+    text = f"server {{ listen {listen}; location / {{ {GOOD} {lines} proxy_pass https://a.example.com; }} }}"
+    assert ("proxy.open_listener" in codes(text)) == is_open
+
+
+@pytest.mark.parametrize(
+    ("to", "lines", "mismatch"),
+    [
+        ("orders", B + "proxy_ssl_verify on;", True),
+        ("orders", B, False),  # not verified: another finding
+        ("orders.example.com", B + "proxy_ssl_verify on;", False),  # an upstream may have the server's name
+        ("orders", GOOD, False),
+        ("192.0.2.1", B + "proxy_ssl_verify on;", True),
+        ("[2001:db8::1]", B + "proxy_ssl_verify on;", True),
+        ("192.0.2.1", GOOD, False),
+        ("$host", B + "proxy_ssl_verify on;", False),
+        ("single", B + "proxy_ssl_verify on;", False),  # no upstream block: a name of the search domain
+    ],
+)
+def test_names_that_cannot_match(to: str, lines: str, mismatch: bool) -> None:
+    upstreams = "".join(
+        f"upstream {name} {{ server 192.0.2.1:443; }}" for name in ("orders", "orders.example.com")
+    )
+    text = f"{upstreams} server {{ listen 127.0.0.1:80; location / {{ {lines} proxy_pass https://{to}; }} }}"
+    assert ("proxy.name_mismatch" in codes(text)) == mismatch
+
+
+def block(name: str, ca: str, lines: str = "", verify: str = "on") -> str:
+    return (
+        f"server {{ listen 443 ssl; server_name {name}; ssl_client_certificate {ca};"
+        f" ssl_verify_client {verify}; {lines} }}"
+    )
+
+
+CAS = {
+    "/etc/nginx/a.pem": frozenset("a"),
+    "/etc/nginx/b.pem": frozenset("b"),
+    "/etc/nginx/ab.pem": frozenset("ab"),
+}
+KNOWN = Known(CAS, {"/etc/nginx/a.crl": "1", "/etc/nginx/same.crl": "1", "/etc/nginx/b.crl": "2"})
+
+
+@pytest.mark.parametrize(
+    ("default", "other", "admitted"),
+    [
+        (block("d", "a.pem"), block("s", "b.pem"), True),
+        (block("d", "a.pem"), block("s", "a.pem"), False),
+        (block("d", "a.pem"), block("s", "ab.pem"), False),  # whom it lets in, the other one does, too
+        (block("d", "ab.pem"), block("s", "a.pem"), True),
+        (block("d", "a.pem", verify="off"), block("s", "b.pem"), False),
+        (block("d", "a.pem", verify="optional"), block("s", "b.pem"), True),
+        (block("d", "a.pem"), block("s", "b.pem", verify="off"), False),
+        (block("d", "a.pem", "ssl_reject_handshake on;"), block("s", "b.pem"), False),
+        (block("d", "a.pem", "ssl_verify_depth 2;"), block("s", "a.pem"), True),
+        (block("d", "a.pem"), block("s", "a.pem", "ssl_crl a.crl;"), True),
+        (block("d", "a.pem", "ssl_crl same.crl;"), block("s", "a.pem", "ssl_crl a.crl;"), False),
+        (block("d", "a.pem", "ssl_crl b.crl;"), block("s", "a.pem", "ssl_crl a.crl;"), True),
+        (block("d", "a.pem", "ssl_trusted_certificate b.pem;"), block("s", "a.pem"), True),
+        (block("d", "gone.pem"), block("s", "gone.pem"), False),
+        (block("d", "gone.pem"), block("s", "a.pem"), True),
+    ],
+)
+def test_who_gets_in_by_the_default_server(default: str, other: str, admitted: bool) -> None:
+    assert ("server.other_trust_admitted" in codes(default + other, NEW, KNOWN)) == admitted
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "kept"),
+    [
+        ("", NEW, False),
+        ("ssl_session_cache shared:x:1m;", NEW, True),
+        ("ssl_session_cache shared:x:1m;", OLD, False),
+        ("ssl_session_cache shared:x:1m; ssl_session_tickets off;", OLD, True),
+        ("ssl_session_cache builtin; ssl_session_tickets off;", NEW, False),
+        ("ssl_session_cache off; ssl_session_ticket_key t.key;", OLD, True),
+    ],
+)
+def test_sessions_of_the_default_server_govern(lines: str, version: tuple[int, ...], kept: bool) -> None:
+    for text in (block("d", "a.pem", lines), block("d", "a.pem", lines, "off") + block("s", "a.pem")):
+        assert ("server.sessions_outlive_trust" in codes(text, version)) == kept
+    own = block("d", "a.pem") + block("s", "a.pem", lines)
+    assert "server.sessions_outlive_trust" not in codes(own, version), "a block that is not the default"
+
+
+def test_blocks_of_a_release_are_told_as_ours() -> None:
+    main = "http { include mtls/current/mtls.conf; }"
+    path = "/etc/nginx/mtls/releases/0123456789abcdef/server/sites/a.conf"
+    found = in_force(
+        {
+            "/etc/nginx/nginx.conf": main,
+            "/etc/nginx/mtls/current/mtls.conf": f"include {path};",
+            path: "server { listen 443 ssl; }",
+        }
+    )
+    assert [one["ours"] for one in found.servers] == [True]
+    assert not server("listen 443 ssl;")["ours"] and not location(f"{B} proxy_pass https://a;")["ours"]
+
+
+def test_ssl_on_of_old_versions() -> None:
+    text = "listen 443; ssl on; ssl_certificate a.pem; ssl_certificate_key a.key;"
+    assert server(text, version=OLD)["listens"][0]["tls"] and not server(text)["tls"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a.pem", {"path": "/etc/nginx/a.pem", "variable": False, "scheme": "", "text": ""}),
+        ("../a/./b.pem", {"path": "/etc/a/b.pem", "variable": False, "scheme": "", "text": ""}),
+        ('"engine:pkcs11:pin-value=s3cr3t"', {"path": "", "variable": False, "scheme": "engine", "text": ""}),
+        ('"store:pkcs11:pin=s3cr3t"', {"path": "", "variable": False, "scheme": "store", "text": ""}),
+        ("data:$key", {"path": "", "variable": True, "scheme": "data", "text": ""}),
+        ("$name.key", {"path": "", "variable": True, "scheme": "", "text": "$name.key"}),
+    ],
+)
+def test_what_a_file_is_told_as(value: str, told: dict[str, object]) -> None:
+    (pair,) = server(f"listen 443 ssl; ssl_certificate a.pem; ssl_certificate_key {value};")["certificates"]
+    assert pair["key"] == {**told, "place": "/etc/nginx/nginx.conf:1"}
