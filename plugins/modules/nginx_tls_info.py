@@ -33,6 +33,8 @@ notes:
     C(stream) nginx opens a connection to its upstream for it.
   - A stopped nginx tests its configuration as C(nginx -t) does, which may leave empty log files and
     directories.
+  - An nginx in a container has processes of its own, and is told by this module inside of it only.
+  - Logs that go to syslog or to the journal are not read.
   - Values that hold a variable are told as they stand. What a C(map) makes of it is known to a request
     only.
 requirements:

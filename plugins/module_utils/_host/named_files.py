@@ -84,11 +84,11 @@ class NamedFiles:
             for server in found.servers:
                 if server["tls"]:
                     self._pairs(server["certificates"], server["password"], "server", seen)
-                    self._bundle(server["trust"], server["crl"], server["verify"] != "off", seen)
-                    self._bundle(server["trusted"], None, server["verify"] != "off", seen)
+                    trusts = (server["trust"], server["trusted"])
+                    self._bundle(trusts, server["crl"], server["verify"] != "off", seen)
             for one_of in found.locations:
                 self._pairs([one_of], one_of["password"], "client", seen)
-                self._bundle(one_of["trust"], one_of["crl"], one_of["verify"], seen)
+                self._bundle((one_of["trust"],), one_of["crl"], one_of["verify"], seen)
 
     def _examine_alone(self, file: _File) -> None:
         file.kinds.sort(key=_KINDS.index)
@@ -128,17 +128,36 @@ class NamedFiles:
         return [line for line in (one.rstrip(b"\r") for one in data.split(b"\n")[:_LINES]) if line]
 
     def _bundle(
-        self, trust: Optional[dict[str, Any]], crl: Optional[dict[str, Any]], used: bool, seen: set[Any]
+        self,
+        trusts: Sequence[Optional[dict[str, Any]]],
+        crl: Optional[dict[str, Any]],
+        used: bool,
+        seen: set[Any],
     ) -> None:
-        paths = [one["path"] if one else "" for one in (trust, crl)]
-        if not used or (*paths, "trust") in seen:
+        """*trusts*: what is trusted together, and what *crl* is looked up for."""
+        paths = [one["path"] for one in trusts if one and one["path"]]
+        lists = crl["path"] if crl else ""
+        if not used or (*paths, lists, "trust") in seen:
             return
-        seen.add((*paths, "trust"))
-        spec: dict[str, Any] = {}
-        for slot, path in zip(("peers_trust", "peers_crl"), paths):
-            if path and self._files[path].data is not None:
-                spec[slot], spec[f"{slot}_place"] = self._files[path].data, intake.shown(path)
-        self._put(self._tools.peers(spec), paths)
+        seen.add((*paths, lists, "trust"))
+        known = [(path, self._files[path].data) for path in paths]
+        for path, data in known:
+            if data is not None and (path, "trust") not in seen:
+                seen.add((path, "trust"))
+                place = intake.shown(path)
+                self._put(self._tools.peers({"peers_trust": data, "peers_trust_place": place}), [path])
+        if not lists or self._files[lists].data is None or not all(data for dummy, data in known):
+            return
+        place = intake.shown(lists)
+        said = self._tools.peers(
+            {
+                "peers_trust": b"\n".join(data or b"" for dummy, data in known),
+                "peers_trust_place": place,
+                "peers_crl": self._files[lists].data,
+                "peers_crl_place": place,
+            }
+        )
+        self._put([one for one in said if not one["code"].startswith("bundle.")], [lists])
 
     def _put(self, said: Sequence[dict[str, Any]], paths: Sequence[str]) -> None:
         """Each finding to the file that it names, else to the first one."""

@@ -9,6 +9,7 @@ import os
 import tempfile
 from typing import Any
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_log
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.instances import Instances
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
@@ -60,3 +61,17 @@ def look(emerg: str = "", text: str = "", tools: Any = None, **options: Any) -> 
 
 def told(emerg: str, text: str = "") -> list[dict[str, Any]]:
     return list(look(emerg, text)["findings"])
+
+
+def row(door: Any, seen: Any) -> dict[str, Any]:
+    return Look(Options(), NoTools())._row(door, "", seen)
+
+
+def served(servers: list[dict[str, Any]], knock: Any) -> list[list[dict[str, Any]]]:
+    return Look(Options(), NoTools(), knock=knock)._served(servers)
+
+
+def event() -> dict[str, Any]:
+    found = nginx_log.event("2026/11/22 13:00:00 [emerg] 1#1: no events")
+    assert found is not None
+    return found
