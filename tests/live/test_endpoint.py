@@ -71,6 +71,11 @@ time.sleep(600)
 def servers() -> str:
     text = [f"server {{ listen {port} ssl; {TLS} {rest} }}" for port, rest in SITES.items()]
     text += [f"server {{ {listens} {TLS} {VERIFY} {HELLO} }}" for listens in LISTENS.values()]
+    text += [
+        f"server {{ listen 8456 ssl; {TLS} {HELLO} }}",
+        "server { listen 8456 ssl default_server; ssl_reject_handshake on; }",
+        f"server {{ listen 8457 ssl; {TLS.replace(' TLSv1.3', '')} {HELLO} }}",
+    ]
     text += ['server { listen 8080; location / { return 200 "plain\\n"; } }', "server { listen 8448 http2; }"]
     return "\n".join(text)
 
@@ -208,6 +213,7 @@ def test_who_speaks_something_else(a: Any) -> None:
         h2={"port": 8447, "alpn": ["h2"], **GOOD},
         h2_unasked={"port": 8447, "alpn": [], **GOOD},
         not_h2={"port": 8443, "alpn": ["h2", "http/1.1"], **GOOD},
+        no_h2={"port": 8443, "alpn": ["h2"], **GOOD},
     )
     assert {
         name: (one["phase"], one["status"], one["alpn"], one["body_class"]) for name, one in seen.items()
@@ -218,7 +224,30 @@ def test_who_speaks_something_else(a: Any) -> None:
         "h2": ("response", None, "h2", "http2"),
         "h2_unasked": ("done", 200, "", ""),
         "not_h2": ("done", 200, "http/1.1", ""),
+        "no_h2": ("handshake", None, "", ""),
     }
+    assert (seen["no_h2"]["alert"], seen["no_h2"]["requested"]["certificate"]) == (120, True)
+
+
+def test_handshakes_that_nginx_ends(a: Any) -> None:
+    seen = ask(
+        a,
+        no_name={"port": 8456, "server_name": ""},
+        other_name={"port": 8456, "server_name": "other.test"},
+        name={"port": 8456},
+        old={"port": 8457, "tls_version": "1.3"},
+        common={"port": 8457, "tls_version": "1.2"},
+    )
+    assert {name: (one["phase"], one["alert"], one["status"]) for name, one in seen.items()} == {
+        "no_name": ("handshake", 112, None),
+        "other_name": ("handshake", 112, None),
+        "name": ("done", None, 200),
+        "old": ("handshake", 70, None),
+        "common": ("done", None, 200),
+    }
+    for one in seen.values():
+        assert (one["requested"] is None) is (one["alert"] is not None)
+        assert (f"TLS alert {one['alert']} (" in one["why"]) is (one["alert"] is not None)
 
 
 def test_a_cleartext_port_of_http2(a: Any) -> None:

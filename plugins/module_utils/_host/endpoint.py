@@ -24,6 +24,7 @@ from .s_client import Heard
 # What helps to tell who answered. No Set-Cookie and the like: a result is printed and kept.
 _HEADERS = ("content-type", "location", "server", "via", "www-authenticate")
 _NO_APPLICATION_PROTOCOL = 120
+_HTTP1, _HTTP2 = "http/1.1", "h2"
 
 Describe = Callable[[bytes], dict[str, Any]]
 # Asks once more for what Python's ssl does not tell: (target, peer, timeout_s, limits)
@@ -91,7 +92,7 @@ def _listen(target: Target, seen: Observation, listen: Listen) -> Heard:
         return Heard(Flight(), "", why)
     if seen.alert == _NO_APPLICATION_PROTOCOL:
         # By what it takes instead one knows what it speaks.
-        target = dataclasses.replace(target, alpn=("h2",))
+        target = dataclasses.replace(target, alpn=(_HTTP2, _HTTP1))
     return listen(target, seen.peer)
 
 
@@ -189,7 +190,8 @@ def _python(tls: bool) -> str:
 
 
 def _body_class(target: Target, seen: Observation, heard: Heard) -> str:
-    if seen.alert == _NO_APPLICATION_PROTOCOL and heard.flight.alpn == "h2":
+    refused = target.alpn if seen.alert == _NO_APPLICATION_PROTOCOL else ()
+    if _HTTP1 in refused and heard.flight.alpn == _HTTP2:
         return http_body.HTTP2
     strange = http_body.classify_stray(seen.stray, target.tls, bool(seen.protocol))
     return strange or http_body.classify(seen.status, seen.body)

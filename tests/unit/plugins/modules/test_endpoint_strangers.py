@@ -127,6 +127,8 @@ def test_over_tls(pki: Pki, run: Runner, answer: bytes, body_class: str) -> None
         ("h2", {}, 120, "http2", ""),
         ("h2", {"requested": False}, 120, "", ""),
         ("mqtt", {}, 120, "", ""),
+        ("h2", {"alpn": ["mqtt"]}, 120, "", ""),
+        ("http/1.1", {"alpn": ["h2"]}, 120, "", ""),
         ("h2", {"alpn": []}, None, "", ""),
         ("h2,http/1.1", {}, None, "", "http/1.1"),
     ],
@@ -140,6 +142,7 @@ def test_alpn(
         seen = ask(run, port, **options)
     assert (seen["alert"], seen["body_class"], seen["alpn"]) == (alert, body_class, alpn)
     assert seen["phase"] == ("handshake" if alert else "done")
+    assert (seen["requested"] is None) is (offered == "mqtt" or "requested" in options)
 
 
 def test_closed_without_a_word(pki: Pki, run: Runner) -> None:
