@@ -38,7 +38,7 @@ _VERIFY = r"verify error: \((?P<code>\d{1,3}):[A-Za-z0-9 ,.'/-]+\)"
 _SSL = r"\((?:\d+: [A-Za-z /-]+)?(?:SSL: [A-Za-z0-9 ,.:/_()=\[\]-]{1,600})?\)"
 _ERRNO = r"\(\d+: [A-Za-z /-]+\)"
 _HANDSHAKE = (
-    rf"SSL_(?:do_handshake|read|write|shutdown)\(\) failed {_SSL}"
+    rf"SSL_(?:do_handshake|read|write)\(\) failed {_SSL}"
     rf"|peer closed connection in SSL handshake(?: {_ERRNO})?"
 )
 _TO_UPSTREAM = r".*\bupstream"

@@ -68,22 +68,23 @@ class Look:
         read = [(one, *self._configuration(one)) for one in self._instances.found()]
         self._files.read([(found, one.loaded) for one, found, _verdict in read])
         known = self._files.known()
+        log = self._log([path["path"] for _one, found, _verdict in read for path in found.error_logs])
         elements = [self._element(one, found, verdict, known) for one, found, verdict in read]
         files = self._files.shown(self._options.pem)
         flat = [finding.to_dict() for finding in self._instances.orphans()]
         for element in elements:
-            flat += element.pop("_findings")
-            for part in (*element["servers"], *element["locations"]):
+            for part in (element, *element["servers"], *element["locations"]):
                 flat += part["findings"]
         flat += [finding for file in files for finding in file["findings"]]
-        return {"instances": elements, "files": files, "log": self._log(elements), "findings": flat}
+        return {"instances": elements, "files": files, "log": log, "findings": flat}
 
-    def _log(self, elements: Sequence[dict[str, Any]]) -> list[Event]:
+    def _log(self, paths: Sequence[str]) -> list[Event]:
+        """Before this module's own handshakes get into it."""
         if self._options.log_minutes <= 0:
             return []
         # nginx writes the time of the host's own zone.
         since = datetime.now() - timedelta(minutes=self._options.log_minutes)  # noqa: DTZ005
-        return events((log["path"] for one in elements for log in one["error_logs"]), since)
+        return events(paths, since)
 
     # -- the configuration
 
@@ -152,7 +153,6 @@ class Look:
             "servers": found.servers,
             "locations": found.locations,
             "findings": dicts(said),
-            "_findings": dicts(said),
         }
 
     # -- what is served

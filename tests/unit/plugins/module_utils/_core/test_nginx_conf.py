@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import nginx_conf
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import (
     Directive,
@@ -217,3 +218,30 @@ def test_an_include_of_itself_ends() -> None:
 
 def test_no_dump_is_an_empty_tree() -> None:
     assert read_dump("nginx: [emerg] something\n").tree() == ()
+
+
+def test_braces_and_includes_are_read_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse("a {" * 99 + "}" * 99)
+    with pytest.raises(MtlsError, match="deeper in each other than 100"):
+        parse("a {" * 100 + "}" * 100, "/x.conf")
+    twice = {f"/c/{number}": f"include {number + 1}; include {number + 1};" for number in range(40)}
+    monkeypatch.setattr(nginx_conf, "_MOST", 5000)
+    with pytest.raises(MtlsError, match="more than 5000 directives"):
+        Dump(twice).tree()
+    circle = {"/c/a": "x; include b;", "/c/b": "y; include a;"}
+    assert [one.name for one in Dump(circle).tree()] == ["x", "include", "y", "include"]
+
+
+LUA = """
+content_by_lua_block {
+    local a = "}" -- } a comment
+    local b = '\\'}' --[[ } ]] local c = [==[ } ]] ]==]
+    if a then b = { 1, { 2 } } end
+}
+x;
+"""
+
+
+def test_braces_in_strings_of_lua_are_none() -> None:
+    code, after = parse(LUA)
+    assert (code.name, code.block, after.name, after.line) == ("content_by_lua_block", (), "x", 7)

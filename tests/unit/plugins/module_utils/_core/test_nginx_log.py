@@ -164,6 +164,7 @@ def test_a_name_that_does_not_resolve_is_not_told() -> None:
         f'access forbidden by rule {SECRET}',
         f"{SSL}0A000102:{SECRET}\") {SHAKING}",
         f'[lua] x.lua:1: "{SECRET}"',
+        f"SSL_shutdown() failed (SSL: error:80000020:system library::Broken pipe) {SHAKING}",
         # of another connection than a client's
         f"handshake rejected {UP}",
         f"client SSL certificate verify error: (10:certificate has expired) {UP}",
