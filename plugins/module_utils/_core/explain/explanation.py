@@ -35,6 +35,45 @@ def _causes(case: Case) -> Iterator[Cause]:
         yield from _through(case, case.through)
     elif case.direct is not None:
         yield from _direct(case, case.direct)
+    else:
+        yield from _overheard(case)
+
+
+def _overheard(case: Case) -> Iterator[Cause]:
+    """Nobody asked: what the server itself knows of those who did."""
+    instance = case.server.instance or {}
+    if instance and instance.get("pid") is None:
+        yield from connection.explain(case, Seen(phase="connect", error="it does not run"))
+    elif (asked := _answered(case)) is not None:
+        yield from _direct(case, asked)
+    else:
+        yield from doubts.admitted(case, ())
+
+
+#: What a client got whom the server's log speaks of.
+_TOLD = {
+    "client_verify": Seen(status=400, body_class="certificate_error", sent=True),
+    "client_no_certificate": Seen(status=400, body_class="no_certificate"),
+    "misdirected": Seen(status=421, body_class="misdirected"),
+    "plain_http": Seen(status=400, body_class="plain_http_to_tls", tls=False),
+}
+#: OpenSSL's words for a fault that it answers by an alert (ssl/statem/statem_srvr.c, statem_lib.c).
+_ALERTED = {
+    "unsupported protocol": connection.PROTOCOL_VERSION,
+    "no shared cipher": connection.HANDSHAKE_FAILURE,
+    "no suitable signature algorithm": connection.HANDSHAKE_FAILURE,
+}
+
+
+def _answered(case: Case) -> Optional[Seen]:
+    for event in case.server.events(*_TOLD, "handshake"):
+        client = event.get("client") or "a client"
+        if event["kind"] in _TOLD:
+            return replace(_TOLD[event["kind"]], target=f"by {client}")
+        alert = next((number for words, number in _ALERTED.items() if words in event["text"]), None)
+        if alert is not None:
+            return Seen(target=f"by {client}", phase="handshake", error=event["text"], alert=alert)
+    return None
 
 
 def _through(case: Case, asked: Seen) -> Iterator[Cause]:

@@ -384,6 +384,32 @@ def test_what_is_missing():
     assert explain(refused([found("crl.revoked")], log=[], instance=QUIET)).missing == ()
 
 
+@pytest.mark.parametrize(
+    ("log", "code"),
+    [
+        ([event("client_verify", 23)], "endpoint.revoked"),
+        ([event("client_no_certificate")], "endpoint.client_cert_not_sent"),
+        ([event("misdirected")], "endpoint.misdirected"),
+        ([event("plain_http")], "endpoint.tls_on_plain_port"),
+        ([event("handshake", text="unsupported protocol")], "endpoint.protocol_version"),
+        ([event("handshake", text="no shared cipher")], "endpoint.no_shared_cipher"),
+        # Of the client it is the last one that counts, and none of these says what it was.
+        ([event("client_verify", 23), event("misdirected")], "endpoint.misdirected"),
+        ([event("handshake", text="bad record type")], ""),
+        ([], ""),
+    ],
+)
+def test_what_the_server_alone_knows(log, code):
+    assert codes(Case(server=Side("a", log=log, config={"verify": "on"}))) == ([code] if code else [])
+
+
+def test_what_the_server_alone_knows_of_itself():
+    assert codes(Case(server=Side("a", instance={"pid": None}))) == ["endpoint.nginx_down"]
+    assert codes(Case(server=Side("a", instance=RUNNING, config={"verify": "off"}))) == [
+        "endpoint.not_verified"
+    ]
+
+
 def test_nothing_was_asked():
     assert explain(Case()).to_dict() == {"findings": [], "missing": []}
 

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what modules have read on the hosts of one connection to its explanation.
+
+``nginx_tls_info`` (with its files' PEM) says what each nginx uses, ``endpoint_info`` what was seen; here the
+certificate that each side sends is judged by the files of the other, as nginx would at that host's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Optional
+
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.case import Case, Seen, Side
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.explanation import explain
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
+
+_MISSING = "chain.missing_intermediate"
+#: nginx does not start, or not again, with these; which file it is says more than nginx's line.
+_NOT_LOADED = ("endpoint.nginx_down", "endpoint.reload_refused")
+_PROBE_TIMEOUT_S = 5.0
+
+
+def questions(location: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
+    """What ``endpoint_info`` is asked on the client's host about one of its locations: `direct`, the server
+    with the location's certificate, for each of its servers, and `through`, nginx's own listener."""
+    name = location["name"] if location["sni"] and not location["name_variable"] else ""
+    asked = {
+        "server_name": name,
+        "http_host": location["host"] or name,
+        "path": path,
+        "timeout_s": _PROBE_TIMEOUT_S,
+        "certificate_path": _path(location["certificate"]),
+        "private_key_path": _path(location["key"]),
+        "tls_version": _only(location["protocols"]),
+        "session": "none",
+    }
+    if not asked["certificate_path"] or not asked["private_key_path"]:
+        asked.update(certificate_path="", private_key_path=None)
+    found = [
+        {"name": f"direct {server}", **_address(server), **asked} for server in location["servers"][:_MOST]
+    ]
+    for listen in location["listens"][:1]:
+        host = {"*": "127.0.0.1", "[::]": "::1"}.get(listen["address"], listen["address"])
+        found.append(
+            {
+                "name": "through",
+                "host": host,
+                "port": listen["port"] or 443,
+                "tls": listen["tls"],
+                "proxy_protocol": listen["proxy_protocol"],
+                "http_host": next(
+                    (one for one in location["server_names"] if one not in ("", "_")), "localhost"
+                ),
+                "path": path,
+                "timeout_s": _PROBE_TIMEOUT_S,
+            }
+        )
+    return found
+
+
+_MOST = 4
+
+
+def _path(file: Optional[Mapping[str, Any]]) -> str:
+    return str(file["path"]) if file and not file["variable"] and not file["scheme"] else ""
+
+
+def _only(protocols: Sequence[str]) -> Optional[str]:
+    versions = [one.replace("TLSv", "") for one in protocols]
+    return versions[0] if len(versions) == 1 and versions[0] in ("1.2", "1.3") else None
+
+
+def _address(server: str) -> dict[str, Any]:
+    if server.startswith("unix:"):
+        return {"host": server, "port": 443}
+    host, dummy, port = server.rpartition(":")
+    return {"host": host.strip("[]"), "port": int(port)}
+
+
+def diagnose(
+    client: Optional[Mapping[str, Any]], server: Optional[Mapping[str, Any]], at: datetime
+) -> dict[str, Any]:
+    """``{findings: [..], missing: [..]}`` for one connection.
+
+    *client*: `host`, `tls` (of nginx_tls_info), `location` (its element), `direct` and `through`, each
+    ``{asked, seen}`` (options and result of endpoint_info) or None, `clock_s`. *server*: `host`, `tls`,
+    `block` (its element), `clock_s`. Either may be None: then only the other end is known.
+    """
+    ends = _Ends(client or {}, server or {}, at)
+    told = explain(ends.case()).to_dict()
+    if told["findings"] and told["findings"][0]["code"] in _NOT_LOADED:
+        told["findings"] = [*ends.unloadable(), *told["findings"]]
+    return told
+
+
+class _Ends:
+    def __init__(self, client: Mapping[str, Any], server: Mapping[str, Any], at: datetime) -> None:
+        self._client, self._server, self._at = client, server, at
+        self._location: Mapping[str, Any] = client.get("location") or {}
+        self._block: Mapping[str, Any] = server.get("block") or {}
+        self._files = {id(end): _by_path(end) for end in (client, server)}
+
+    def case(self) -> Case:
+        direct, through = (_seen(self._client.get(way)) for way in ("direct", "through"))
+        return Case(direct, through, self._client_side(), self._server_side())
+
+    def _client_side(self) -> Side:
+        location, end = self._location, self._client
+        named = [location.get(key) for key in ("certificate", "key", "trust", "crl")]
+        return Side(
+            name=end.get("host", ""),
+            config=location or None,
+            instance=_instance(end, location.get("place", "")),
+            own=[one for state in self._states(end, named[:2]) for one in state["findings"]],
+            chain=[one for state in self._states(end, named[:1]) for one in state["certificates"]],
+            judged=self._judged_server(end.get("clock_s")),
+            truly=self._judged_server(0.0),
+            log=_log(end),
+            files=self._states(end, named),
+            clock_s=end.get("clock_s"),
+        )
+
+    def _server_side(self) -> Side:
+        block, end = self._block, self._server
+        pairs = block.get("certificates", ())
+        named = [one[key] for one in pairs for key in ("certificate", "key")]
+        named += [block.get(key) for key in ("trust", "trusted", "crl")]
+        return Side(
+            name=end.get("host", ""),
+            config=block or None,
+            instance=_instance(end, block.get("place", "")),
+            judged=self._judged_client(end.get("clock_s")),
+            truly=self._judged_client(0.0),
+            log=_log(end),
+            files=self._states(end, named),
+            clock_s=end.get("clock_s"),
+        )
+
+    def unloadable(self) -> list[dict[str, Any]]:
+        """Errors about the files of the end whose nginx does not load its configuration."""
+        for end in (self._server, self._client):
+            if any(not one["ok"] for one in end.get("tls", {}).get("instances", ())):
+                return [
+                    {**one, "evidence": [], "confirm": f"{end.get('host', '')}: nginx -t"}
+                    for one in end["tls"]["findings"]
+                    if one["severity"] == "error"
+                ]
+        return []
+
+    def _states(self, end: Mapping[str, Any], named: Iterable[Any]) -> list[Mapping[str, Any]]:
+        known = self._files[id(end)]
+        return [known[path] for file in named if (path := _path(file)) in known]
+
+    def _pem(self, end: Mapping[str, Any], file: Any) -> Optional[bytes]:
+        text = self._files[id(end)].get(_path(file), {}).get("pem")
+        return text.encode() if text else None
+
+    def _judged_client(self, clock_s: Optional[float]) -> Optional[list[dict[str, Any]]]:
+        """What the server's files say of the client's certificate."""
+        sent = self._pem(self._client, self._location.get("certificate"))
+        trust = [self._pem(self._server, self._block.get(key)) for key in ("trust", "trusted")]
+        if sent is None or not any(trust):
+            return None
+        return self._examined(
+            {
+                "certificate": sent,
+                "trust": b"\n".join(one for one in trust if one),
+                "crl": self._pem(self._server, self._block.get("crl")),
+                "verify_depth": self._block["depth"],
+                "purpose": "client",
+            },
+            clock_s,
+        )
+
+    def _judged_server(self, clock_s: Optional[float]) -> Optional[list[dict[str, Any]]]:
+        """What the client's files say of the certificate that the server sends."""
+        if self._location and not self._location["verify"]:
+            return []
+        direct = self._client.get("direct") or {}
+        sent = b"".join(
+            one["pem"].encode() for one in direct.get("seen", {}).get("served", ()) if "pem" in one
+        )
+        if not sent:
+            sent = next(
+                (
+                    pem
+                    for one in self._block.get("certificates", ())
+                    if (pem := self._pem(self._server, one["certificate"]))
+                ),
+                b"",
+            )
+        trust = self._pem(self._client, self._location.get("trust"))
+        if not sent or trust is None:
+            return None
+        return self._examined(
+            {
+                "certificate": sent,
+                "trust": trust,
+                "crl": self._pem(self._client, self._location.get("crl")),
+                "verify_depth": self._location["depth"],
+                "purpose": "server",
+                "hostnames": [] if self._location["name_variable"] else [self._location["name"]],
+            },
+            clock_s,
+        )
+
+    def _examined(self, spec: Mapping[str, Any], clock_s: Optional[float]) -> list[dict[str, Any]]:
+        seen = credential.examine({"name": "", **spec}, self._at + timedelta(seconds=clock_s or 0.0))
+        found = [dict(one) for one in seen["findings"]]
+        for one in found:
+            if one["code"] == _MISSING:
+                one["issuer"] = self._kind(spec["certificate"])
+        return found
+
+    def _kind(self, sent: bytes) -> str:
+        """Of the issuer that is missing: `intermediate` or `root`, where any file of the two ends has it."""
+        chain = credential.examine({"name": "", "certificate": sent}, self._at)
+        wanted = chain["certificate"]["issuer"] if chain["certificate"] else ""
+        for end in (self._client, self._server):
+            for state in self._files[id(end)].values():
+                for one in state["certificates"]:
+                    if one["subject"] == wanted:
+                        return "root" if one["issuer"] == wanted else "intermediate"
+        return ""
+
+
+def _by_path(end: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {one["path"]: one for one in end.get("tls", {}).get("files", ())}
+
+
+def _instance(end: Mapping[str, Any], place: str) -> Optional[Mapping[str, Any]]:
+    """The nginx that has the block at *place*; without a place the only one, or one that does not load."""
+    instances = end.get("tls", {}).get("instances", ())
+    for one in instances:
+        if place in [block["place"] for block in (*one["servers"], *one["locations"])]:
+            return dict(one)
+    found = [one for one in instances if one["pid"] is None or not one["ok"]] or instances
+    return dict(found[0]) if found else None
+
+
+def _log(end: Mapping[str, Any]) -> Optional[Sequence[Mapping[str, Any]]]:
+    log: Optional[Sequence[Mapping[str, Any]]] = end.get("tls", {}).get("log")
+    return log
+
+
+def _seen(probe: Optional[Mapping[str, Any]]) -> Optional[Seen]:
+    if not probe:
+        return None
+    asked, seen = probe["asked"], probe["seen"]
+    requested = seen.get("requested") or {}
+    return Seen(
+        target=seen["target"],
+        server_name=asked.get("server_name") or "",
+        tls=asked.get("tls") is not False,
+        sent=bool(asked.get("certificate_path") or asked.get("certificate_content")),
+        phase=seen["phase"],
+        status=seen["status"],
+        body_class=seen["body_class"],
+        error=seen["error"],
+        alert=seen["alert"],
+        protocol=seen["protocol"],
+        served=seen["served"],
+        resumed=seen["session_reused"],
+        asked_for_certificate=requested.get("certificate"),
+        accepted_names=requested.get("names"),
+    )
+
+
+def block_for(tls: Mapping[str, Any], port: int, name: str) -> Optional[dict[str, Any]]:
+    """The server block that answers to a server name on a port, as nginx chooses: the exact name, the
+    longest wildcard, else the default server (ngx_http_find_virtual_server)."""
+    here = [
+        (one, block)
+        for instance in tls.get("instances", ())
+        for block in instance["servers"]
+        for one in block["listens"]
+        if one["port"] == port
+    ]
+    for wanted in _names(name):
+        for dummy, block in here:
+            if wanted in block["names"]:
+                return dict(block)
+    return next((dict(block) for one, block in here if one["default"]), None)
+
+
+def _names(name: str) -> Iterator[str]:
+    if name:
+        yield name.lower()
+        yield f".{name.lower()}"
+        rest = name.lower()
+        while "." in rest:
+            rest = rest.partition(".")[2]
+            yield f"*.{rest}"
+            yield f".{rest}"
