@@ -1,0 +1,190 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All connections of the hosts that diagnose.yml has read, each with its explanation, and what is printed.
+
+Whom a Server B asks is told by what is served: the host whose file holds the certificate that was seen, on
+that port; where nothing was served, by the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Optional
+
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
+
+_DIRECT = "direct "
+_THROUGH = "through"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """*host* asks *target*, which is of the host *server*, "" where none of the inventory is known to be it."""
+
+    host: str
+    location: Mapping[str, Any]
+    target: str
+    server: str
+    told: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        whom = f"{self.server} ({self.target})" if self.server else self.target
+        return f"{self.host} {self.location['path'] or self.location['place']} → {whom}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "client": self.host,
+            "place": self.location["place"],
+            "path": self.location["path"],
+            "server_name": self.location["name"],
+            "target": self.target,
+            "server": self.server,
+            "well": not self.told["findings"],
+            **self.told,
+        }
+
+
+def readings(hostvars: Mapping[str, Any], hosts: Iterable[str], path: str = "/") -> dict[str, dict[str, Any]]:
+    """What ``report`` takes, from the facts that diagnose.yml has registered."""
+    found = {}
+    for host in hosts:
+        facts = hostvars[host]
+        first, then = (facts.get(f"mtls_diagnosis_{when}") or {} for when in ("first", "then"))
+        tls = then if "instances" in then else first
+        if "instances" not in tls:
+            found[host] = {"error": str(first.get("msg") or "it was not reached")}
+            continue
+        asked = questions(first, path) if "instances" in first else []
+        probes = (facts.get("mtls_diagnosis_asked") or {}).get("probes", [])
+        found[host] = {
+            "tls": tls,
+            "asked": asked,
+            "probes": probes,
+            "addresses": [str(facts.get("ansible_host", ""))],
+        }
+    return found
+
+
+def report(
+    readings: Mapping[str, Mapping[str, Any]], at: datetime, client: str = "", server: str = ""
+) -> dict[str, Any]:
+    """``{edges: [..], lines: [..], broken: n}``.
+
+    *readings*: for each host `tls` (nginx_tls_info), `asked` and `probes` (options and results of
+    endpoint_info for each of its locations, in their order), `clock_s`, or `error`, why it was not read.
+    *client*, *server*: only the connections of this host, or to it.
+    """
+    edges = [edge for host in readings for edge in _edges(host, readings, at)]
+    alone = [line for host in readings for line in _alone(host, readings, edges, at)]
+    if client or server:
+        edges = [one for one in edges if client in ("", one.host) and server in ("", one.server)]
+        alone = []
+    unread = [f"UNREAD  {host}: {one['error']}" for host, one in readings.items() if one.get("error")]
+    return {
+        "edges": [edge.to_dict() for edge in edges],
+        "lines": [*(line for edge in edges for line in lines(edge)), *alone, *unread],
+        "broken": sum(bool(edge.told["findings"]) for edge in edges),
+    }
+
+
+def locations(tls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for instance in tls.get("instances", ()):
+        yield from instance["locations"]
+
+
+def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
+    """What ``endpoint_info`` is asked on a host, for all its locations; `place` names the location."""
+    return [
+        {"name": f"{number} {one['name']}", **{key: value for key, value in one.items() if key != "name"}}
+        for number, location in enumerate(locations(tls))
+        for one in diagnosis.questions(location, path)
+    ]
+
+
+def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -> Iterator[Edge]:
+    reading = readings[host]
+    asked = {one["name"]: {"asked": one, "seen": seen} for one, seen in _pairs(reading)}
+    for number, location in enumerate(locations(reading.get("tls", {}))):
+        through = asked.get(f"{number} {_THROUGH}")
+        mine = {
+            name.partition(_DIRECT)[2]: one
+            for name, one in asked.items()
+            if name.startswith(f"{number} {_DIRECT}")
+        }
+        for target, direct in mine.items():
+            server = _server(direct, readings, location)
+            client = {**reading, "host": host, "location": location, "direct": direct, "through": through}
+            told = diagnosis.diagnose(client, server, at)
+            yield Edge(host, location, target, server["host"] if server else "", told)
+
+
+def _pairs(reading: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return zip(reading.get("asked", ()), reading.get("probes", ()))
+
+
+def _server(
+    direct: Mapping[str, Any], readings: Mapping[str, Mapping[str, Any]], location: Mapping[str, Any]
+) -> Optional[dict[str, Any]]:
+    asked, seen = direct["asked"], direct["seen"]
+    leaf = seen["served"][0]["sha256"] if seen["served"] else ""
+    for host, reading in readings.items():
+        tls = reading.get("tls", {})
+        if leaf in _leaves(tls, asked["port"]) or (not leaf and asked["host"] in _addresses(host, reading)):
+            name = location["name"] if location["sni"] else ""
+            block = diagnosis.block_for(tls, asked["port"], name)
+            return {**reading, "host": host, "block": block}
+    return None
+
+
+def _leaves(tls: Mapping[str, Any], port: int) -> Iterator[str]:
+    """SHA-256 of what the server blocks on a port serve, by probe and by file."""
+    files = {one["path"]: one for one in tls.get("files", ())}
+    for instance in tls.get("instances", ()):
+        for block in instance["servers"]:
+            if port in [one["port"] for one in block["listens"]]:
+                yield from (one["sha256"] for one in block["served"] if one["sha256"])
+                for pair in block["certificates"]:
+                    found = files.get(pair["certificate"]["path"], {}).get("certificates", ())
+                    yield from (one["sha256"] for one in found[:1])
+
+
+def _addresses(host: str, reading: Mapping[str, Any]) -> Sequence[str]:
+    return (host, *reading.get("addresses", ()))
+
+
+def _alone(
+    host: str, readings: Mapping[str, Mapping[str, Any]], edges: Sequence[Edge], at: datetime
+) -> Iterator[str]:
+    """What a Server A whom nobody here asks knows of those who did."""
+    if any(edge.server == host for edge in edges):
+        return
+    reading = readings[host]
+    for instance in reading.get("tls", {}).get("instances", ()):
+        for block in instance["servers"]:
+            if block["verify"] != "off":
+                told = diagnosis.diagnose(None, {**reading, "host": host, "block": block}, at)
+                if told["findings"]:
+                    yield from _explained(
+                        f"{host} {block['names'][0] if block['names'] else block['place']}", told
+                    )
+                    return
+
+
+def lines(edge: Edge) -> list[str]:
+    """One line if all is well, else cause, evidence, remedy."""
+    return list(_explained(edge.name, edge.told)) if edge.told["findings"] else [f"ok      {edge.name}"]
+
+
+def _explained(name: str, told: Mapping[str, Any]) -> Iterator[str]:
+    first, *others = told["findings"]
+    yield f"BROKEN  {name}: {first['message']} [{first['code']}]"
+    yield from (f"        seen: {line}" for line in first["evidence"])
+    yield f"        do: {first['remedy']}"
+    if first["confirm"]:
+        yield f"        see: {first['confirm']}"
+    yield from (f"        also: {one['message']} [{one['code']}] {one['remedy']}" for one in others)
+    yield from (f"        to say more: {line}" for line in told["missing"])
