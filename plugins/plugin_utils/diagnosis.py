@@ -34,11 +34,12 @@ def questions(location: Mapping[str, Any], path: str = "/") -> list[dict[str, An
         "timeout_s": _PROBE_TIMEOUT_S,
         "certificate_path": _path(location["certificate"]),
         "private_key_path": _path(location["key"]),
-        "tls_version": _only(location["protocols"]),
-        "session": "none",
     }
+    version = _only(location["protocols"])
+    if version:
+        asked["tls_version"] = version
     if not asked["certificate_path"] or not asked["private_key_path"]:
-        asked.update(certificate_path="", private_key_path=None)
+        asked.update(certificate_path="", private_key_path="")
     found = [
         {"name": f"direct {server}", **_address(server), **asked} for server in location["servers"][:_MOST]
     ]

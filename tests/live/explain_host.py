@@ -82,7 +82,7 @@ def start(case: dict) -> None:
 
 
 def questions() -> list:
-    instances = module("nginx_tls_info", served=False)["instances"]
+    instances = module("nginx_tls_info", probe=False)["instances"]
     found = [one for each in instances for one in each["locations"]]
     return diagnosis.questions(found[0]) if found else [{"name": "through", **CALLER}]
 
@@ -94,7 +94,7 @@ def main() -> None:
         for step in case.get("steps", ()):
             sh(step)
         asked = questions()
-        seen = module("endpoint_info", probes=asked, pem=True)
+        seen = module("endpoint_info", probes=asked)
         time.sleep(0.02)
         tls = module("nginx_tls_info", pem=True, log_minutes=10)
         told = {"name": case["name"], "tls": tls, "asked": asked, "seen": seen}

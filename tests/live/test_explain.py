@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The mutual_tls.nginx maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of each fault between Server B and Server A, by both ends, by B alone and by A alone.
+
+By both ends the first finding is the cause. By one end alone it is the cause, or nothing is said and what is
+missing is named: never another cause. A twin, where all is well, has no finding.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from explain_cases import Case, cases, order
+
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
+
+#: These say that the cause is not known.
+OPEN = ("endpoint.client_refused", "endpoint.bad_gateway", "endpoint.issuer_unknown", "endpoint.nginx_down")
+CASES = cases()
+RIGHT, SILENT, WRONG = "right", "silent", "wrong"
+
+
+@pytest.fixture(name="told", scope="module")
+def _told(machine: Any) -> Iterator[dict[str, Any]]:
+    """What the modules say of each case, by its name."""
+    for name in ("explain_host.py",):
+        source = (Path(__file__).parent / name).read_text()
+        machine.write(f"/lab/{name}", source)
+    machine.reset()
+    command = ["podman", "exec", "-i", machine.container, "bash", "-c"]
+    script = "cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1 python3 explain_host.py"
+    asked = json.dumps([order(case) for case in CASES])
+    done = subprocess.run([*command, script], input=asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    yield {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+
+
+def ends(told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is known of B and of A."""
+    tls = told["tls"]
+    locations = [one for each in tls["instances"] for one in each["locations"]]
+    pairs = [
+        {"asked": asked, "seen": seen} for asked, seen in zip(told["asked"], told["seen"].get("probes", ()))
+    ]
+    ways = {one["asked"]["name"].split()[0]: one for one in pairs}
+    client = {"host": "b.example.com", "tls": tls, "location": next(iter(locations), None), **ways}
+    name = locations[0]["name"] if locations and locations[0]["sni"] else ""
+    server = {"host": "a.example.com", "tls": tls, "block": diagnosis.block_for(tls, 8443, name)}
+    return client, server
+
+
+def views(told: dict[str, Any]) -> dict[str, list[str]]:
+    at = datetime.now(timezone.utc)
+    client, server = ends(told)
+    found = {
+        "both": diagnosis.diagnose(client, server, at),
+        "b": diagnosis.diagnose(client, None, at),
+        "a": diagnosis.diagnose(None, server, at),
+    }
+    return {view: [one["code"] for one in one["findings"]] for view, one in found.items()}
+
+
+def verdict(code: str, found: list[str]) -> str:
+    first = found[0] if found else ""
+    if first == code:
+        return RIGHT
+    return SILENT if first in ("", *OPEN) and code else WRONG
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_fault_has_its_cause(told, case: Case) -> None:
+    code = case.code if "." in case.code or not case.code else f"endpoint.{case.code}"
+    found = views(told[case.name])
+    verdicts = {view: verdict(code, codes) for view, codes in found.items()}
+    assert verdicts["both"] == RIGHT and WRONG not in verdicts.values(), (code, found, verdicts)
