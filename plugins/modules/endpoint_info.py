@@ -176,6 +176,10 @@ options:
     description: Whether to return the first 64 KiB of the answer's body.
     type: bool
     default: false
+  pem:
+    description: Whether to return the certificates that were served themselves.
+    type: bool
+    default: false
   probes:
     description:
       - Several probes, made in this order. What an element does not give is taken from the module's own
@@ -400,6 +404,11 @@ probes:
           type: str
           returned: always
           sample: 5e0a2c3f0d6f8a0b6a1f6a2f3c9d7b1e4c8d9e0f1a2b3c4d5e6f708192a3b4c5
+        pem:
+          description: The certificate itself.
+          type: str
+          returned: when O(pem=true)
+          sample: "-----BEGIN CERTIFICATE-----\n…"
         subject:
           description: The subject's name.
           type: str
@@ -580,6 +589,8 @@ probes:
       sample: ""
 """
 
+import ssl
+from functools import partial
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module import SecretModule
@@ -637,21 +648,25 @@ PROBE = {
 }
 
 
-def describe(der: bytes) -> dict[str, Any]:
-    """What is said of a served certificate beside its fingerprint; nothing without cryptography."""
+def describe(der: bytes, pem: bool) -> dict[str, Any]:
+    """What is said of a served certificate beside its fingerprint; but for *pem* nothing without
+    cryptography."""
+    whole = {"pem": ssl.DER_cert_to_PEM_cert(der)} if pem else {}
     if not _deps.available():
-        return {}
+        return whole
     try:
         known = certificate.describe(der)
     except MtlsError:
-        return {}
-    return {key: known[key] for key in ("subject", "issuer", "serial", "san", "not_before", "not_after")}
+        return whole
+    told = ("subject", "issuer", "serial", "san", "not_before", "not_after")
+    return {**{key: known[key] for key in told}, **whole}
 
 
 def main() -> None:
     module = SecretModule(
         argument_spec={
             **OPTIONS,
+            "pem": {"type": "bool", "default": False},
             "probes": {
                 "type": "list",
                 "elements": "dict",
@@ -663,10 +678,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     common = dict(module.params)
-    entries, s_client = merge(common, common.pop("probes")), SClient()
-    finish(
-        module, lambda: {"changed": False, "probes": [ask(entry, describe, s_client) for entry in entries]}
-    )
+    told, s_client = partial(describe, pem=common.pop("pem")), SClient()
+    entries = merge(common, common.pop("probes"))
+    finish(module, lambda: {"changed": False, "probes": [ask(entry, told, s_client) for entry in entries]})
 
 
 if __name__ == "__main__":

@@ -15,17 +15,29 @@ from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.case import Case, Seen, Side
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.explanation import explain
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
 
 _MISSING = "chain.missing_intermediate"
 #: nginx does not start, or not again, with these; which file it is says more than nginx's line.
 _NOT_LOADED = ("endpoint.nginx_down", "endpoint.reload_refused")
+#: Areas of findings about what nginx does not load.
+_LOADED = ("endpoint", "file", "format", "pair", "key", "signature")
+#: ngx_http_upstream_init_round_robin and ngx_parse_url, when the configuration is read.
+_NO_HOST, _UNRESOLVED = "host not found in upstream", "endpoint.name_unresolved"
 _PROBE_TIMEOUT_S = 5.0
 
 
-def questions(location: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
+def questions(
+    location: Mapping[str, Any], files: Sequence[Mapping[str, Any]], path: str = "/"
+) -> list[dict[str, Any]]:
     """What ``endpoint_info`` is asked on the client's host about one of its locations: `direct`, the server
-    with the location's certificate, for each of its servers, and `through`, nginx's own listener."""
+    with the location's certificate, for each of its servers; `named`, the same with the server name that
+    nginx does not send; and `through`, nginx's own listener.
+
+    A certificate or key that cannot be used is left out (*files*: those of the host), so that the rest is
+    asked.
+    """
     name = location["name"] if location["sni"] and not location["name_variable"] else ""
     asked = {
         "server_name": name,
@@ -38,11 +50,14 @@ def questions(location: Mapping[str, Any], path: str = "/") -> list[dict[str, An
     version = _only(location["protocols"])
     if version:
         asked["tls_version"] = version
-    if not asked["certificate_path"] or not asked["private_key_path"]:
+    pair = [asked["certificate_path"], asked["private_key_path"]]
+    if not all(pair) or any(one["path"] in pair and _faulty(one) for one in files):
         asked.update(certificate_path="", private_key_path="")
     found = [
         {"name": f"direct {server}", **_address(server), **asked} for server in location["servers"][:_MOST]
     ]
+    if not location["sni"] and not location["name_variable"] and location["servers"]:
+        found.append({**found[0], "name": "named", "server_name": location["name"]})
     for listen in location["listens"][:1]:
         host = {"*": "127.0.0.1", "[::]": "::1"}.get(listen["address"], listen["address"])
         found.append(
@@ -69,6 +84,12 @@ def _path(file: Optional[Mapping[str, Any]]) -> str:
     return str(file["path"]) if file and not file["variable"] and not file["scheme"] else ""
 
 
+def _faulty(state: Mapping[str, Any]) -> bool:
+    """Would OpenSSL refuse to load it? What is only wrong in the other side's eyes is sent."""
+    areas = {one["code"].partition(".")[0] for one in state["findings"] if one["severity"] == "error"}
+    return bool(areas & {"pair", "format", "file", "key", "signature"})
+
+
 def _only(protocols: Sequence[str]) -> Optional[str]:
     versions = [one.replace("TLSv", "") for one in protocols]
     return versions[0] if len(versions) == 1 and versions[0] in ("1.2", "1.3") else None
@@ -88,7 +109,8 @@ def diagnose(
 
     *client*: `host`, `tls` (of nginx_tls_info), `location` (its element), `direct` and `through`, each
     ``{asked, seen}`` (options and result of endpoint_info) or None, `clock_s`. *server*: `host`, `tls`,
-    `block` (its element), `clock_s`. Either may be None: then only the other end is known.
+    `block` (its element, None where it was not found), `clock_s`. Either may be None: then only the other
+    end is known.
     """
     ends = _Ends(client or {}, server or {}, at)
     told = explain(ends.case()).to_dict()
@@ -106,7 +128,16 @@ class _Ends:
 
     def case(self) -> Case:
         direct, through = (_seen(self._client.get(way)) for way in ("direct", "through"))
-        return Case(direct, through, self._client_side(), self._server_side())
+        return Case(direct, through, self._client_side(), self._server_side(), self._named())
+
+    def _named(self) -> Optional[bool]:
+        """Is the certificate that the server has for the name one of that name?"""
+        sent = _served(self._client.get("named"))
+        if not sent:
+            return None
+        wanted = {"name": "", "certificate": sent, "hostnames": [self._location["name"]]}
+        seen = credential.examine(wanted, self._at)
+        return all(seen["hostnames"].values())
 
     def _client_side(self) -> Side:
         location, end = self._location, self._client
@@ -119,7 +150,7 @@ class _Ends:
             chain=[one for state in self._states(end, named[:1]) for one in state["certificates"]],
             judged=self._judged_server(end.get("clock_s")),
             truly=self._judged_server(0.0),
-            log=_log(end),
+            log=_log(end, _instance(end, location.get("place", ""))),
             files=self._states(end, named),
             clock_s=end.get("clock_s"),
         )
@@ -135,19 +166,36 @@ class _Ends:
             instance=_instance(end, block.get("place", "")),
             judged=self._judged_client(end.get("clock_s")),
             truly=self._judged_client(0.0),
-            log=_log(end),
+            log=_log(end, _instance(end, block.get("place", ""))),
+            stale=self._stale(),
             files=self._states(end, named),
             clock_s=end.get("clock_s"),
         )
+
+    def _stale(self) -> bool:
+        """Is what the server sent not the first certificate of its file?"""
+        seen = (self._client.get("direct") or {}).get("seen", {})
+        served = [one["sha256"] for one in seen.get("served", ())[:1]]
+        pairs = self._block.get("certificates", ())
+        leaves = [
+            one["sha256"]
+            for state in self._states(self._server, [pair["certificate"] for pair in pairs])
+            for one in state["certificates"][:1]
+        ]
+        return bool(served and leaves) and served[0] not in leaves
 
     def unloadable(self) -> list[dict[str, Any]]:
         """Errors about the files of the end whose nginx does not load its configuration."""
         for end in (self._server, self._client):
             if any(not one["ok"] for one in end.get("tls", {}).get("instances", ())):
+                found = [one for one in end["tls"]["findings"] if one["severity"] == "error"]
+                lines = [line for one in end["tls"]["instances"] for line in one["emerg"]]
+                if any(_NO_HOST in line for line in lines):
+                    said = "A name of proxy_pass or of an upstream does not resolve."
+                    found.append(Finding(_UNRESOLVED, said).to_dict())
+                found.sort(key=_first)
                 return [
-                    {**one, "evidence": [], "confirm": f"{end.get('host', '')}: nginx -t"}
-                    for one in end["tls"]["findings"]
-                    if one["severity"] == "error"
+                    {**one, "evidence": lines, "confirm": f"{end.get('host', '')}: nginx -t"} for one in found
                 ]
         return []
 
@@ -180,19 +228,7 @@ class _Ends:
         """What the client's files say of the certificate that the server sends."""
         if self._location and not self._location["verify"]:
             return []
-        direct = self._client.get("direct") or {}
-        sent = b"".join(
-            one["pem"].encode() for one in direct.get("seen", {}).get("served", ()) if "pem" in one
-        )
-        if not sent:
-            sent = next(
-                (
-                    pem
-                    for one in self._block.get("certificates", ())
-                    if (pem := self._pem(self._server, one["certificate"]))
-                ),
-                b"",
-            )
+        sent = _served(self._client.get("direct"))
         trust = self._pem(self._client, self._location.get("trust"))
         if not sent or trust is None:
             return None
@@ -242,9 +278,28 @@ def _instance(end: Mapping[str, Any], place: str) -> Optional[Mapping[str, Any]]
     return dict(found[0]) if found else None
 
 
-def _log(end: Mapping[str, Any]) -> Optional[Sequence[Mapping[str, Any]]]:
-    log: Optional[Sequence[Mapping[str, Any]]] = end.get("tls", {}).get("log")
-    return log
+def _log(end: Mapping[str, Any], instance: Optional[Mapping[str, Any]]) -> Optional[list[Mapping[str, Any]]]:
+    """The events of the logs of that nginx, for a host may have several."""
+    events = end.get("tls", {}).get("log")
+    if events is None or instance is None:
+        return None
+    own = [one["path"] for one in instance["error_logs"]]
+    return [one for one in events if one["file"] in own]
+
+
+def _served(probe: Optional[Mapping[str, Any]]) -> bytes:
+    """The certificates that were sent, PEM."""
+    sent = (probe or {}).get("seen", {}).get("served", ())
+    return b"".join(one["pem"].encode() for one in sent if "pem" in one)
+
+
+def _first(finding: Mapping[str, Any]) -> int:
+    """What keeps nginx from loading a file comes before what keeps a peer from accepting it."""
+    code = str(finding["code"])
+    if code == "chain.wrong_order":
+        return 0
+    area = code.partition(".")[0]
+    return _LOADED.index(area) if area in _LOADED else len(_LOADED)
 
 
 def _seen(probe: Optional[Mapping[str, Any]]) -> Optional[Seen]:

@@ -22,7 +22,7 @@ _THROUGH = "through"
 
 @dataclass(frozen=True)
 class Edge:
-    """*host* asks *target*, which is of the host *server*, "" where none of the inventory is known to be it."""
+    """*host* asks *target*, which is of the host *server*, "" where none of the inventory is it."""
 
     host: str
     location: Mapping[str, Any]
@@ -101,7 +101,7 @@ def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
     return [
         {"name": f"{number} {one['name']}", **{key: value for key, value in one.items() if key != "name"}}
         for number, location in enumerate(locations(tls))
-        for one in diagnosis.questions(location, path)
+        for one in diagnosis.questions(location, tls["files"], path)
     ]
 
 
@@ -117,7 +117,8 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
         }
         for target, direct in mine.items():
             server = _server(direct, readings, location)
-            client = {**reading, "host": host, "location": location, "direct": direct, "through": through}
+            ways = {"direct": direct, "through": through, "named": asked.get(f"{number} named")}
+            client = {**reading, "host": host, "location": location, **ways}
             told = diagnosis.diagnose(client, server, at)
             yield Edge(host, location, target, server["host"] if server else "", told)
 

@@ -5,8 +5,9 @@
 
 Cases as JSON on stdin, a list of {"name", "files": {path: base64}, "unit": "a" or "b", "a": text, "b": text,
 "steps": [shell commands between start and question]}, one JSON line for each on stdout: {"name", "tls",
-"asked", "seen"}. The nginx of *unit* is the system's, so that it is known when it does not start; the other
-one is started by hand. What is asked is what diagnose.yml asks of B's location.
+"asked", "seen", "alone": the log before anybody but B has asked A}. The nginx of *unit* is the system's, so
+that it is known when it does not start; the other one is started by hand. What is asked is what diagnose.yml
+asks of B's location.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def module(name: str, **options: object) -> dict:
     return found
 
 
-def sh(command: str) -> None:
-    subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+def sh(command: str) -> int:
+    done = subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode
 
 
 def stop() -> None:
@@ -78,13 +80,16 @@ def start(case: dict) -> None:
         if log.exists():
             os.truncate(log, 0)
     sh("systemctl start nginx")
-    sh(f"nginx -c {HAND}")
+    if sh(f"nginx -c {HAND}") == 0:
+        end = time.monotonic() + WAIT_S
+        while sh(f"pgrep -f 'nginx: master process.*{HAND}'") and time.monotonic() < end:
+            time.sleep(0.02)
 
 
 def questions() -> list:
-    instances = module("nginx_tls_info", probe=False)["instances"]
-    found = [one for each in instances for one in each["locations"]]
-    return diagnosis.questions(found[0]) if found else [{"name": "through", **CALLER}]
+    tls = module("nginx_tls_info", probe=False)
+    found = [one for each in tls["instances"] for one in each["locations"]]
+    return diagnosis.questions(found[0], tls["files"]) if found else [{"name": "through", **CALLER}]
 
 
 def main() -> None:
@@ -93,11 +98,15 @@ def main() -> None:
         start(case)
         for step in case.get("steps", ()):
             sh(step)
-        asked = questions()
-        seen = module("endpoint_info", probes=asked)
+        *asked, through = questions()
+        seen = module("endpoint_info", probes=[through])
         time.sleep(0.02)
+        alone = module("nginx_tls_info", probe=False, log_minutes=10)["log"]
+        if asked:
+            more = module("endpoint_info", probes=asked, pem=True)
+            seen = {**more, "probes": [*more.get("probes", []), *seen["probes"]]}
         tls = module("nginx_tls_info", pem=True, log_minutes=10)
-        told = {"name": case["name"], "tls": tls, "asked": asked, "seen": seen}
+        told = {"name": case["name"], "tls": tls, "asked": [*asked, through], "seen": seen, "alone": alone}
         print(json.dumps(told), flush=True)
     stop()
 

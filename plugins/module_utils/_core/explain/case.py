@@ -59,7 +59,8 @@ class Side:
     presents, *chain* subject and issuer of each certificate of it; *judged*: findings about the other end's
     certificate by this end's trust, CRL, depth and clock, [] where it is accepted, None where that could not
     be asked; *truly*: the same by the controller's clock. *log*: events of its error log, newest last, None
-    where it was not read. *clock_s*: how far its clock is ahead of the controller's, in seconds.
+    where it was not read. *clock_s*: how far its clock is ahead of the controller's, in seconds. *stale*:
+    whether it serves another certificate than its file has.
     """
 
     name: str = ""
@@ -72,6 +73,7 @@ class Side:
     log: Optional[Sequence[Mapping[str, Any]]] = None
     files: Sequence[Mapping[str, Any]] = ()
     clock_s: Optional[float] = None
+    stale: bool = False
 
     def place(self, directive: str) -> str:
         """Where the value that is in force was written, "" where that is not known."""
@@ -90,12 +92,14 @@ def host_of(side: Side, which: str) -> str:
 @dataclass(frozen=True)
 class Case:
     """*direct*: the request that the client's host made with the client's certificate, past its nginx.
-    *through*: the one by its nginx, None where there is none."""
+    *through*: the one by its nginx, None where there is none. *named*: whether the certificate that the
+    server has for the name fits, where the client sends no name; None where that was not asked."""
 
     direct: Optional[Seen] = None
     through: Optional[Seen] = None
     client: Side = field(default_factory=Side)
     server: Side = field(default_factory=Side)
+    named: Optional[bool] = None
 
     def side(self, which: str) -> Side:
         return self.client if which == CLIENT else self.server

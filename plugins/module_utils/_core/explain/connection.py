@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .case import CLIENT, SERVER, Case, Cause, Seen, host_of
 from .refusal import seen
 
 #: Alerts of RFC 8446, 6.2.
 HANDSHAKE_FAILURE, PROTOCOL_VERSION, UNRECOGNIZED_NAME, NO_ALPN = 40, 70, 112, 120
-_NOT_TLS = "the answer is not TLS"
-_LATE = "no end within"
-_CLOSED = ("closed without a word", "connection was closed", "Connection reset")
+#: What is told of the three by us, by OpenSSL (ssl/ssl_err.c) and by nginx.
+_NOT_TLS = ("the answer is not TLS", "wrong version number", "packet length too long", "http request")
+_LATE = ("no end within", "timed out")
+_CLOSED = ("closed without a word", "connection was closed", "Connection reset", "closed connection")
+#: Classes of answers that no server of TLS gives.
+_PLAIN = ("tls_to_plain_http", "not_tls")
 
 
 def explain(case: Case, asked: Seen, answers: str = SERVER) -> Iterator[Cause]:
@@ -28,6 +31,11 @@ def explain(case: Case, asked: Seen, answers: str = SERVER) -> Iterator[Cause]:
         yield from connection.broken()
     else:
         yield from connection.answered()
+
+
+def not_sent(case: Case, asked: Seen) -> Cause:
+    """The client has sent no certificate, however that was told."""
+    return _Connection(case, asked, SERVER).not_sent()
 
 
 class _Connection:
@@ -50,7 +58,7 @@ class _Connection:
 
     def unreached(self) -> Cause:
         asked, instance = self._asked, self._side.instance
-        if _LATE in asked.error:
+        if _says(asked, _LATE):
             return self._cause(
                 "endpoint.timed_out",
                 f"The address {asked.target} does not take the connection: {asked.error}.",
@@ -78,21 +86,21 @@ class _Connection:
             yield from self._by_alert(asked.alert)
         elif asked.body_class == "http2":
             yield self._http2_only()
-        elif _NOT_TLS in asked.error or asked.body_class == "not_tls":
+        elif asked.body_class in _PLAIN or _says(asked, _NOT_TLS):
             yield self._cause(
                 "endpoint.plain_on_tls_port",
                 f"The port {asked.target} does not speak TLS.",
                 confirm=f"curl -i http://{asked.target}/",
             )
-        elif asked.body_class == "tls":
+        elif asked.body_class == "plain_http_to_tls":
             yield self._tls_wanted()
-        elif _LATE in asked.error:
+        elif _says(asked, _LATE):
             yield self._cause(
                 "endpoint.timed_out",
                 f"The server at {asked.target} is silent in the phase {asked.phase}: {asked.error}.",
                 "Look at what stands behind it, and at the load of the host.",
             )
-        elif any(word in asked.error for word in _CLOSED):
+        elif _says(asked, _CLOSED):
             yield self._closed()
 
     def _by_alert(self, alert: int) -> Iterator[Cause]:
@@ -150,8 +158,8 @@ class _Connection:
                 f"The Host of the request is of another server block of {who} than the name of the handshake."
             )
             yield self._cause("endpoint.misdirected", said)
-        elif meaning == "no_certificate":
-            yield self._not_sent()
+        elif meaning == "no_certificate" and not self._left_out():
+            yield self.not_sent()
         elif meaning == "forbidden":
             yield self._cause(
                 "endpoint.client_not_allowed", f"{who} knows the client, and does not allow it."
@@ -160,7 +168,12 @@ class _Connection:
             said = f"{who} accepts the client, and what is behind it does not answer."
             yield self._cause("endpoint.backend_down", said)
 
-    def _not_sent(self) -> Cause:
+    def _left_out(self) -> bool:
+        """Was it asked without the certificate that the client has, as nobody but nginx can use it?"""
+        config = self._case.client.config or {}
+        return self._asked is self._case.direct and bool(config.get("certificate")) and not self._asked.sent
+
+    def not_sent(self) -> Cause:
         config = self._case.client.config
         place = str((config or {}).get("place", ""))
         said, remedy = f"{self._case.called(CLIENT)} sent none", ""
@@ -179,6 +192,10 @@ class _Connection:
             f"{on}: nginx -T 2>/dev/null | grep -n proxy_ssl_certificate",
             place,
         )
+
+
+def _says(asked: Seen, words: Sequence[str]) -> bool:
+    return any(one in asked.error for one in words)
 
 
 def _words(value: object) -> str:

@@ -39,7 +39,9 @@ def admitted(case: Case, evidence: Sequence[str]) -> Iterator[Cause]:
     wrong = codes.of_judged(server.judged or (), CLIENT)
     verify = str((server.config or {}).get("verify", _VERIFIES))
     name, on = case.called(SERVER), host_of(server, SERVER)
-    if verify != _VERIFIES:
+    asked = case.direct or case.through
+    sends = bool((case.client.config or {}).get("certificate")) or bool(asked and asked.sent)
+    if verify != _VERIFIES and sends:
         yield Cause(
             "endpoint.not_verified",
             f"{name} lets in clients that it has not verified (ssl_verify_client {verify}).",
@@ -47,7 +49,7 @@ def admitted(case: Case, evidence: Sequence[str]) -> Iterator[Cause]:
             confirm=f"{on}: nginx -T 2>/dev/null | grep -n ssl_verify_client",
         )  # fmt: skip
         return
-    if not wrong:
+    if not wrong or not sends:
         return
     told = (*evidence, f"{wrong[0][1]['code']}: {wrong[0][1]['message']}")
     stale = list(not_reloaded(server, SERVER, told))

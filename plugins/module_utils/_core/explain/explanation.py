@@ -19,6 +19,8 @@ _CLIENT_ALERTS = (42, 43, 44, 45, 46, 48)
 _NO_CERTIFICATE_ALERTS = (41, 116)
 #: Levels of error_log at which the cause of a 400 is written.
 _TELLS = ("info", "debug")
+#: Classes of answers that `error_page` may have put in the place of nginx's own.
+_OWN_PAGES = ("forbidden", "other")
 
 
 def explain(case: Case) -> Explanation:
@@ -46,8 +48,6 @@ def _overheard(case: Case) -> Iterator[Cause]:
         yield from connection.explain(case, Seen(phase="connect", error="it does not run"))
     elif (asked := _answered(case)) is not None:
         yield from _direct(case, asked)
-    else:
-        yield from doubts.admitted(case, ())
 
 
 #: What a client got whom the server's log speaks of.
@@ -84,7 +84,7 @@ def _through(case: Case, asked: Seen) -> Iterator[Cause]:
         yield from _no_upstream(case, asked)
     elif asked.status == 504:
         yield _silent(case, asked)
-    elif asked.status == 500 and case.client.events("worker_file"):
+    elif asked.status == 500 and _by_variable(case):
         yield _unreadable(case, asked)
     else:
         yield from _by_answer(case, asked)
@@ -97,22 +97,53 @@ def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
         yield from connection.explain(case, asked)
     else:
         yield from _by_answer(case, asked)
-        yield from refusal.explain(case, SERVER, (seen(asked),))
+        yield from _server_refused(case, (seen(asked),))
 
 
 def _by_answer(case: Case, asked: Seen) -> Iterator[Cause]:
     if asked.body_class == "certificate_error":
         yield from _client_refused(case, asked, ())
+    elif asked.body_class in _OWN_PAGES and (why := _behind(case)):
+        yield from (
+            _client_refused(case, asked, ()) if why == "client_verify" else [connection.not_sent(case, asked)]
+        )
     elif asked.status is not None and asked.status < 400:
         yield from doubts.admitted(case, (seen(asked),))
     else:
         yield from connection.explain(case, asked)
 
 
+def _behind(case: Case) -> str:
+    """Of an answer that may be a page of one's own for 495 or 496 (``error_page``): the kind of event that is
+    behind it, "" where it is the application's."""
+    told = next(iter(case.server.events("client_verify", "client_no_certificate")), None)
+    if told is not None:
+        return str(told["kind"])
+    client, server = case.client.config, case.server.config or {}
+    if client is not None and not client.get("certificate"):
+        return "client_no_certificate" if server.get("verify") == "on" else ""
+    return "client_verify" if refusal.expected(case) else ""
+
+
+def _server_refused(case: Case, evidence: tuple[str, ...]) -> Iterator[Cause]:
+    """The client refuses the server's certificate."""
+    found = list(refusal.explain(case, SERVER, evidence))
+    if found and case.server.stale:
+        yield from doubts.not_reloaded(case.server, SERVER, evidence)
+    if found and found[0].code == codes.SERVER_NAME and case.named:
+        said = (
+            f"{case.called(CLIENT)} sends no server name, so {case.called(SERVER)} answers as another server."
+        )
+        place = case.client.place("proxy_ssl_server_name")
+        yield Cause("endpoint.sni_missing", said, (*evidence, found[0].message), place=place)
+    yield from found
+
+
 def _client_refused(case: Case, asked: Seen, narrowed: tuple[str, ...]) -> Iterator[Cause]:
     evidence = (seen(asked),)
-    found = list(refusal.explain(case, CLIENT, evidence, narrowed))
-    found += doubts.refused(case, CLIENT, evidence)
+    # By the files that lie there it is accepted: so what runs are others, and the log speaks of those.
+    found = list(doubts.refused(case, CLIENT, evidence))
+    found += refusal.explain(case, CLIENT, evidence, narrowed)
     yield from found
     if not found:
         said = (
@@ -124,10 +155,10 @@ def _client_refused(case: Case, asked: Seen, narrowed: tuple[str, ...]) -> Itera
 def _no_upstream(case: Case, asked: Seen) -> Iterator[Cause]:
     """502 of the client's nginx: its log and its files, then what a direct request says."""
     evidence = (seen(asked),)
-    found = list(refusal.explain(case, SERVER, evidence))
+    found = list(_server_refused(case, evidence))
     if not found and (event := _heard(case)) is not None:
         found += connection.explain(case, event)
-    if not found and case.direct is not None:
+    if not found and case.direct is not None and case.direct.status in (None, 502, 504):
         found += connection.explain(case, case.direct)
     found += doubts.not_reloaded(case.client, CLIENT, evidence) if not found else ()
     yield from found
@@ -162,13 +193,18 @@ def _silent(case: Case, asked: Seen) -> Cause:
                  (seen(asked),), "Look at what stands behind it, and at the load of the host.")  # fmt: skip
 
 
+def _by_variable(case: Case) -> bool:
+    config = case.client.config or {}
+    named = any((config.get(file) or {}).get("variable") for file in ("certificate", "key"))
+    return named or bool(case.client.events("worker_file"))
+
+
 def _unreadable(case: Case, asked: Seen) -> Cause:
-    event = case.client.events("worker_file")[0]
     name = host_of(case.client, CLIENT)
     return Cause(
         "endpoint.worker_cannot_read",
         f"A worker of the nginx of {case.called(CLIENT)} cannot read a file that a variable names.",
-        (seen(asked), f"the error log of {name} at {event['time']}: {event['text']}"),
+        (seen(asked), *(refusal.logged(name, one) for one in case.client.events("worker_file")[:1])),
         place=case.client.place("proxy_ssl_certificate_key"),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[
     sender, judge = case.side(whose), case.side(OTHER[whose])
     event = next(iter(judge.events(*_EVENTS[whose])), None)
     narrowed = _narrowed(event, whose) or by_alert
-    told = (*evidence, *([_logged(judge.name or NAMED[OTHER[whose]], event)] if event else []))
+    told = (*evidence, *([logged(judge.name or NAMED[OTHER[whose]], event)] if event else []))
     judged = codes.of_judged(judge.judged or (), whose)
     for code, finding in judged:
         if not narrowed or code in narrowed or code == codes.ISSUER_UNKNOWN:
@@ -58,7 +58,7 @@ def _narrowed(event: Optional[Mapping[str, Any]], whose: str) -> tuple[str, ...]
     return codes.of_number(event["code"], whose)
 
 
-def _logged(name: str, event: Mapping[str, Any]) -> str:
+def logged(name: str, event: Mapping[str, Any]) -> str:
     return f"the error log of {name} at {event['time']}: {event['text']}"
 
 
@@ -67,6 +67,11 @@ def _by_number(case: Case, whose: str, narrowed: Sequence[str]) -> str:
     if len(narrowed) == 1:
         return narrowed[0]
     return _by_names(case) if whose == CLIENT and (not narrowed or codes.ISSUER_UNKNOWN in narrowed) else ""
+
+
+def expected(case: Case) -> bool:
+    """Would the server refuse the client's certificate, by its files or by the authorities that it names?"""
+    return bool(codes.of_judged(case.server.judged or (), CLIENT)) or bool(_by_names(case))
 
 
 def _by_names(case: Case) -> str:

@@ -300,8 +300,12 @@ def test_secrets_are_masked_and_paths_are_not() -> None:
 
 def test_every_value_returned_is_documented(pki: Pki, run: Run) -> None:
     with tls_server(server_context(pki)) as served:
-        (seen,) = run(host="127.0.0.1", port=served.port, return_body=True)["probes"]
+        (seen,) = run(host="127.0.0.1", port=served.port, return_body=True, pem=True)["probes"]
+        (without,) = run(host="127.0.0.1", port=served.port)["probes"]
     documented = yaml.safe_load(endpoint_info.RETURN)["probes"]["contains"]
     assert list(seen) != []
     assert set(seen) == set(documented)
     assert set(seen["served"][0]) == set(documented["served"]["contains"])
+    told = hashlib.sha256(ssl.PEM_cert_to_DER_cert(seen["served"][0]["pem"])).hexdigest()
+    assert told == seen["served"][0]["sha256"]
+    assert "pem" not in without["served"][0]
