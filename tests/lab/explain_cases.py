@@ -199,9 +199,8 @@ _SAME_PROTOCOLS = "ssl_protocols TLSv1.2 TLSv1.3;"
 _VERIFIES = f"{_SAME_PROTOCOLS} ssl_client_certificate /srv/case/a/trust.pem; ssl_verify_client on;"
 _ENCRYPTED = builders.key_pem(SERVER.key, b"a long passphrase")
 _ENCRYPTED_B = builders.key_pem(CLIENT.key, b"a long passphrase")
-_REJECTS = "server { listen 127.0.0.1:8443 ssl default_server; ssl_reject_handshake on; %s }\n" % _SAME_PROTOCOLS
-    f"server {{ listen 127.0.0.1:8443 ssl default_server; ssl_reject_handshake on; {_SAME_PROTOCOLS} }}\n"
-)
+_DEFAULT = "server { listen 127.0.0.1:8443 ssl default_server; ssl_reject_handshake on; %s }\n"
+_REJECTS = _DEFAULT % _SAME_PROTOCOLS
 _SESSIONS = "ssl_session_cache shared:case:1m; ssl_session_tickets off;"
 
 
