@@ -60,6 +60,7 @@ COMPARED := $(UNITS)/test_*.py $(UNITS)/_x509 $(UNITS)/_host/test_openssl*.py \
 	$(shell grep --recursive --files-with-matches --word-regexp --include="test_*.py" openssl $(UNITS)/_core)
 
 units: ## pytest: here, what runs on hosts with the oldest and the newest Python, verdicts on each OpenSSL
+	@$(STEP) 'setup: checkers' tests/lab/setup.sh checkers
 	@code=0; \
 	$(STEP) 'units' pytest --numprocesses auto --dist worksteal tests/unit || code=1; \
 	$(STEP) 'units: oldest Python' tests/lab/units.sh bullseye || code=1; \

@@ -6,16 +6,33 @@
 # Makes a bare Debian 12 machine able to run the demo and the tests:
 #   setup.sh packages   what apt has to install, only what is missing (root)
 #   setup.sh python     .venv with exactly what requirements-dev.txt locks
+#   setup.sh checkers   a browser for the audit's page, promtool for its metrics (root; only the units need them)
 #   setup.sh link       the checkout as a collection: .cache/ansible_collections/mutual_tls/nginx
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 cd "$LAB_ROOT"
 
 packages() {
-    local wanted missing=() package
-    wanted=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring ca-certificates
-        python3 python3-venv git make rsync openssl openssh-client procps libfaketime)
-    for package in "${wanted[@]}"; do
+    install podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring ca-certificates \
+        python3 python3-venv git make rsync openssl openssh-client procps libfaketime
+}
+
+# promtool alone: the package `prometheus` would start a daemon.
+checkers() {
+    local folder
+    install chromium chromium-driver fonts-dejavu-core poppler-utils
+    [ ! -x .cache/lab/promtool ] || return 0
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb -x prometheus_*.deb .)
+    mkdir -p .cache/lab
+    mv "$folder/usr/bin/promtool" .cache/lab/promtool
+    rm -r "$folder"
+    .cache/lab/promtool --version 2>&1 | sed 1q
+}
+
+install() {
+    local missing=() package
+    for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
     if [ ${#missing[@]} = 0 ]; then
@@ -91,4 +108,4 @@ link() {
     echo "mutual_tls.nginx is found through .cache"
 }
 
-"${1:?packages, python or link}"
+"${1:?packages, python, checkers or link}"
