@@ -20,6 +20,8 @@ description:
     or with a client certificate, each certificate, key, trust bundle and CRL that they name, and what
     each block serves.
   - A finding is one problem with a stable code, a severity, a sentence, a remedy and a place.
+  - In the result each file is shown as RV(instances[].servers[].certificates[].certificate), each listen as
+    RV(instances[].servers[].listens), each finding as RV(findings).
   - Nothing but facts of TLS leaves the host. Headers, other directives, maps, code and the log lines of
     requests are dropped there, and so are user, path and query of an upstream's URL. Of a key nothing is
     told but whether it is its certificate's.
@@ -311,114 +313,18 @@ instances:
               description: Its key, null without one.
               returned: always
               type: dict
-              contains:
-                path:
-                  description: The absolute path, empty where no path is known.
-                  returned: always
-                  type: str
-                  sample: /etc/ssl/a.pem
-                variable:
-                  description: Whether it holds a variable, so that the worker reads it for each connection.
-                  returned: always
-                  type: bool
-                scheme:
-                  description: V(engine), V(store) or V(data) where it is no file, else empty.
-                  returned: always
-                  type: str
-                text:
-                  description: The value as it stands where it holds a variable, else empty.
-                  returned: always
-                  type: str
-                  sample: /etc/ssl/$ssl_server_name.pem
-                place:
-                  description: File and line of the directive that is in force.
-                  returned: always
-                  type: str
-                  sample: /etc/nginx/conf.d/a.conf:7
         trust:
           description: C(ssl_client_certificate). Null without one.
           returned: always
           type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         trusted:
           description: C(ssl_trusted_certificate). Null without one.
           returned: always
           type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         crl:
           description: C(ssl_crl). Null without one.
           returned: always
           type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         depth:
           description: How many intermediates a client's chain may have.
           returned: always
@@ -450,87 +356,15 @@ instances:
           description: The first file of C(ssl_session_ticket_key). Null without one.
           returned: always
           type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         session_ticket_keys:
           description: All of them.
           returned: always
           type: list
           elements: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         password:
           description: C(ssl_password_file). Null without one.
           returned: always
           type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
         places:
           description: File and line of each directive that is in force and was written somewhere.
           returned: always
@@ -592,366 +426,16 @@ instances:
           returned: always
           type: list
           elements: dict
-          contains:
-            code:
-              description: Its stable code.
-              returned: always
-              type: str
-              sample: proxy.not_verified
-            severity:
-              description: V(error), V(warning) or V(info).
-              returned: always
-              type: str
-            message:
-              description: What is wrong, one sentence.
-              returned: always
-              type: str
-            remedy:
-              description: What to do about it.
-              returned: always
-              type: str
-            place:
-              description: Where, a file and line, or host and port.
-              returned: always
-              type: str
     locations:
       description: Each place that leads to an upstream by TLS, or with a client certificate.
       returned: always
       type: list
       elements: dict
-      contains:
-        place:
-          description: File and line of C(proxy_pass) or its kin.
-          returned: always
-          type: str
-        module:
-          description: V(http) or V(stream).
-          returned: always
-          type: str
-        path:
-          description: The arguments of its C(location), empty in C(stream).
-          returned: always
-          type: str
-          sample: /api/
-        server_place:
-          description: File and line of its server block.
-          returned: always
-          type: str
-        server_names:
-          description: The names of that block.
-          returned: always
-          type: list
-          elements: str
-        listens:
-          description: Where that block listens.
-          returned: always
-          type: list
-          elements: dict
-          contains:
-            address:
-              description: V(*), an IP address, a name, or V(unix:/path).
-              returned: always
-              type: str
-              sample: "*"
-            port:
-              description: The port, 0 for a unix socket.
-              returned: always
-              type: int
-              sample: 443
-            tls:
-              description: Whether TLS is spoken there, also where another block says so.
-              returned: always
-              type: bool
-            default:
-              description: Whether this block is the default server there, marked or first.
-              returned: always
-              type: bool
-            proxy_protocol:
-              description: Whether a header of the PROXY protocol comes first.
-              returned: always
-              type: bool
-            http2:
-              description: Whether HTTP/2 is offered.
-              returned: always
-              type: bool
-            quic:
-              description: Whether it is QUIC, by UDP.
-              returned: always
-              type: bool
-        ours:
-          description: Whether it is of the text of a release below O(base).
-          returned: always
-          type: bool
-        protocol:
-          description:
-            - V(https), V(grpcs), V(suwsgi) or V(tls). V(http), V(grpc) or V(uwsgi) where a client
-              certificate is set and TLS is not spoken. Empty where a variable decides.
-          returned: always
-          type: str
-        pass:
-          description: Scheme and host of the upstream as they stand, without user, path and query.
-          returned: always
-          type: str
-          sample: https://orders
-        upstream:
-          description: The name of the C(upstream) block, empty without one.
-          returned: always
-          type: str
-        servers:
-          description: The addresses that are connected to. Empty where only a request tells.
-          returned: always
-          type: list
-          elements: str
-          sample: ["10.0.0.1:443"]
-        certificate:
-          description: The client certificate. Null without one.
-          returned: always
-          type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
-        key:
-          description: Its key. Null without one.
-          returned: always
-          type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
-        trust:
-          description: The CAs by which the upstream is verified. Null without.
-          returned: always
-          type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
-        crl:
-          description: Their CRLs. Null without.
-          returned: always
-          type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
-        verify:
-          description: Whether the upstream's certificate is verified.
-          returned: always
-          type: bool
-        depth:
-          description: How many intermediates its chain may have.
-          returned: always
-          type: int
-        name:
-          description:
-            - The name that its certificate is compared with and that is sent, also where it is nginx's
-              default.
-          returned: always
-          type: str
-        name_variable:
-          description: Whether that holds a variable.
-          returned: always
-          type: bool
-        sni:
-          description: Whether it is sent (SNI).
-          returned: always
-          type: bool
-        host:
-          description: The Host that is sent, empty where only a request tells.
-          returned: always
-          type: str
-        protocols:
-          description: The versions of TLS that are offered.
-          returned: always
-          type: list
-          elements: str
-        ciphers:
-          description: The ciphers, empty for nginx's default.
-          returned: always
-          type: str
-        session_reuse:
-          description: Whether sessions are resumed.
-          returned: always
-          type: bool
-        keepalive:
-          description: How many idle connections the upstream keeps for each worker.
-          returned: always
-          type: int
-        keepalive_shared:
-          description: Whether several locations share them.
-          returned: always
-          type: bool
-        guarded:
-          description: Whether C(allow), C(deny) or a module of authentication stands before it.
-          returned: always
-          type: bool
-        password:
-          description: C(proxy_ssl_password_file) or its kin. Null without one.
-          returned: always
-          type: dict
-          contains:
-            path:
-              description: The absolute path, empty where no path is known.
-              returned: always
-              type: str
-              sample: /etc/ssl/a.pem
-            variable:
-              description: Whether it holds a variable, so that the worker reads it for each connection.
-              returned: always
-              type: bool
-            scheme:
-              description: V(engine), V(store) or V(data) where it is no file, else empty.
-              returned: always
-              type: str
-            text:
-              description: The value as it stands where it holds a variable, else empty.
-              returned: always
-              type: str
-              sample: /etc/ssl/$ssl_server_name.pem
-            place:
-              description: File and line of the directive that is in force.
-              returned: always
-              type: str
-              sample: /etc/nginx/conf.d/a.conf:7
-        places:
-          description: File and line of each directive that is in force and was written somewhere.
-          returned: always
-          type: dict
-        findings:
-          description: What is wrong with this location.
-          returned: always
-          type: list
-          elements: dict
-          contains:
-            code:
-              description: Its stable code.
-              returned: always
-              type: str
-              sample: proxy.not_verified
-            severity:
-              description: V(error), V(warning) or V(info).
-              returned: always
-              type: str
-            message:
-              description: What is wrong, one sentence.
-              returned: always
-              type: str
-            remedy:
-              description: What to do about it.
-              returned: always
-              type: str
-            place:
-              description: Where, a file and line, or host and port.
-              returned: always
-              type: str
     findings:
       description: What is wrong with the instance itself.
       returned: always
       type: list
       elements: dict
-      contains:
-        code:
-          description: Its stable code.
-          returned: always
-          type: str
-          sample: proxy.not_verified
-        severity:
-          description: V(error), V(warning) or V(info).
-          returned: always
-          type: str
-        message:
-          description: What is wrong, one sentence.
-          returned: always
-          type: str
-        remedy:
-          description: What to do about it.
-          returned: always
-          type: str
-        place:
-          description: Where, a file and line, or host and port.
-          returned: always
-          type: str
 files:
   description: Every file that is named, once, by path.
   returned: always
@@ -1091,28 +575,6 @@ files:
       returned: always
       type: list
       elements: dict
-      contains:
-        code:
-          description: Its stable code.
-          returned: always
-          type: str
-          sample: proxy.not_verified
-        severity:
-          description: V(error), V(warning) or V(info).
-          returned: always
-          type: str
-        message:
-          description: What is wrong, one sentence.
-          returned: always
-          type: str
-        remedy:
-          description: What to do about it.
-          returned: always
-          type: str
-        place:
-          description: Where, a file and line, or host and port.
-          returned: always
-          type: str
 log:
   description:
     - Lines of the error logs that are about TLS, the oldest first, at most 1000. Empty without

@@ -194,7 +194,7 @@ INHERITED = f"""\
         }}
         location = /plain {{ proxy_pass http://127.0.0.1:8000; }}
         location @named {{
-            proxy_ssl_certificate ""; proxy_ssl_certificate_key "";
+            proxy_ssl_certificate {PKI}/c.pem; proxy_ssl_certificate_key {PKI}/c.key;
             proxy_set_header Host $server_name;
             proxy_pass https://127.0.0.1;
         }}

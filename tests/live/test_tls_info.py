@@ -356,7 +356,9 @@ def test_the_log_tells_each_refusal_and_no_request(world: World) -> None:
     up = "".join(
         f"upstream {name} {{ server 127.0.0.1:{port}; }}" for name, port in (("d", 1), ("plain", 8000))
     )
-    lines = f"{AS_B} {VERIFIED}"
+    # nginx 1.22 offers no TLS 1.3 by itself
+    lines = f"{AS_B} {VERIFIED} proxy_ssl_protocols TLSv1.2 TLSv1.3;"
+    other = lines.replace("servers-ca", "others-ca")
     world.serve(
         up
         + "server { listen 127.0.0.1:8000; return 204; }"
@@ -369,8 +371,7 @@ def test_the_log_tells_each_refusal_and_no_request(world: World) -> None:
             f"location /plain/ {{ {lines} proxy_pass https://plain; }}"
             f"location /name/ {{ {lines} proxy_ssl_server_name on; proxy_ssl_name x.example.com;"
             " proxy_pass https://127.0.0.1; }"
-            f"location /wrong/ {{ {AS_B} proxy_ssl_server_name on; proxy_ssl_name second.example.com;"
-            f" proxy_ssl_verify on; proxy_ssl_trusted_certificate {PKI}/others-ca.pem;"
+            f"location /wrong/ {{ {other} proxy_ssl_server_name on; proxy_ssl_name second.example.com;"
             " proxy_pass https://127.0.0.1; }",
         )
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..nginx_conf import Directive
 from . import defaults
@@ -26,6 +26,7 @@ _BLOCKS = ("location", "if", "limit_except")
 _GUARDS = ("allow", "deny", "auth_basic", "auth_request", "auth_jwt", "auth_oidc", "auth_delay")
 #: Variables that begin with the path of a request, and what follows a port.
 _PATH = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b.*|(?<=:)(\d+)\$.*", re.DOTALL)
+_EVERYBODY = ("allow", ("all",))
 _URL = re.compile(r"(?:([A-Za-z]+)://)?(unix:[^:]+|[^/?#]*)(.*)", re.DOTALL)
 
 
@@ -217,5 +218,5 @@ class Locations:
         return "" if "$" in value else host_text(value)
 
     def _guarded(self, scope: Scope) -> bool:
-        found: list[Optional[Directive]] = [scope.last(name) for name in _GUARDS]
-        return any(item and item.args[0].lower() != "off" and item.args != ("all",) for item in found)
+        found = [item for item in map(scope.last, _GUARDS) if item]
+        return any(item.args[0].lower() != "off" and (item.name, item.args) != _EVERYBODY for item in found)

@@ -174,7 +174,8 @@ def test_what_locations_inherit() -> None:
     assert (limited["path"], limited["servers"]) == ("/", ["127.0.0.1:8443"])
     assert (condition["path"], condition["servers"], condition["verify"]) == ("/", ["127.0.0.1:9443"], True)
     assert (clear["path"], clear["protocol"], clear["verify"]) == ("= /plain", "http", True)
-    assert (named["path"], named["certificate"], named["host"]) == ("@named", None, "b.example.com")
+    assert (named["path"], named["host"]) == ("@named", "b.example.com")
+    assert named["certificate"]["path"] == f"{ETC}/pki/c.pem"
     assert named["servers"] == ["127.0.0.1:443"] and named["name"] == "127.0.0.1"
 
 

@@ -79,6 +79,7 @@ def test_the_later_location_is_named_with_the_first() -> None:
         ("443 ssl", "", False),
         ("80", "allow 192.0.2.0/24; deny all;", False),
         ("80", "allow all;", True),
+        ("80", "deny all;", False),
         ("80", "auth_basic x;", False),
         ("80", "auth_basic off;", True),
         ("80", "auth_request /a;", False),
@@ -180,6 +181,14 @@ def test_blocks_of_a_release_are_told_as_ours() -> None:
     )
     assert [one["ours"] for one in found.servers] == [True]
     assert not server("listen 443 ssl;")["ours"] and not location(f"{B} proxy_pass https://a;")["ours"]
+
+
+def test_nothing_closes_what_would_be_inherited() -> None:
+    outer = f"{B} ssl_trusted_certificate a.pem; ssl_crl a.crl;"
+    closed = server('listen 443 ssl; ssl_trusted_certificate ""; ssl_crl "";', outer)
+    assert closed["trusted"] is None and closed["crl"] is None and closed["inherited"] == []
+    found = location('proxy_ssl_certificate ""; proxy_pass https://a;', outer)
+    assert found["certificate"] is None and found["key"]["path"] == "/etc/nginx/b.key"
 
 
 def test_ssl_on_of_old_versions() -> None:
