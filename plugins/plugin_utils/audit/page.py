@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings im
     WARNING,
 )
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit import matrix, timeline
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit.report import REFUSED, UNKNOWN
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit.report import (
+    REFUSED,
+    UNKNOWN,
+    without_nginx,
+)
 
 HERE = Path(__file__).resolve().parent
 #: The mark and word of each state and severity: nothing is told by colour alone.
@@ -126,7 +129,8 @@ def _host(one: Mapping[str, Any]) -> dict[str, Any]:
         "first": first,
         "kind": _KINDS[tuple(sorted(sides))],
         "versions": ", ".join(dict.fromkeys(str(each["version"]) for each in one["instances"])),
-        "verifies": Counter(each["verify"] for each in one["servers"] if each["tls"]),
+        "answering": sum(each["tls"] and not each["reject_handshake"] for each in one["servers"]),
+        "without_nginx": without_nginx(one),
     }
 
 

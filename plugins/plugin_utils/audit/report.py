@@ -129,7 +129,7 @@ def _summary(
         "hosts": {
             "all": len(found),
             **{state: sum(one["state"] == state for one in found) for state in audit.STATES},
-            "without_nginx": sum(_without_nginx(one) for one in found),
+            "without_nginx": sum(without_nginx(one) for one in found),
         },
         "servers": {
             "tls": len(servers),
@@ -152,7 +152,8 @@ def _summary(
     }
 
 
-def _without_nginx(one: Mapping[str, Any]) -> bool:
+def without_nginx(one: Mapping[str, Any]) -> bool:
+    """A host that was read, and has none."""
     return one["state"] == audit.READ and not one["instances"] and one["release"] is None
 
 
