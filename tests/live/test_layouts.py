@@ -190,6 +190,23 @@ def test_the_whole_way_of_a_release(place: Any) -> None:
     place.sh("systemctl restart nginx")
 
 
+def test_what_it_uses_for_tls_is_told(place: Any) -> None:
+    stable(place.release())
+    found = place.machine.module("nginx_tls_info", log_minutes=1)
+    assert found["findings"] == [], found["findings"]
+    (instance,) = found["instances"]
+    assert (instance["ok"], instance["user"]) == (True, place.user)
+    site = next(one for one in instance["servers"] if "orders.example.com" in one["names"])
+    assert (site["ours"], site["verify"], site["session_cache"]) == (True, "on", "off")
+    (row,) = site["served"]
+    assert (row["error"], row["subject"]) == ("", "CN=server")
+    assert [(one["ours"], one["upstream"], one["verify"], one["sni"]) for one in instance["locations"]] == [
+        (True, "orders", True, True),
+        (True, "orders", True, True),
+    ]
+    assert all(file["state"] == "ok" and not file["newer_than_loaded"] for file in found["files"])
+
+
 def test_who_can_read_a_key(place: Any) -> None:
     stable(place.release())
     assert place.reads("root", KEYS)
