@@ -61,8 +61,13 @@ class Instances:
         every = list(self._processes.all())
         masters = {one.pid: one for one in every if one.is_master}
         running = [self._running(one, masters) for dummy, one in sorted(masters.items())]
+        known: dict[str, Instance] = {}
+        for one in running:
+            other = known.setdefault(os.path.realpath(one.conf_path), one)
+            if other is not one and masters[one.pid or 0].parent != other.pid:
+                said = f"The masters {other.pid} and {one.pid} of nginx read one configuration."
+                one.findings.append(Finding("nginx.many_masters", said, one.conf_path or "nginx"))
         yield from running
-        known = {os.path.realpath(one.conf_path) for one in running}
         installed = self._installed()
         if installed and os.path.realpath(installed.conf_path) not in known:
             yield installed
@@ -84,6 +89,9 @@ class Instances:
         serving, _draining = self._processes.workers(master.pid)
         starts = [self._processes.started(pid) for pid in serving]
         found.loaded = min((start for start in starts if start is not None), default=None)
+        if master.stopped:
+            said = f"The master {master.pid} of nginx is stopped: it takes no signal, so no reload happens."
+            found.findings.append(Finding("nginx.master_stopped", said, found.conf_path or "nginx"))
         if master.parent in masters:
             said = (
                 f"Two nginx masters run, {master.pid} below {master.parent}: a binary upgrade is in flight."

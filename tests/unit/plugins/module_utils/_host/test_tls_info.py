@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
     conf_files,
@@ -91,6 +92,15 @@ def test_one_that_does_not_run_is_told_once(proc: Proc, tmp_path: Path) -> None:
     (only,) = instances(proc, str(tmp_path / "nginx")).found()
     assert only.pid is None and only.conf_path == "/etc/nginx/nginx.conf"
     assert list(instances(proc, "").found()) == []
+
+
+def test_masters_of_one_configuration_and_one_that_is_stopped(proc: Proc) -> None:
+    for pid, conf in ((10, "/a.conf"), (20, "/b.conf"), (30, "/b.conf")):
+        proc.add(pid, 1, f"nginx: master process nginx -c {conf}")
+    stat = proc.root / "10" / "stat"
+    stat.write_text(stat.read_text().replace(" S ", " T "))
+    said = {one.pid: [finding.code for finding in one.findings] for one in instances(proc, "/nginx").found()}
+    assert said == {10: ["nginx.master_stopped"], 20: [], 30: ["nginx.many_masters"], None: []}
 
 
 def test_an_upgrade_in_flight_and_orphans(proc: Proc, tmp_path: Path) -> None:
@@ -240,6 +250,23 @@ def test_nobody_there_silence_and_no_tls() -> None:
 
 
 # -- all of it
+
+
+def test_a_key_that_a_password_file_opens() -> None:
+    given = corpus.good()
+    key = serialization.load_pem_private_key(given["private_key"], None)
+    form = serialization.PrivateFormat.PKCS8
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, form, serialization.BestAvailableEncryption(b"second line")
+    )
+    spec = {"certificate": given["certificate"], "private_key": locked}
+    tools = TlsFiles(corpus.AT, Shelf())
+
+    def codes(*passphrases: bytes) -> set[str]:
+        return {one["code"] for one in tools.pair(spec, passphrases, "client")}
+
+    assert codes(b"first", b"second line", b"third") == set()
+    assert codes() == codes(b"first") == {"pair.key_encrypted"}
 
 
 def test_the_whole_result_of_a_stopped_nginx(tmp_path: Path) -> None:
