@@ -248,7 +248,9 @@ def _shared(locations: Sequence[Location]) -> dict[int, list[Finding]]:
     found: dict[int, list[Finding]] = {}
     first: dict[tuple[str, str], dict[tuple[Any, ...], Location]] = {}
     for number, one in enumerate(locations):
-        if one["protocol"] not in _TLS:
+        # An address that a variable tells is looked up for each request, and nothing is kept for it
+        # (ngx_http_upstream_create_round_robin_peer).
+        if one["protocol"] not in _TLS or ("$" in one["pass"] and not one["upstream"]):
             continue
         for peer in _peers(one):
             seen = first.setdefault(peer, {})

@@ -55,6 +55,13 @@ NO_REUSE = "proxy_ssl_session_reuse off;"
         (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 0;"), False),
         (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 8;"), True),
         (two(GOOD + NO_REUSE, OTHER), False),
+        (two(GOOD, OTHER).replace("https://u.x", "https://$a"), False),
+        (two(GOOD, OTHER).replace("https://u.x", "https://$a").replace("listen", "set $a u.x; listen"), True),
+        (two(GOOD, GOOD.replace("b.", "$x.")), True),
+        (
+            two(GOOD.replace("b.", "$x."), GOOD.replace("b.", "$x.")).replace("https://u.x", "https://$a"),
+            False,
+        ),
     ],
 )
 def test_identities_share_what_is_kept(text: str, shared: bool) -> None:
