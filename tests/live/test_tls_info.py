@@ -226,19 +226,21 @@ def test_a_listener_that_anybody_reaches(world: World) -> None:
 
 def test_identities_that_share_an_upstream(world: World) -> None:
     def two(second: str) -> str:
-        upstreams = "".join(f"upstream {name} {{ server 127.0.0.1:443; }}" for name in ("u.one", "u.two"))
+        upstreams = "".join(
+            f"upstream {name} {{ server 127.0.0.1:443; }}" for name in ("one.test", "two.test")
+        )
         more = f"location /c/ {{ {AS_C} {NAMED} {VERIFIED} proxy_pass https://{second}; }}"
-        return upstreams + a() + b(f"{AS_B} {NAMED} {VERIFIED} proxy_pass https://u.one;", more=more)
+        return upstreams + a() + b(f"{AS_B} {NAMED} {VERIFIED} proxy_pass https://one.test;", more=more)
 
     def subjects() -> set[str]:
         asked = [world.call(path)[1].split()[2] for dummy in range(8) for path in ("/", "/c/")]
         return set(asked[1::2])
 
-    world.serve(two("u.one"))
+    world.serve(two("one.test"))
     assert "CN=b" in subjects(), "A sees b where c asks"
     assert "proxy.identity_shared" in world.codes()
     by_variable = "set $to 127.0.0.1; proxy_pass https://$to:443;"
-    for text in (two("u.two"), two("u.one").replace("proxy_pass https://u.one;", by_variable)):
+    for text in (two("two.test"), two("one.test").replace("proxy_pass https://one.test;", by_variable)):
         world.serve(text)
         assert subjects() == {"CN=c"}
         assert "proxy.identity_shared" not in world.codes()

@@ -47,15 +47,15 @@ def identity_shared():
     """two client certificates to one upstream | each to an upstream of its own"""
 
     def both(second: str):
-        upstreams = "".join(f"upstream {name} {{ server 192.0.2.1:443; }}" for name in ("a.x", "b.x"))
-        first = f"location /1/ {{ {GOOD} proxy_pass https://a.x; }}"
+        upstreams = "".join(f"upstream {name} {{ server 192.0.2.1:443; }}" for name in ("a.test", "b.test"))
+        first = f"location /1/ {{ {GOOD} proxy_pass https://a.test; }}"
         other = GOOD.replace("b.pem", "c.pem")
         return judged(
             f"{upstreams} server {{ listen 127.0.0.1:80; {first}"
             f" location /2/ {{ {other} proxy_pass https://{second}; }} }}"
         )
 
-    return both("a.x"), both("b.x")
+    return both("a.test"), both("b.test")
 
 
 @row("proxy.name_mismatch")

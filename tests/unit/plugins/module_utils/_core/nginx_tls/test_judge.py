@@ -32,10 +32,10 @@ def codes(text: str, version: tuple[int, ...] = NEW, known: Optional[Known] = No
 
 def two(first: str, second: str, upstream: str = "server 192.0.2.1:443;") -> str:
     ways = "".join(
-        f"location /{number}/ {{ {lines} proxy_pass https://u.x; }}"
+        f"location /{number}/ {{ {lines} proxy_pass https://u.test; }}"
         for number, lines in enumerate((first, second))
     )
-    return f"upstream u.x {{ {upstream} }} server {{ listen 127.0.0.1:80; {ways} }}"
+    return f"upstream u.test {{ {upstream} }} server {{ listen 127.0.0.1:80; {ways} }}"
 
 
 OTHER = GOOD.replace("b.pem", "c.pem")
@@ -55,11 +55,16 @@ NO_REUSE = "proxy_ssl_session_reuse off;"
         (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 0;"), False),
         (two(GOOD + NO_REUSE, OTHER + NO_REUSE, "server 192.0.2.1:443; keepalive 8;"), True),
         (two(GOOD + NO_REUSE, OTHER), False),
-        (two(GOOD, OTHER).replace("https://u.x", "https://$a"), False),
-        (two(GOOD, OTHER).replace("https://u.x", "https://$a").replace("listen", "set $a u.x; listen"), True),
+        (two(GOOD, OTHER).replace("https://u.test", "https://$a"), False),
+        (
+            two(GOOD, OTHER)
+            .replace("https://u.test", "https://$a")
+            .replace("listen", "set $a u.test; listen"),
+            True,
+        ),
         (two(GOOD, GOOD.replace("b.", "$x.")), True),
         (
-            two(GOOD.replace("b.", "$x."), GOOD.replace("b.", "$x.")).replace("https://u.x", "https://$a"),
+            two(GOOD.replace("b.", "$x."), GOOD.replace("b.", "$x.")).replace("https://u.test", "https://$a"),
             False,
         ),
     ],
