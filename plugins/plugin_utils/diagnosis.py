@@ -303,26 +303,7 @@ def _first(finding: Mapping[str, Any]) -> int:
 
 
 def _seen(probe: Optional[Mapping[str, Any]]) -> Optional[Seen]:
-    if not probe:
-        return None
-    asked, seen = probe["asked"], probe["seen"]
-    requested = seen.get("requested") or {}
-    return Seen(
-        target=seen["target"],
-        server_name=asked.get("server_name") or "",
-        tls=asked.get("tls") is not False,
-        sent=bool(asked.get("certificate_path") or asked.get("certificate_content")),
-        phase=seen["phase"],
-        status=seen["status"],
-        body_class=seen["body_class"],
-        error=seen["error"],
-        alert=seen["alert"],
-        protocol=seen["protocol"],
-        served=seen["served"],
-        resumed=seen["session_reused"],
-        asked_for_certificate=requested.get("certificate"),
-        accepted_names=requested.get("names"),
-    )
+    return Seen.of(probe["asked"], probe["seen"]) if probe else None
 
 
 def block_for(tls: Mapping[str, Any], port: int, name: str) -> Optional[dict[str, Any]]:

@@ -44,10 +44,26 @@ class Seen:
     asked_for_certificate: Optional[bool] = None
     accepted_names: Optional[Sequence[str]] = None
 
-    @property
-    def reached(self) -> bool:
-        """Did anybody answer at the address?"""
-        return self.phase not in ("resolve", "connect")
+    @classmethod
+    def of(cls, asked: Mapping[str, Any], seen: Mapping[str, Any]) -> Seen:
+        """Of the options of one probe of ``endpoint_info`` and its result."""
+        requested = seen.get("requested") or {}
+        return cls(
+            target=seen["target"],
+            server_name=asked.get("server_name") or "",
+            tls=asked.get("tls") is not False,
+            sent=bool(asked.get("certificate_path") or asked.get("certificate_content")),
+            phase=seen["phase"],
+            status=seen["status"],
+            body_class=seen["body_class"],
+            error=seen["error"],
+            alert=seen["alert"],
+            protocol=seen["protocol"],
+            served=seen["served"],
+            resumed=seen["session_reused"],
+            asked_for_certificate=requested.get("certificate"),
+            accepted_names=requested.get("names"),
+        )
 
 
 @dataclass(frozen=True)

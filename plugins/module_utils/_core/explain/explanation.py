@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Optional
@@ -17,6 +18,8 @@ from .refusal import seen
 #: Alerts by which a server speaks of the client's certificate (RFC 8446, 6.2).
 _CLIENT_ALERTS = (42, 43, 44, 45, 46, 48)
 _NO_CERTIFICATE_ALERTS = (41, 116)
+#: What ``endpoint_info`` says where it verifies the server, with OpenSSL's number.
+_NOT_ACCEPTED = re.compile(r"certificate is not accepted: .*\((\d+)\)$")
 #: Levels of error_log at which the cause of a 400 is written.
 _TELLS = ("info", "debug")
 #: Classes of answers that `error_page` may have put in the place of nginx's own.
@@ -93,6 +96,11 @@ def _through(case: Case, asked: Seen) -> Iterator[Cause]:
 def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
     if asked.status is None and asked.alert in _CLIENT_ALERTS:
         yield from _client_refused(case, asked, codes.of_alert(asked.alert, CLIENT))
+    elif asked.status is None and (told := _NOT_ACCEPTED.search(asked.error)):
+        narrowed = codes.of_number(int(told.group(1)), SERVER)
+        # Whoever asks here allows any depth.
+        only = (codes.ISSUER_UNKNOWN,) if codes.ISSUER_UNKNOWN in narrowed else narrowed
+        yield from refusal.explain(case, SERVER, (seen(asked),), only)
     elif asked.status is None:
         yield from connection.explain(case, asked)
     else:

@@ -277,6 +277,16 @@ def test_nobody_answers(got, instance, code):
     assert codes(gateway([], [], asked, Side("a", instance=instance))) == [code]
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(10, "expired"), (18, "self_signed"), (19, "server_ca_not_accepted"), (20, "issuer_unknown"),
+     (21, "issuer_unknown"), (62, "server_name")],
+)  # fmt: skip
+def test_a_server_whom_we_verify_ourselves(number, code):
+    error = f"the server's certificate is not accepted: some words ({number})"
+    assert codes(Case(replace(GOOD, status=None, phase="handshake", error=error))) == [f"endpoint.{code}"]
+
+
 def test_a_listen_with_the_proxy_protocol():
     asked = replace(
         GOOD, status=None, phase="handshake", error="the connection was closed without a word of TLS"
