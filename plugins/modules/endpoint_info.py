@@ -557,6 +557,57 @@ probes:
       type: bool
       returned: always
       sample: false
+    findings:
+      description:
+        - What explains the result, the most specific first, empty where all is well. By what the one who asks
+          can know, which is the certificate that it sends and what came back.
+        - Without cryptography by what came back alone.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        code:
+          description: A stable code.
+          type: str
+          returned: always
+          sample: endpoint.expired
+        severity:
+          description: V(error) or V(warning).
+          type: str
+          returned: always
+          sample: error
+        message:
+          description: Who does what, and why.
+          type: str
+          returned: always
+          sample: "The server refuses the certificate of the client: CN=b1 expired at 2026-11-01T00:00:00Z."
+        evidence:
+          description: By what that is known.
+          type: list
+          elements: str
+          returned: always
+          sample: ["asked a1.example.com:443, with a certificate: 400 (certificate_error)"]
+        remedy:
+          description: What to do.
+          type: str
+          returned: always
+          sample: Renew it (rotate.yml), and see that nginx of the client is reloaded.
+        confirm:
+          description: A command that shows it, behind the host that it is for.
+          type: str
+          returned: always
+          sample: "the client: openssl x509 -in FILE -noout -dates"
+        place:
+          description: File, or host and port.
+          type: str
+          returned: always
+          sample: a1.example.com:443
+    missing:
+      description: What would have to be known to say more.
+      type: list
+      elements: str
+      returned: always
+      sample: ["The error log of the server."]
     seconds:
       description: How long each step took.
       type: dict
@@ -590,6 +641,7 @@ probes:
 """
 
 import ssl
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -597,9 +649,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.module i
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._ansible.result import finish
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.endpoint_plan import merge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import intake
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.credential_files import CredentialFiles
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.endpoint import ask
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.s_client import SClient
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import _deps, certificate, probe_findings
 
 EXCLUSIVE = [
     ("certificate_path", "certificate_content"),
@@ -662,6 +716,12 @@ def describe(der: bytes, pem: bool) -> dict[str, Any]:
     return {**{key: known[key] for key in told}, **whole}
 
 
+def explained(entry: dict[str, Any], seen: dict[str, Any], files: CredentialFiles) -> dict[str, Any]:
+    """The result of a probe with what explains it; without cryptography by what was seen alone."""
+    spec = files.spec(entry) if _deps.available() else {}
+    return {**seen, **probe_findings.explained(entry, seen, spec, datetime.now(timezone.utc))}
+
+
 def main() -> None:
     module = SecretModule(
         argument_spec={
@@ -680,7 +740,14 @@ def main() -> None:
     common = dict(module.params)
     told, s_client = partial(describe, pem=common.pop("pem")), SClient()
     entries = merge(common, common.pop("probes"))
-    finish(module, lambda: {"changed": False, "probes": [ask(entry, told, s_client) for entry in entries]})
+    files = CredentialFiles(intake.read, lambda path, what: [])
+    finish(
+        module,
+        lambda: {
+            "changed": False,
+            "probes": [explained(entry, ask(entry, told, s_client), files) for entry in entries],
+        },
+    )
 
 
 if __name__ == "__main__":

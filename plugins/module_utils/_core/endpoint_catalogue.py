@@ -35,6 +35,8 @@ ROWS = (
      "Use grpc_pass for gRPC, or let the server speak HTTP/1.1: nginx's proxy_pass does."),
     ("endpoint.protocol_version", _ERROR, "The two ends have no TLS version in common",
      "Set ssl_protocols and proxy_ssl_protocols to TLSv1.2 TLSv1.3; nginx 1.22 has no TLS 1.3 by default."),
+    ("endpoint.handshake_failed", _ERROR, "The server ends the handshake with a TLS alert",
+     "Read its error log at level info; RFC 8446, 6 says what the alert is for."),
     ("endpoint.no_shared_cipher", _ERROR, "The two ends have no cipher in common",
      ("Compare ssl_ciphers, ssl_ecdh_curve and the kind of the server's key with proxy_ssl_ciphers: an EC"
       " certificate needs ECDSA ciphers.")),

@@ -12,6 +12,7 @@ from typing import Any
 from .._core.explain.case import Case, Seen, Side
 from .._core.explain.explanation import explain
 from . import credential
+from .shelf import Shelf
 
 
 def explained(
@@ -34,4 +35,7 @@ def explained(
 def _chain(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Subject and issuer of each certificate that is sent."""
     sent = spec.get("certificate")
-    return credential.names_sent(sent) if isinstance(sent, bytes) else []
+    if not isinstance(sent, bytes):
+        return []
+    found = Shelf().certificates("certificate", sent, "").certificates
+    return [{"subject": one.facts.subject_text, "issuer": one.facts.issuer_text} for one in found]

@@ -11,13 +11,15 @@ from .case import CLIENT, SERVER, Case, Cause, Seen, host_of
 from .refusal import seen
 
 #: Alerts of RFC 8446, 6.2.
-HANDSHAKE_FAILURE, PROTOCOL_VERSION, UNRECOGNIZED_NAME, NO_ALPN = 40, 70, 112, 120
+HANDSHAKE_FAILURE, PROTOCOL_VERSION, UNRECOGNIZED_NAME = 40, 70, 112
 #: What is told of the three by us, by OpenSSL (ssl/ssl_err.c) and by nginx.
 _NOT_TLS = ("the answer is not TLS", "wrong version number", "packet length too long", "http request")
 _LATE = ("no end within", "timed out")
 _CLOSED = ("closed without a word", "connection was closed", "Connection reset", "closed connection")
 #: Classes of answers that no server of TLS gives.
 _PLAIN = ("tls_to_plain_http", "not_tls")
+#: Classes of answers to plain HTTP that only a server of TLS gives.
+_TLS = ("plain_http_to_tls", "tls")
 
 
 def explain(case: Case, asked: Seen, answers: str = SERVER) -> Iterator[Cause]:
@@ -82,17 +84,17 @@ class _Connection:
     def broken(self) -> Iterator[Cause]:
         """The connection stands, and no answer came."""
         asked = self._asked
-        if asked.alert is not None:
+        if asked.body_class == "http2":
+            yield self._cause("endpoint.http2_only", f"{self._who} speaks HTTP/2 only.")
+        elif asked.alert is not None:
             yield from self._by_alert(asked.alert)
-        elif asked.body_class == "http2":
-            yield self._http2_only()
         elif asked.body_class in _PLAIN or _says(asked, _NOT_TLS):
             yield self._cause(
                 "endpoint.plain_on_tls_port",
                 f"The port {asked.target} does not speak TLS.",
                 confirm=f"curl -i http://{asked.target}/",
             )
-        elif asked.body_class == "plain_http_to_tls":
+        elif asked.body_class in _TLS:
             yield self._tls_wanted()
         elif _says(asked, _LATE):
             yield self._cause(
@@ -119,11 +121,9 @@ class _Connection:
         elif alert == UNRECOGNIZED_NAME:
             said = f"{who} answers to server names only, and none was sent."
             yield self._cause("endpoint.sni_missing", said)
-        elif alert == NO_ALPN:
-            yield self._http2_only()
-
-    def _http2_only(self) -> Cause:
-        return self._cause("endpoint.http2_only", f"{self._who} speaks HTTP/2 only.")
+        else:
+            said = f"{who} ends the handshake: {self._asked.error or f'TLS alert {alert}'}."
+            yield self._cause("endpoint.handshake_failed", said, "", f"{connect} </dev/null")
 
     def _tls_wanted(self) -> Cause:
         return self._cause(

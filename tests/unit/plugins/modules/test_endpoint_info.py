@@ -93,6 +93,25 @@ def test_without_cryptography_there_are_fingerprints(
     assert seen["served"][0] == {"sha256": hashlib.sha256(pki.server.der).hexdigest()}
 
 
+def test_what_was_seen_is_explained(pki: Pki, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = {"certificate_path": pki.path("foreign.pem"), "private_key_path": pki.path("foreign.key")}
+    page = b"<html><head><title>400 The SSL certificate error</title></head></html>"
+    answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" + page
+    with tls_server(server_context(pki), answer) as served:
+        at = {"host": "127.0.0.1", "port": served.port, "requested": False}
+        (refused,) = run(**at, **foreign)["probes"]
+        (mistrusted,) = run(**at, trust_path=pki.path("other.pem"))["probes"]
+        monkeypatch.setattr(endpoint_info._deps, "IMPORT_ERROR", "No module named 'cryptography'")
+        (plain,) = run(**at, **foreign)["probes"]
+    with tls_server(server_context(pki)) as served:
+        (well,) = run(host="127.0.0.1", port=served.port, **client(pki))["probes"]
+    assert [one["code"] for one in refused["findings"]] == ["endpoint.client_refused"]
+    assert refused["missing"]
+    assert [one["code"] for one in mistrusted["findings"]] == ["endpoint.issuer_unknown"]
+    assert [one["code"] for one in plain["findings"]] == ["endpoint.client_refused"]
+    assert (well["findings"], well["missing"]) == ([], [])
+
+
 def test_many_probes_in_one_call(pki: Pki, run: Run) -> None:
     with tls_server(server_context(pki, verify_mode=ssl.CERT_REQUIRED)) as served:
         result = run(

@@ -265,7 +265,18 @@ UNREACHED = [
         None,
         "endpoint.closed",
     ),
-    ({"phase": "handshake", "error": "x", "alert": 120}, None, "endpoint.http2_only"),
+    ({"phase": "handshake", "error": "x", "alert": 120}, None, "endpoint.handshake_failed"),
+    ({"phase": "handshake", "error": "x", "alert": 120, "body_class": "http2"}, None, "endpoint.http2_only"),
+    (
+        {"phase": "response", "error": "x", "body_class": "tls", "tls": False},
+        None,
+        "endpoint.tls_on_plain_port",
+    ),
+    (
+        {"phase": "handshake", "error": "x", "body_class": "tls_to_plain_http"},
+        None,
+        "endpoint.plain_on_tls_port",
+    ),
     ({"phase": "response", "error": "x", "body_class": "http2"}, None, "endpoint.http2_only"),
 ]
 
