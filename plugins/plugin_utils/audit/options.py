@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
@@ -21,12 +22,24 @@ def check(name: str, value: Any) -> None:
         raise MtlsError(
             f"{value!r} is no severity to fail on.", name, f"Give {', '.join(FAIL_ON[:-1])} or never."
         )
-    if name == "audit_dir" and not isinstance(value, str):
-        raise MtlsError(f"{value!r} is no directory.", name, "Give its path on the controller.")
+    if name == "audit_dir":
+        why = unwritable(value) if isinstance(value, str) else f"{value!r} is no path."
+        if why:
+            raise MtlsError(why, name, "Name a directory on the controller that you may write to.")
     if name == "audit_formats":
         for one in formats(value):
             if one not in FORMATS:
                 raise MtlsError(f"{one!r} is no format.", name, f"Give some of {', '.join(FORMATS)}.")
+
+
+def unwritable(folder: str) -> str:
+    """Why nothing can be written below *folder*, which may have to be made, "" where it can."""
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return f"{place} is no directory."
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written."
 
 
 def formats(value: Any) -> list[str]:

@@ -27,7 +27,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """For people; the same facts as in the report."""
     said = found["summary"]
     hosts = said["hosts"]
-    first = [f"{hosts['all']} hosts at {found['generated']}: {hosts[audit.READ]} read"]
+    first = [f"{_many(hosts['all'], 'host')} at {found['generated']}: {hosts[audit.READ]} read"]
     first += [f"{hosts[state]} {words}" for state, words in _STATES.items() if hosts[state]]
     told = [
         ", ".join(first),

@@ -102,3 +102,22 @@ def test_a_file_that_cannot_be_written(tmp_path):
     assert "no directory" in run_options.problems({"rotate_json": str(tmp_path / "x" / "y")})[0]
     (told,) = run_options.problems({"rotate_json": "t"}, lambda path: f"{path} is full.")
     assert told.startswith("rotate_json: t is full.")
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("audit_fail_on", "eror", "error"),
+        ("audit_fail_on", True, "never"),
+        ("audit_formats", "htm", "html"),
+        ("audit_formats", ["html", "xml"], ["html", "json"]),
+        ("audit_formats", "html,,json", "html, json"),
+        ("audit_dir", "/dev/null/audit", "audit/of/today"),
+        ("audit_dir", ["a"], "/tmp"),
+    ],
+    ids=str,
+)
+def test_what_no_audit_can_be_made_with(name, bad, good):
+    (told,) = run_options.problems({name: bad})
+    assert told.startswith(f"{name}: ")
+    assert run_options.problems({name: good}) == []
