@@ -70,7 +70,7 @@ def questions(
                 "http_host": next(
                     (one for one in location["server_names"] if one not in ("", "_")), "localhost"
                 ),
-                "path": path,
+                "path": _path_of(location["path"], path),
                 "timeout_s": _PROBE_TIMEOUT_S,
             }
         )
@@ -82,6 +82,12 @@ _MOST = 4
 
 def _path(file: Optional[Mapping[str, Any]]) -> str:
     return str(file["path"]) if file and not file["variable"] and not file["scheme"] else ""
+
+
+def _path_of(written: str, otherwise: str) -> str:
+    """A path that the location takes, where it is no regular expression."""
+    modifier, dummy, path = written.rpartition(" ")
+    return path if path.startswith("/") and path != "/" and modifier in ("", "=", "^~") else otherwise
 
 
 def _faulty(state: Mapping[str, Any]) -> bool:

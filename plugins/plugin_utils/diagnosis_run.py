@@ -18,6 +18,7 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
 
 _DIRECT = "direct "
 _THROUGH = "through"
+_PROBE = "/.mtls/probe/"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Edge:
 
     @property
     def name(self) -> str:
-        whom = f"{self.server} ({self.target})" if self.server else self.target
+        known = not self.server or self.target.rpartition(":")[0] == self.server
+        whom = self.target if known else f"{self.server} ({self.target})"
         return f"{self.host} {self.location['path'] or self.location['place']} → {whom}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def readings(hostvars: Mapping[str, Any], hosts: Iterable[str], path: str = "/")
         facts = hostvars[host]
         first, then = (facts.get(f"mtls_diagnosis_{when}") or {} for when in ("first", "then"))
         tls = then if "instances" in then else first
-        if "instances" not in tls:
+        if "instances" in tls:
+            tls = {**tls, "log": _since(first.get("log"), then.get("log")), "before": first.get("log")}
+        else:
             found[host] = {"error": str(first.get("msg") or "it was not reached")}
             continue
         asked = questions(first, path) if "instances" in first else []
@@ -67,6 +71,21 @@ def readings(hostvars: Mapping[str, Any], hosts: Iterable[str], path: str = "/")
             "addresses": [str(facts.get("ansible_host", ""))],
         }
     return found
+
+
+def _since(before: Optional[Sequence[Any]], after: Optional[Sequence[Any]]) -> Optional[list[Any]]:
+    """The events of *after* that are not in *before*, each as often: what has come of our own questions, and
+    of whoever asked meanwhile. An older line may be of a fault that is long mended."""
+    if after is None:
+        return None
+    known = [str(one) for one in before or ()]
+    fresh = []
+    for event in after:
+        if str(event) in known:
+            known.remove(str(event))
+        else:
+            fresh.append(event)
+    return fresh
 
 
 def report(
@@ -92,8 +111,9 @@ def report(
 
 
 def locations(tls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All but our own probe locations, which are beside those that they are for."""
     for instance in tls.get("instances", ()):
-        yield from instance["locations"]
+        yield from (one for one in instance["locations"] if not (one["ours"] and _PROBE in one["path"]))
 
 
 def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
@@ -164,7 +184,9 @@ def _alone(
     if any(edge.server == host for edge in edges):
         return
     reading = readings[host]
-    for instance in reading.get("tls", {}).get("instances", ()):
+    tls = {**reading.get("tls", {}), "log": reading.get("tls", {}).get("before")}
+    reading = {**reading, "tls": tls}
+    for instance in tls.get("instances", ()):
         for block in instance["servers"]:
             if block["verify"] != "off":
                 told = diagnosis.diagnose(None, {**reading, "host": host, "block": block}, at)

@@ -191,7 +191,8 @@ def _heard(case: Case) -> Optional[Seen]:
         sni = bool((case.client.config or {}).get("sni", True))
         name = str((case.client.config or {}).get("name", "")) if sni else ""
         phase = _PHASES[event["kind"]]
-        return Seen(target, name, phase=phase, error=event["text"], alert=event["alert"])
+        sent = bool((case.client.config or {}).get("certificate"))
+        return Seen(target, name, sent=sent, phase=phase, error=event["text"], alert=event["alert"])
     return None
 
 

@@ -46,7 +46,8 @@ def state(path: str, *issued: builders.Issued, crl: bytes = b"", **more: Any) ->
 
 def location(**more: Any) -> dict[str, Any]:
     return {
-        "place": "/etc/nginx/b.conf:9", "path": "/", "server_names": ["b.example.com"], "listens": [LISTEN],
+        "place": "/etc/nginx/b.conf:9", "path": "/", "ours": False, "server_names": ["b.example.com"],
+        "listens": [LISTEN],
         "servers": ["192.0.2.1:443"], "certificate": file("/b/cert.pem"), "key": file("/b/key.pem"),
         "trust": file("/b/trust.pem"), "crl": None, "verify": True, "depth": 1, "name": NAME,
         "name_variable": False, "sni": True, "host": NAME, "protocols": ["TLSv1.2", "TLSv1.3"], "places": {},
@@ -257,6 +258,21 @@ def test_what_is_asked():
 
 
 @pytest.mark.parametrize(
+    ("written", "asked"),
+    [("/", "/x"), ("/api/", "/api/"), ("= /one", "/one"), ("^~ /two", "/two"), ("~ ^/r", "/x"),
+     ("@named", "/x"), ("", "/x")],
+)  # fmt: skip
+def test_by_which_path_nginx_is_asked(written, asked):
+    assert diagnosis.questions(location(path=written), [], "/x")[1]["path"] == asked
+
+
+def test_our_own_probe_locations_are_no_connections():
+    every = [location(), location(path="= /.mtls/probe/orders", ours=True), location(path="= /.mtls/probe/x")]
+    told = [one["path"] for one in diagnosis_run.locations({"instances": [nginx(locations=every)]})]
+    assert told == ["/", "= /.mtls/probe/x"]
+
+
+@pytest.mark.parametrize(
     ("code", "severity", "sent"),
     [("pair.key_mismatch", "error", False), ("format.der", "error", False), ("expiry.expired", "error", True),
      ("file.permissions", "warning", True)],
@@ -330,19 +346,20 @@ def test_a_server_whom_nobody_here_asks():
     assert diagnosis_run.report(alone, AT)["lines"] == []
     event = {"time": "t", "kind": "client_verify", "code": 23, "alert": None, "text": "x", "upstream": "",
              "file": "/var/log/e.log"}  # fmt: skip
-    alone["a"]["tls"]["log"] = [event]
+    alone["a"]["tls"]["before"] = [event]
     assert "[endpoint.revoked]" in diagnosis_run.report(alone, AT)["lines"][0]
 
 
 def test_what_the_playbook_has_registered():
     tls = host_b()["tls"]
     hostvars = {
-        "b": {"mtls_diagnosis_first": tls, "mtls_diagnosis_then": {**tls, "log": [1]},
+        "b": {"mtls_diagnosis_first": {**tls, "log": [5, 5]},
+              "mtls_diagnosis_then": {**tls, "log": [5, 1, 5, 2]},
               "ansible_host": "192.0.2.9", "mtls_diagnosis_asked": {"probes": [1, 2]}},
         "c": {"mtls_diagnosis_first": {"failed": True, "msg": "not root"}},
         "d": {},
     }  # fmt: skip
     found = diagnosis_run.readings(hostvars, ["b", "c", "d"])
-    assert found["b"]["tls"]["log"] == [1] and found["b"]["addresses"] == ["192.0.2.9"]
+    assert found["b"]["tls"]["log"] == [1, 2] and found["b"]["addresses"] == ["192.0.2.9"]
     assert [one["name"] for one in found["b"]["asked"]] == ["0 direct 192.0.2.1:443", "0 through"]
     assert (found["c"], found["d"]) == ({"error": "not root"}, {"error": "it was not reached"})
