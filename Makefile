@@ -21,7 +21,7 @@ export COLUMNS := 120
 # Set in some images of CI: each start of Ansible would compile everything anew, 2 s instead of 0.5 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live leaks scan fault fault-sample bench sanity
+.PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live explain leaks scan fault fault-sample bench sanity
 .PHONY: bench-fleet bench-rotation molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
@@ -106,6 +106,10 @@ leaks: ## identities of B under load and reloads, a minute on each of three vers
 scan: ## sslyze on each TLS profile, gixy on each template, on three versions of nginx: a table
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid
 	@$(STEP) 'scan' .venv/bin/python tests/lab/scan.py
+
+explain: ## each fault between two nginx, explained by both ends and by one (MTLS_LIVE_IMAGES)
+	@$(STEP) 'images' tests/lab/images.sh $${MTLS_LIVE_IMAGES:-trixie}
+	@$(STEP) 'live: explain' pytest tests/live/test_explain.py
 
 fault-sample:
 	@$(STEP) 'images' tests/lab/images.sh bookworm trixie sid

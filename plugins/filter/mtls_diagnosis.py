@@ -17,12 +17,17 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis_
 
 
 def mtls_diagnosis(
-    hostvars: Mapping[str, Any], hosts: Iterable[str], client: str = "", server: str = "", at: str = ""
+    hostvars: Mapping[str, Any],
+    hosts: Iterable[str],
+    client: str = "",
+    server: str = "",
+    at: str = "",
+    path: str = "/",
 ) -> dict[str, Any]:
     """Why each connection between the hosts that were read does not work, and which do."""
     try:
         now = expiry.parse_rfc3339(at) if at else datetime.now(timezone.utc)
-        readings = diagnosis_run.readings(hostvars, hosts)
+        readings = diagnosis_run.readings(hostvars, hosts, now, path)
         return diagnosis_run.report(readings, now, client, server)
     except MtlsError as error:
         raise AnsibleFilterError(str(error)) from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Optional
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
 
 _DIRECT = "direct "
@@ -30,6 +31,8 @@ class Edge:
     target: str
     server: str
     told: Mapping[str, Any]
+    #: Findings of nginx_tls_info about the location and the server block.
+    remarks: Sequence[Mapping[str, Any]] = ()
 
     @property
     def name(self) -> str:
@@ -46,11 +49,14 @@ class Edge:
             "target": self.target,
             "server": self.server,
             "well": not self.told["findings"],
+            "remarks": list(self.remarks),
             **self.told,
         }
 
 
-def readings(hostvars: Mapping[str, Any], hosts: Iterable[str], path: str = "/") -> dict[str, dict[str, Any]]:
+def readings(
+    hostvars: Mapping[str, Any], hosts: Iterable[str], now: datetime, path: str = "/"
+) -> dict[str, dict[str, Any]]:
     """What ``report`` takes, from the facts that diagnose.yml has registered."""
     found = {}
     for host in hosts:
@@ -63,12 +69,12 @@ def readings(hostvars: Mapping[str, Any], hosts: Iterable[str], path: str = "/")
             found[host] = {"error": str(first.get("msg") or "it was not reached")}
             continue
         asked = questions(first, path) if "instances" in first else []
-        probes = (facts.get("mtls_diagnosis_asked") or {}).get("probes", [])
         found[host] = {
             "tls": tls,
             "asked": asked,
-            "probes": probes,
+            "probes": (facts.get("mtls_diagnosis_asked") or {}).get("probes", []),
             "addresses": [str(facts.get("ansible_host", ""))],
+            "clock_s": clock(then, facts.get("mtls_diagnosis_begun"), now),
         }
     return found
 
@@ -86,6 +92,16 @@ def _since(before: Optional[Sequence[Any]], after: Optional[Sequence[Any]]) -> O
         else:
             fresh.append(event)
     return fresh
+
+
+def clock(told: Mapping[str, Any], begun: Any, now: datetime) -> Optional[float]:
+    """Seconds by which the host's clock is at least ahead of the controller's, or behind: what it said was
+    said between *begun* and *now*. None where that is not known."""
+    if not told.get("at") or begun is None:
+        return None
+    at = expiry.parse_rfc3339(told["at"]).timestamp()
+    begin, end = float(begun), now.timestamp()
+    return at - begin if at < begin else max(0.0, at - end)
 
 
 def report(
@@ -140,7 +156,9 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
             ways = {"direct": direct, "through": through, "named": asked.get(f"{number} named")}
             client = {**reading, "host": host, "location": location, **ways}
             told = diagnosis.diagnose(client, server, at)
-            yield Edge(host, location, target, server["host"] if server else "", told)
+            block = (server or {}).get("block") or {}
+            remarks = (*location["findings"], *block.get("findings", ()))
+            yield Edge(host, location, target, server["host"] if server else "", told, remarks)
 
 
 def _pairs(reading: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -199,7 +217,10 @@ def _alone(
 
 def lines(edge: Edge) -> list[str]:
     """One line if all is well, else cause, evidence, remedy."""
-    return list(_explained(edge.name, edge.told)) if edge.told["findings"] else [f"ok      {edge.name}"]
+    if not edge.told["findings"]:
+        return [f"ok      {edge.name}"]
+    noted = [f"        note: {one['place']}: {one['message']} [{one['code']}]" for one in edge.remarks]
+    return [*_explained(edge.name, edge.told), *noted]
 
 
 def _explained(name: str, told: Mapping[str, Any]) -> Iterator[str]:

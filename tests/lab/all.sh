@@ -49,7 +49,7 @@ tests/lab/images.sh bullseye bookworm bare sid trixie >.cache/logs/images.log 2>
 images=$!
 set +m
 both units lint
-both 'sanity molecule-alone fault-sample' molecule-shared
+both 'sanity molecule-alone fault-sample explain' molecule-shared
 wait "$images" || { failed+=(images); cat .cache/logs/images.log; }
 images=
 [ ${#failed[@]} = 0 ]

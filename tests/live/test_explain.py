@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from explain_cases import Case, cases, order
+from explain_cases import DAY, NOW, Case, cases, leaf, order, sends
 
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis, diagnosis_run
 
 #: These say that the cause is not known.
 OPEN = ("endpoint.client_refused", "endpoint.bad_gateway", "endpoint.issuer_unknown", "endpoint.nginx_down")
@@ -33,19 +34,32 @@ CASES = cases()
 RIGHT, SILENT, WRONG = "right", "silent", "wrong"
 
 
+@pytest.fixture(name="counts", scope="module")
+def _counts(machine: Any, pytestconfig: pytest.Config) -> Iterator[Counter[tuple[str, str]]]:
+    """How often each view was right, silent or wrong; printed at the end."""
+    counts: Counter[tuple[str, str]] = Counter()
+    yield counts
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    for view, name in (("both", "both ends"), ("b", "B alone"), ("a", "A alone")):
+        told = ", ".join(f"{counts[view, verdict]} {verdict}" for verdict in (RIGHT, SILENT, WRONG))
+        terminal.write_line(f"\n{machine.image}, {name}: {told}")
+
+
 @pytest.fixture(name="told", scope="module")
-def _told(machine: Any) -> Iterator[dict[str, Any]]:
+def _told(machine: Any) -> dict[str, Any]:
     """What the modules say of each case, by its name."""
-    for name in ("explain_host.py",):
-        source = (Path(__file__).parent / name).read_text()
-        machine.write(f"/lab/{name}", source)
+    return asked_on(machine, CASES)
+
+
+def asked_on(machine: Any, some: Sequence[Case], clock: str = "") -> dict[str, Any]:
+    machine.write("/lab/explain_host.py", (Path(__file__).parent / "explain_host.py").read_text())
     machine.reset()
     command = ["podman", "exec", "-i", machine.container, "bash", "-c"]
-    script = "cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1 python3 explain_host.py"
-    asked = json.dumps([order(case) for case in CASES])
+    script = f"cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1 {clock} python3 explain_host.py"
+    asked = json.dumps([order(case) for case in some])
     done = subprocess.run([*command, script], input=asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    yield {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+    return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
 
 
 def ends(told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -83,8 +97,25 @@ def verdict(code: str, found: list[str], view: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_fault_has_its_cause(told, case: Case) -> None:
+def test_each_fault_has_its_cause(told, counts, case: Case) -> None:
     code = case.code if "." in case.code or not case.code else f"endpoint.{case.code}"
     found = views(told[case.name])
     verdicts = {view: verdict(code, codes, view) for view, codes in found.items()}
+    counts.update(verdicts.items())
     assert verdicts["both"] == RIGHT and WRONG not in verdicts.values(), (code, found, verdicts)
+
+
+@pytest.mark.whole
+def test_a_clock_that_is_wrong(machine: Any) -> None:
+    """Server A, started by hand, believes that it is two days later, and so does who asks there."""
+    machine.sh("command -v faketime || { apt-get update && apt-get install -y faketime; }")
+    short = Case("short", "", b={"pair": sends(leaf("client", start=NOW - DAY, end=NOW + DAY))}, unit="b")
+    begun = datetime.now(timezone.utc).timestamp()
+    for clock, code in (("faketime -f +2d", ["endpoint.clock"]), ("", [])):
+        told = asked_on(machine, [short], clock)["short"]
+        client, server = ends(told)
+        now = datetime.now(timezone.utc)
+        server["clock_s"] = diagnosis_run.clock(told["tls"], begun, now)
+        assert (server["clock_s"] > 86400 * 1.9) == bool(code)
+        found = diagnosis.diagnose(client, server, now)["findings"]
+        assert [one["code"] for one in found] == code

@@ -50,7 +50,8 @@ def location(**more: Any) -> dict[str, Any]:
         "listens": [LISTEN],
         "servers": ["192.0.2.1:443"], "certificate": file("/b/cert.pem"), "key": file("/b/key.pem"),
         "trust": file("/b/trust.pem"), "crl": None, "verify": True, "depth": 1, "name": NAME,
-        "name_variable": False, "sni": True, "host": NAME, "protocols": ["TLSv1.2", "TLSv1.3"], "places": {},
+        "name_variable": False, "sni": True, "host": NAME, "protocols": ["TLSv1.2", "TLSv1.3"],
+        "places": {}, "findings": [],
         **more,
     }  # fmt: skip
 
@@ -325,11 +326,17 @@ def test_cause_evidence_and_remedy_where_it_is_not():
     broken = readings(probe(status=None, served=(), phase="connect", error="Connection refused"))
     broken["b"]["probes"][1].update(status=502, body_class="bad_gateway")
     broken["c"] = {"error": "no route"}
+    said = {"code": "proxy.not_verified", "message": "Nobody verifies.", "place": "/etc/nginx/b.conf:9"}
+    broken["b"]["tls"]["instances"][0]["locations"][0]["findings"] = [said]
     told = diagnosis_run.report(broken, AT)
     assert told["lines"][0].startswith("BROKEN  b / → 192.0.2.1:443: ")
     assert "[endpoint.connection_refused]" in told["lines"][0]
     assert any(line.startswith("        do: ") for line in told["lines"])
-    assert told["lines"][-1] == "UNREAD  c: no route"
+    assert told["lines"][-2:] == [
+        "        note: /etc/nginx/b.conf:9: Nobody verifies. [proxy.not_verified]",
+        "UNREAD  c: no route",
+    ]
+    assert told["edges"][0]["remarks"] == [said]
     # Whose address it is, is told by the inventory.
     broken["a"]["addresses"] = ["192.0.2.1"]
     assert diagnosis_run.report(broken, AT)["edges"][0]["server"] == "a"
@@ -359,7 +366,20 @@ def test_what_the_playbook_has_registered():
         "c": {"mtls_diagnosis_first": {"failed": True, "msg": "not root"}},
         "d": {},
     }  # fmt: skip
-    found = diagnosis_run.readings(hostvars, ["b", "c", "d"])
+    found = diagnosis_run.readings(hostvars, ["b", "c", "d"], AT)
     assert found["b"]["tls"]["log"] == [1, 2] and found["b"]["addresses"] == ["192.0.2.9"]
     assert [one["name"] for one in found["b"]["asked"]] == ["0 direct 192.0.2.1:443", "0 through"]
     assert (found["c"], found["d"]) == ({"error": "not root"}, {"error": "it was not reached"})
+
+
+@pytest.mark.parametrize(
+    ("at", "off"),
+    [("2026-06-01T12:00:00Z", 0), ("2026-06-01T11:59:30Z", 0), ("2026-06-01T11:58:00Z", -60),
+     ("2026-06-01T14:00:00Z", 7200), (None, None)],
+)  # fmt: skip
+def test_a_clock_is_wrong_where_it_cannot_be_right(at, off):
+    """The host was asked between that task's begin and now, a minute later."""
+    told = {"mtls_diagnosis_then": {**host_b()["tls"], "at": at}, "mtls_diagnosis_begun": AT.timestamp() - 60}
+    assert diagnosis_run.readings({"b": told}, ["b"], AT)["b"]["clock_s"] == off
+    without = {"mtls_diagnosis_then": {**host_b()["tls"], "at": at}}
+    assert diagnosis_run.readings({"b": without}, ["b"], AT)["b"]["clock_s"] is None
