@@ -139,7 +139,7 @@ sanity: ## ansible-test sanity, no ignore file
 # Scenarios with hosts of their own.
 ALONE := default fleet alternative package stop
 # Scenarios that share their hosts (molecule/resources); each also passes alone, and in any order.
-SHARED := rollback recover multi rotate revoke rotate_ca recover_fleet
+SHARED := rollback recover multi rotate revoke rotate_ca recover_fleet diagnose
 
 molecule: ## the scenarios on real hosts, with three versions of nginx; each row of the tables that `test` samples
 	@$(STEP) 'images' tests/lab/images.sh bare bookworm trixie sid

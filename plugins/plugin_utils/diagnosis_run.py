@@ -15,11 +15,15 @@ from datetime import datetime
 from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
 
+#: Options of diagnose.yml, without their prefix.
+NAMES = ("client", "json", "log_minutes", "path", "server")
 _DIRECT = "direct "
 _THROUGH = "through"
 _PROBE = "/.mtls/probe/"
+_DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,9 @@ def report(
     endpoint_info for each of its locations, in their order), `clock_s`, or `error`, why it was not read.
     *client*, *server*: only the connections of this host, or to it.
     """
+    for option, host in (("diagnose_client", client), ("diagnose_server", server)):
+        if host and host not in readings:
+            raise MtlsError(f"{host} is no host of this run.", option, "Name it as the inventory does.")
     edges = [edge for host in readings for edge in _edges(host, readings, at)]
     alone = [line for host in readings for line in _alone(host, readings, edges, at)]
     if client or server:
@@ -124,6 +131,15 @@ def report(
         "lines": [*(line for edge in edges for line in lines(edge)), *alone, *unread],
         "broken": sum(bool(edge.told["findings"]) for edge in edges),
     }
+
+
+def wrong(option: str, value: Any) -> str:
+    """Why a value is none of that option, "" where it is."""
+    if option == "path" and not str(value).startswith("/"):
+        return f"{value} is no path. It begins with a slash."
+    if option == "log_minutes" and not (str(value).isdecimal() and 0 < int(value) <= _DAY_MINUTES):
+        return f"{value} is no number of minutes. Give 1 to {_DAY_MINUTES}."
+    return ""
 
 
 def locations(tls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

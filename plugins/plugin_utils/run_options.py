@@ -15,6 +15,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import wind
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     ca_rotation_options,
+    diagnosis_run,
     revocation_run,
     rotation_options,
 )
@@ -28,7 +29,9 @@ _NAMES = {
     "revoke_": revocation_run.NAMES,
     "site_": ("batches",),
     "audit_": audit_options.NAMES,
+    "diagnose_": diagnosis_run.NAMES,
 }
+_FILES = ("rotate_json", "diagnose_json")
 _BATCHES = ("site_batches", "rotate_batches")
 _COUNT, _PERCENT = re.compile(r"[1-9]\d*"), re.compile(r"([1-9]\d?|100)%")
 
@@ -67,11 +70,13 @@ def _check(name: str, value: Any, why_unwritable: Callable[[str], str]) -> None:
         _batches(name, value)
     elif prefix == "audit_":
         audit_options.check(name, value)
+    elif prefix == "diagnose_" and (why := diagnosis_run.wrong(short, value)):
+        raise MtlsError(why, name)
     elif name == "rotate_dry_run":
         rotation_options.truth(value, name)
     elif name == "rotate_window":
         window.parse(value, ZoneInfo)
-    elif name == "rotate_json" and (why := why_unwritable(str(value))):
+    elif name in _FILES and (why := why_unwritable(str(value))):
         raise MtlsError(why, name, "Name a file in a directory that you may write to.")
 
 

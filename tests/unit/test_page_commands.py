@@ -10,7 +10,12 @@ from page import Page
 
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import ROOT
 
-PAGES = {"replace-a-ca.md": "rotate_ca", "revocation.md": "revoke", "rotation.md": "rotate"}
+PAGES = {
+    "diagnosis.md": "diagnose",
+    "replace-a-ca.md": "rotate_ca",
+    "revocation.md": "revoke",
+    "rotation.md": "rotate",
+}
 
 
 @pytest.mark.parametrize(("name", "scenario"), PAGES.items())

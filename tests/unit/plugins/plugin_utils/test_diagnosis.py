@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis, diagnosis_run
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
@@ -346,6 +347,24 @@ def test_only_some_connections():
     every = readings(probe())
     for client, server, count in (("b", "", 1), ("", "a", 1), ("b", "a", 1), ("a", "", 0), ("", "b", 0)):
         assert len(diagnosis_run.report(every, AT, client, server)["edges"]) == count
+
+
+def test_a_host_that_is_not_there():
+    with pytest.raises(MtlsError, match="x is no host of this run"):
+        diagnosis_run.report(readings(probe()), AT, "x", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "good", "bad"),
+    [
+        ("path", ["/", "/x?y"], ["x", "http://a/"]),
+        ("log_minutes", [1, "1440"], [0, -1, "1441", "ten", 1.5, True]),
+        ("client", ["b"], []),
+    ],
+)
+def test_values_of_options(option, good, bad):
+    assert [diagnosis_run.wrong(option, value) for value in good] == [""] * len(good)
+    assert all(diagnosis_run.wrong(option, value) for value in bad)
 
 
 def test_a_server_whom_nobody_here_asks():
