@@ -50,7 +50,7 @@ LAYERS = {
     "module_utils/_host": Layer(ours=("_core", "_host")),
     "module_utils/_ansible": Layer(ours=("_core", "_ansible"), others=("ansible",)),
     "plugin_utils": Layer(
-        ours=("_core", "_x509", "plugin_utils"), others=("ansible", "jinja2", "yaml", "crossplane")
+        ours=("_core", "_x509", "plugin_utils"), others=("ansible", "jinja2", "yaml")
     ),
     # A module runs on the managed host, where plugin_utils does not exist.
     "modules": Layer(ours=EVERY, others=("ansible",)),
@@ -202,7 +202,7 @@ ALLOWED = [
         "module_utils/_ansible/x.py",
         "from ansible.module_utils import basic\nfrom .._core import errors",
     ),
-    ("plugin_utils/x.py", "import yaml, crossplane, jinja2\nfrom ..module_utils._core import errors"),
+    ("plugin_utils/x.py", "import yaml, jinja2\nfrom ..module_utils._core import errors"),
     ("modules/x.py", f"from {OURS}module_utils._host.probe import probe"),
     ("action/x.py", "from ..plugin_utils.sources import read\nfrom ansible.plugins.action import ActionBase"),
 ]
