@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import (
     ca_rotation_options,
+    diagnosis_run,
     revocation_run,
     rotation_options,
 )
@@ -197,8 +198,11 @@ RUN_OPTIONS = (
     | {f"rotate_ca_{name}" for name in ca_rotation_options.NAMES}
     | {f"revoke_{name}" for name in revocation_run.NAMES}
     | {f"audit_{name}" for name in audit_options.NAMES}
+    | {f"diagnose_{name}" for name in diagnosis_run.NAMES}
 )
-NAMED = re.compile(rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_)[a-z0-9_]+")
+NAMED = re.compile(
+    rf"(?<![\w/@.-])(?:{'|'.join(VARIABLE_PREFIXES)}|site_|rotate_|revoke_|audit_|diagnose_)[a-z0-9_]+"
+)
 
 
 def unknown_variables(text: str, known: set[str]) -> list[str]:

@@ -49,9 +49,7 @@ LAYERS = {
     "module_utils/_x509": Layer(ours=("_core", "_x509"), others=("warnings",), pure=True),
     "module_utils/_host": Layer(ours=("_core", "_host")),
     "module_utils/_ansible": Layer(ours=("_core", "_ansible"), others=("ansible",)),
-    "plugin_utils": Layer(
-        ours=("_core", "_x509", "plugin_utils"), others=("ansible", "jinja2", "yaml")
-    ),
+    "plugin_utils": Layer(ours=("_core", "_x509", "plugin_utils"), others=("ansible", "jinja2", "yaml")),
     # A module runs on the managed host, where plugin_utils does not exist.
     "modules": Layer(ours=EVERY, others=("ansible",)),
     "doc_fragments": Layer(ours=()),
