@@ -96,6 +96,8 @@ def _through(case: Case, asked: Seen) -> Iterator[Cause]:
 def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
     if asked.status is None and asked.alert in _CLIENT_ALERTS:
         yield from _client_refused(case, asked, codes.of_alert(asked.alert, CLIENT))
+    elif asked.status is None and asked.alert in _NO_CERTIFICATE_ALERTS:
+        yield connection.not_sent(case, asked)
     elif asked.status is None and (told := _NOT_ACCEPTED.search(asked.error)):
         narrowed = codes.of_number(int(told.group(1)), SERVER)
         # Whoever asks here allows any depth.
@@ -198,8 +200,8 @@ def _heard(case: Case) -> Optional[Seen]:
 
 def _silent(case: Case, asked: Seen) -> Cause:
     said = f"{case.called(SERVER)} does not answer {case.called(CLIENT)} in time."
-    return Cause("endpoint.timed_out", said,
-                 (seen(asked),), "Look at what stands behind it, and at the load of the host.")  # fmt: skip
+    remedy = "Look at what stands behind it, and at the load of the host."
+    return Cause("endpoint.timed_out", said, (seen(asked),), remedy)
 
 
 def _by_variable(case: Case) -> bool:
@@ -215,7 +217,7 @@ def _unreadable(case: Case, asked: Seen) -> Cause:
         f"A worker of the nginx of {case.called(CLIENT)} cannot read a file that a variable names.",
         (seen(asked), *(refusal.logged(name, one) for one in case.client.events("worker_file")[:1])),
         place=case.client.place("proxy_ssl_certificate_key"),
-    )  # fmt: skip
+    )
 
 
 def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
@@ -225,9 +227,9 @@ def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
         codes.ISSUER_UNKNOWN,
     ):
         return
-    judge = case.server if found[0].code != "endpoint.bad_gateway" else case.client
-    which = SERVER if judge is case.server else CLIENT
-    name = case.called(which)
+    # By 502 it is the client that refuses the server.
+    which = CLIENT if case.through is not None and case.through.status == 502 else SERVER
+    judge, name = case.side(which), case.called(which)
     if judge.judged is None:
         yield f"The trust, CRL and verify depth of {name} (nginx_tls_info there)."
     if judge.log is None:

@@ -173,7 +173,14 @@ def test_an_issuer_that_is_known_from_elsewhere(kind, code):
 
 
 @pytest.mark.parametrize(
-    ("alert", "code"), [(45, "expired"), (44, "revoked"), (48, "client_refused"), (42, "client_refused")]
+    ("alert", "code"),
+    [
+        (45, "expired"),
+        (44, "revoked"),
+        (48, "client_refused"),
+        (42, "client_refused"),
+        (116, "client_cert_not_sent"),
+    ],
 )
 def test_a_server_that_refuses_by_an_alert(alert, code):
     """nginx does not; others do, in TLS 1.3 on the first read."""
@@ -428,6 +435,15 @@ def test_what_the_server_alone_knows_of_itself():
     assert codes(Case(server=Side("a", instance={"pid": None}))) == ["endpoint.nginx_down"]
     # Most sites verify nobody, and who asked is not known.
     assert codes(Case(server=Side("a", instance=RUNNING, config={"verify": "off"}))) == []
+
+
+def test_what_is_missing_of_the_client():
+    """It is the one that refuses."""
+    assert explain(gateway([found("chain.missing_intermediate")], [], instance=RUNNING)).missing == ()
+    assert explain(gateway(None, None)).missing == (
+        "The trust, CRL and verify depth of the client b (nginx_tls_info there).",
+        "The error log of the client b.",
+    )
 
 
 def test_nothing_was_asked():
