@@ -24,6 +24,7 @@ INVENTORIES = {
     "rollback": ["molecule/resources/inventory.yml"],
     "recover": ["molecule/resources/inventory.yml"],
     "recover_fleet": ["molecule/resources/inventory.yml"],
+    "diagnose": ["molecule/resources/inventory.yml"],
     "rotate": ["molecule/resources/inventory.yml"],
     "revoke": ["molecule/resources/inventory.yml"],
     "rotate_ca": ["molecule/resources/inventory.yml"],

@@ -25,7 +25,9 @@ VERSION = (
     "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.11\nconfigure arguments: --prefix=/usr/share/nginx "
     "--conf-path=/etc/nginx/nginx.conf --pid-path=/run/nginx.pid --error-log-path=stderr\n"
 )
-BUILT = Built((1, 22, 1), "/usr/share/nginx", "/etc/nginx/nginx.conf", "/run/nginx.pid", "stderr")
+BUILT = Built(
+    (1, 22, 1), "/usr/share/nginx", "/etc/nginx/nginx.conf", "/run/nginx.pid", "stderr", openssl="3.0.11"
+)
 
 
 def test_what_is_compiled_in() -> None:
