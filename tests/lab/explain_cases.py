@@ -222,6 +222,10 @@ _S1, _S2 = leaf("server", "int1"), leaf("server", "int2")
 _OLD_CRL = crl("root", start=-9, end=-1)
 
 
+_TAKES = 'import socket, time; s = socket.create_server(("127.0.0.1", 8447)); time.sleep(20)'
+TAKEN = f"python3 -c '{_TAKES}' >/dev/null 2>&1"
+
+
 def client_cases() -> list[Case]:
     """Server A refuses the client, and its twins."""
     bare = {"pair": sends(leaf("client", "other"))}
@@ -408,6 +412,9 @@ def connection_cases() -> list[Case]:
     elsewhere = {"others": _OTHERS % _SAME_PROTOCOLS}
     program = 'import socket, time; s = socket.create_server(("127.0.0.1", 8444)); time.sleep(20)'
     silent = f"python3 -c '{program}' >/dev/null 2>&1 & sleep 0.5"
+    ends = "for n in range(9): s.accept()[0].close()"
+    program = f'import socket; s = socket.create_server(("127.0.0.1", 8448))\n{ends}'
+    closes = f"timeout 20 python3 -c '{program}' >/dev/null 2>&1 & sleep 0.5"
     return [
         Case("no server name, another default server", "sni_missing", elsewhere, {"sni": "off"}, also=_ALSO),
         Case("a server name, another default server", "", elsewhere, also=_ALSO),
@@ -453,6 +460,28 @@ def connection_cases() -> list[Case]:
         Case("B speaks plain HTTP", "tls_on_plain_port", b={"pass": "http://a"}),
         Case("A is silent", "timed_out", b={"to": "127.0.0.1:8444"}, steps=(silent,)),
         Case("A's backend is down", "backend_down", {"answer": "proxy_pass http://127.0.0.1:1;"}),
+        Case(
+            "A's backend is silent",
+            "backend_down",
+            {"answer": "proxy_pass http://127.0.0.1:8444; proxy_read_timeout 1s;"},
+            steps=(silent,),
+        ),
+        Case(
+            "A is silent behind the handshake",
+            "timed_out",
+            {"answer": "proxy_pass http://127.0.0.1:8444;"},
+            steps=(silent,),
+        ),
+        Case("somebody closes at once", "closed", b={"to": "127.0.0.1:8448"}, steps=(closes,)),
+        Case(
+            "A's name does not resolve when it is asked",
+            "name_unresolved",
+            b={
+                "pass": "https://$whom",
+                "http": "map $host $whom { default nobody.invalid; }\n"
+                "resolver 127.0.0.1:1; resolver_timeout 1s;",
+            },
+        ),
         Case(
             "A expects the PROXY protocol", "proxy_protocol", {"listen": "127.0.0.1:8443 ssl proxy_protocol"}
         ),
@@ -533,6 +562,18 @@ def file_cases() -> list[Case]:
             steps=(
                 _replaced("/srv/case/a/cert.pem", SERVER.pem),
                 "kill -HUP $(cat /run/nginx.pid); sleep 0.5",
+            ),
+        ),
+        Case(
+            "a reload that was lost",
+            "not_reloaded",
+            {"pair": sends(leaf("server", **_times(-9, -1)))},
+            steps=(
+                _replaced("/srv/case/a/cert.pem", SERVER.pem),
+                _replaced("/srv/case/a/key.pem", SERVER.key_pem),
+                f"{TAKEN} & sleep 0.5",
+                "echo 'server { listen 127.0.0.1:8447; }' >>/etc/nginx/conf.d/case.conf",
+                "systemctl reload nginx; sleep 3.5",
             ),
         ),
         Case(

@@ -95,6 +95,11 @@ def not_reloaded(side: Side, which: str, evidence: Sequence[str]) -> Iterator[Ca
         yield Cause(
             "endpoint.not_reloaded",
             f"The file {newer[0]['path']} was replaced after nginx of {name} had read it.",
-            (*evidence, f"it is of {newer[0]['changed']}, nginx has read it at {instance.get('loaded')}"),
+            (
+                *evidence,
+                f"it is of {newer[0]['changed']}, nginx has read it at {instance.get('loaded')}",
+                # Why a reload was lost: an address that is taken, for one.
+                *(f"the error log of {name}: {one['text']}" for one in side.events("emerg")[:1]),
+            ),
             place=str(newer[0]["path"]), confirm=f"{name}: nginx -t && nginx -s reload",
         )  # fmt: skip

@@ -85,6 +85,8 @@ def _through(case: Case, asked: Seen) -> Iterator[Cause]:
         yield from connection.explain(case, asked, CLIENT)
     elif asked.status == 502:
         yield from _no_upstream(case, asked)
+    elif asked.status == 504 and case.direct is not None and case.direct.status == 504:
+        yield from connection.explain(case, case.direct)
     elif asked.status == 504:
         yield _silent(case, asked)
     elif asked.status == 500 and _by_variable(case):

@@ -334,6 +334,22 @@ def test_502_of_the_servers_own_backend():
     assert codes(gateway([], [], down)) == ["endpoint.backend_down"]
 
 
+def test_504_of_the_servers_own_backend():
+    silent = replace(THROUGH, status=504, body_class="gateway_timeout")
+    late = replace(GOOD, status=504, body_class="gateway_timeout")
+    assert codes(Case(late, silent, Side("b"), Side("a"))) == ["endpoint.backend_down"]
+    assert codes(Case(GOOD, silent, Side("b"), Side("a"))) == ["endpoint.timed_out"]
+    assert codes(Case(None, silent, Side("b"), Side("a"))) == ["endpoint.timed_out"]
+
+
+def test_why_a_reload_was_lost():
+    log = [event("emerg", text="bind() to 0.0.0.0:443 failed (98: Address already in use)")]
+    stale = refused([], log, instance=RUNNING, files=[newer()])
+    (told,) = explain(stale).to_dict()["findings"]
+    assert told["code"] == "endpoint.not_reloaded"
+    assert any("Address already in use" in line for line in told["evidence"])
+
+
 def test_a_variable_certificate_that_the_worker_cannot_read():
     asked = replace(THROUGH, status=500, body_class="other")
     line = event("worker_file", text="cannot load certificate key")
