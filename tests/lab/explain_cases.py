@@ -222,10 +222,6 @@ _S1, _S2 = leaf("server", "int1"), leaf("server", "int2")
 _OLD_CRL = crl("root", start=-9, end=-1)
 
 
-_TAKES = 'import socket, time; s = socket.create_server(("127.0.0.1", 8447)); time.sleep(20)'
-TAKEN = f"python3 -c '{_TAKES}' >/dev/null 2>&1"
-
-
 def client_cases() -> list[Case]:
     """Server A refuses the client, and its twins."""
     bare = {"pair": sends(leaf("client", "other"))}
@@ -407,11 +403,15 @@ def server_cases() -> list[Case]:
     ]
 
 
+def _silent(port: int) -> str:
+    """A step: somebody listens there, and says nothing."""
+    program = f'import socket, time; s = socket.create_server(("127.0.0.1", {port})); time.sleep(20)'
+    return f"python3 -c '{program}' >/dev/null 2>&1 & sleep 0.5"
+
+
 def connection_cases() -> list[Case]:
     """Which server, which words, and whether anybody is there."""
     elsewhere = {"others": _OTHERS % _SAME_PROTOCOLS}
-    program = 'import socket, time; s = socket.create_server(("127.0.0.1", 8444)); time.sleep(20)'
-    silent = f"python3 -c '{program}' >/dev/null 2>&1 & sleep 0.5"
     ends = "for n in range(9): s.accept()[0].close()"
     program = f'import socket; s = socket.create_server(("127.0.0.1", 8448))\n{ends}'
     closes = f"timeout 20 python3 -c '{program}' >/dev/null 2>&1 & sleep 0.5"
@@ -458,19 +458,19 @@ def connection_cases() -> list[Case]:
         Case("nginx of A is stopped", "nginx_down", steps=("systemctl stop nginx",)),
         Case("A speaks plain HTTP", "plain_on_tls_port", {"listen": "127.0.0.1:8443"}),
         Case("B speaks plain HTTP", "tls_on_plain_port", b={"pass": "http://a"}),
-        Case("A is silent", "timed_out", b={"to": "127.0.0.1:8444"}, steps=(silent,)),
+        Case("A is silent", "timed_out", b={"to": "127.0.0.1:8444"}, steps=(_silent(8444),)),
         Case("A's backend is down", "backend_down", {"answer": "proxy_pass http://127.0.0.1:1;"}),
         Case(
             "A's backend is silent",
             "backend_down",
-            {"answer": "proxy_pass http://127.0.0.1:8444; proxy_read_timeout 1s;"},
-            steps=(silent,),
+            {"answer": "proxy_pass http://127.0.0.1:8445; proxy_read_timeout 1s;"},
+            steps=(_silent(8445),),
         ),
         Case(
             "A is silent behind the handshake",
             "timed_out",
-            {"answer": "proxy_pass http://127.0.0.1:8444;"},
-            steps=(silent,),
+            {"answer": "proxy_pass http://127.0.0.1:8446;"},
+            steps=(_silent(8446),),
         ),
         Case("somebody closes at once", "closed", b={"to": "127.0.0.1:8448"}, steps=(closes,)),
         Case(
@@ -571,7 +571,7 @@ def file_cases() -> list[Case]:
             steps=(
                 _replaced("/srv/case/a/cert.pem", SERVER.pem),
                 _replaced("/srv/case/a/key.pem", SERVER.key_pem),
-                f"{TAKEN} & sleep 0.5",
+                _silent(8447),
                 "echo 'server { listen 127.0.0.1:8447; }' >>/etc/nginx/conf.d/case.conf",
                 "systemctl reload nginx; sleep 3.5",
             ),
