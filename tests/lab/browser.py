@@ -91,7 +91,8 @@ def browser(dark: bool = False) -> Iterator[Browser]:
     with subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
         try:
             assert driver.stdout is not None
-            found = next(filter(None, map(_STARTED.search, driver.stdout)))
+            found = next(filter(None, map(_STARTED.search, driver.stdout)), None)
+            assert found, "chromedriver has not started"
             window = Browser(int(found[1]), dark)
             try:
                 yield window

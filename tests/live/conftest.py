@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,21 @@ server {
 }
 """
 _ENVIRONMENT = "cd /lab && PYTHONPATH=/lab PYTHONDONTWRITEBYTECODE=1"
+
+
+_SAID = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """A line for the end of the run."""
+    lines = pytestconfig.stash.setdefault(_SAID, [])
+    return lines.append
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in config.stash.get(_SAID, []):
+        terminalreporter.write_line(line)
 
 
 class Machine:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,13 @@ RIGHT, SILENT, WRONG = "right", "silent", "wrong"
 
 
 @pytest.fixture(name="counts", scope="module")
-def _counts(machine: Any, pytestconfig: pytest.Config) -> Iterator[Counter[tuple[str, str]]]:
+def _counts(machine: Any, say: Callable[[str], None]) -> Iterator[Counter[tuple[str, str]]]:
     """How often each view was right, silent or wrong; printed at the end."""
     counts: Counter[tuple[str, str]] = Counter()
     yield counts
-    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
     for view, name in (("both", "both ends"), ("b", "B alone"), ("a", "A alone")):
         told = ", ".join(f"{counts[view, verdict]} {verdict}" for verdict in (RIGHT, SILENT, WRONG))
-        terminal.write_line(f"\n{machine.image}, {name}: {told}")
+        say(f"{machine.image}, {name}: {told}")
 
 
 @pytest.fixture(name="told", scope="module")

@@ -84,7 +84,7 @@ def test_each_query_names_metrics_and_labels_that_exist(query: str, tmp_path: Pa
     assert names and names <= set(metrics.METRICS)
     exported = {
         label
-        for name, text, _ in samples(metrics.text(made_up(100)))
+        for name, text, dummy in samples(metrics.text(made_up(100)))
         if name in names
         for label in LABEL.findall(text)
     }
@@ -117,19 +117,19 @@ def test_panels_do_not_overlap() -> None:
             for x in range(grid["x"], grid["x"] + grid["w"])
             for y in range(grid["y"], grid["y"] + grid["h"])
         }
-        assert not cells & own and max(x for x, _ in own) < 24
+        assert not cells & own and max(x for x, dummy in own) < 24
         cells |= own
 
 
 def test_every_metric_is_exported_with_its_help() -> None:
     text = metrics.text(made_up(100))
-    assert {name for name, _, _ in samples(text)} == set(metrics.METRICS)
+    assert {name for name, *dummy in samples(text)} == set(metrics.METRICS)
     for name in metrics.METRICS:
         assert f"# TYPE {name} gauge\n{name}" in text
 
 
 def test_each_series_once() -> None:
-    series = [(name, labels) for name, labels, _ in samples(metrics.text(made_up(100)))]
+    series = [(name, labels) for name, labels, dummy in samples(metrics.text(made_up(100)))]
     assert len(set(series)) == len(series)
 
 
