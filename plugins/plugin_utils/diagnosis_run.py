@@ -73,13 +73,16 @@ def readings(
             found[host] = {"error": str(first.get("msg") or "it was not reached")}
             continue
         asked = questions(first, path) if "instances" in first else []
+        told = facts.get("mtls_diagnosis_asked") or {}
         found[host] = {
             "tls": tls,
             "asked": asked,
-            "probes": (facts.get("mtls_diagnosis_asked") or {}).get("probes", []),
+            "probes": told.get("probes", []),
             "addresses": [str(facts.get("ansible_host", ""))],
             "clock_s": clock(then, facts.get("mtls_diagnosis_begun"), now),
         }
+        if asked and "probes" not in told:
+            found[host]["error"] = f"nobody was asked: {told.get('msg', 'the module said nothing')}"
     return found
 
 

@@ -18,7 +18,6 @@ _EVENTS = {CLIENT: ("client_verify",), SERVER: ("upstream_verify", "upstream_nam
 #: From these a certificate suffers wherever it is sent, so its own findings tell them without the other end.
 _OWN = (codes.EXPIRED, codes.NOT_YET_VALID, codes.PURPOSE, codes.WEAK_KEY, codes.WEAK_DIGEST)
 _CLOCK_S = 60.0
-_SHOWN = 3
 
 
 def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[str] = ()) -> Iterator[Cause]:

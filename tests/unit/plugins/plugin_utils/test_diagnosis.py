@@ -391,6 +391,15 @@ def test_what_the_playbook_has_registered():
     assert (found["c"], found["d"]) == ({"error": "not root"}, {"error": "it was not reached"})
 
 
+def test_a_host_where_nobody_could_be_asked_is_a_line():
+    told = {
+        "mtls_diagnosis_first": host_b()["tls"],
+        "mtls_diagnosis_asked": {"failed": True, "msg": "no way"},
+    }
+    found = diagnosis_run.readings({"b": told}, ["b"], AT)
+    assert diagnosis_run.report(found, AT)["lines"] == ["UNREAD  b: nobody was asked: no way"]
+
+
 @pytest.mark.parametrize(
     ("at", "off"),
     [("2026-06-01T12:00:00Z", 0), ("2026-06-01T11:59:30Z", 0), ("2026-06-01T11:58:00Z", -60),
