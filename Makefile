@@ -22,7 +22,7 @@ export COLUMNS := 120
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test clean setup lint units coverage coverage-variables fuzz model matrix live explain leaks scan fault fault-sample bench sanity
-.PHONY: bench-fleet bench-rotation molecule molecule-alone molecule-shared lock images build
+.PHONY: bench-fleet bench-audit bench-rotation molecule molecule-alone molecule-shared lock images build
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -127,6 +127,9 @@ bench: ## speed beside the alternatives, as ratios
 
 bench-fleet: ## how long rotate.yml takes for 2, 10 and 30 hosts, and with how many tasks: a table (about ten minutes)
 	@$(STEP) 'bench: fleet' .venv/bin/python tests/benchmarks/fleet.py
+
+bench-audit: ## how long audit.yml takes for 10 and 100 hosts, beside the same by hand: a table (half an hour)
+	@$(STEP) 'bench: audit' .venv/bin/python tests/benchmarks/audit.py
 
 # In parts: BENCH_ROTATION='--images sid --steps rotations --rotations 3'
 bench-rotation: ## requests lost while certificates rotate, a CA is replaced, a client revoked: three nginx (an hour)
