@@ -129,18 +129,23 @@ class Table:
                 yield from self.rows(below, f"{place}.")
 
 
+def assigned(body: list[ast.stmt]) -> dict[str, ast.expr]:
+    """What names are given there, each by itself."""
+    pairs = ((target, node.value) for node in body if isinstance(node, ast.Assign) for target in node.targets)
+    return {target.id: value for target, value in pairs if isinstance(target, ast.Name)}
+
+
 def documentation(path: Path) -> dict[str, Any]:
     """DOCUMENTATION, EXAMPLES and RETURN of a module, with its fragments."""
-    tree = ast.parse(path.read_text(encoding="utf-8")).body
-    # The names of a module of ours, each assigned by itself; ast knows only that a target is some expression.
-    found = {node.targets[0].id: node for node in tree if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]  # names only
-    texts = {name: ast.literal_eval(found[name].value) for name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+    found = assigned(ast.parse(path.read_text(encoding="utf-8")).body)
+    texts = {name: ast.literal_eval(found[name]) for name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
     doc = yaml.safe_load(texts["DOCUMENTATION"])
     for name in doc.get("extends_documentation_fragment", []):
-        source = (PLUGINS / "doc_fragments" / f"{name.rpartition('.')[2]}.py").read_text(encoding="utf-8")
+        file, dummy, part = name.removeprefix("mutual_tls.nginx.").partition(".")
+        source = (PLUGINS / "doc_fragments" / f"{file}.py").read_text(encoding="utf-8")
         (fragment,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
-        (text,) = (node.value for node in fragment.body if isinstance(node, ast.Assign))
-        shared = yaml.safe_load(ast.literal_eval(text))["attributes"]
+        parts = assigned(fragment.body)
+        shared = yaml.safe_load(ast.literal_eval(parts[part.upper() or "DOCUMENTATION"]))["attributes"]
         own = doc.get("attributes", {})
         doc["attributes"] = {key: {**shared.get(key, {}), **own.get(key, {})} for key in {**shared, **own}}
     return {**doc, "examples": texts["EXAMPLES"], "return": yaml.safe_load(texts["RETURN"])}

@@ -21,3 +21,23 @@ attributes:
     platforms: posix
     support: full
 """
+
+    # Of modules that only look.
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Works the same in check mode, since nothing is changed.
+    support: full
+  diff_mode:
+    description: Would show what a change is about.
+    support: N/A
+    details: There is nothing to change.
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+  platform:
+    description: Where the module runs.
+    platforms: posix
+    support: full
+"""

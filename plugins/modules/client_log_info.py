@@ -24,21 +24,8 @@ notes:
   - The log of a site that came within the time is complete when it begins with the site. When that was is
     known of a site that came with the live release, and of one that was in the first release on the host.
   - Of one log 10,000 clients are told at most. Further ones are counted in RV(sites[].left_out).
-attributes:
-  check_mode:
-    description: Works the same in check mode, since nothing is changed.
-    support: full
-  diff_mode:
-    description: Would show what a change is about.
-    support: N/A
-    details: There is nothing to change.
-  idempotent:
-    description: A second run changes nothing.
-    support: full
-  platform:
-    description: Where the module runs.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - mutual_tls.nginx.attributes.info
 options:
   base:
     description: The directory of releases (C(nginx_mtls_base)). Its live release says which sites there are.

@@ -32,16 +32,7 @@ requirements:
   - cryptography >= 3.3 (Debian package C(python3-cryptography))
   - the command C(openssl), for what the library cannot decide
 extends_documentation_fragment:
-  - mutual_tls.nginx.attributes
-attributes:
-  check_mode:
-    support: full
-    details:
-      - It never changes anything.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
+  - mutual_tls.nginx.attributes.info
 options:
   credentials:
     description:

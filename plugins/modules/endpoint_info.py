@@ -35,21 +35,10 @@ requirements:
   - cryptography is optional. Without it RV(probes[].served) has fingerprints only.
   - C(openssl) 1.1.1 or later is optional. Without it there is no RV(probes[].requested) and no
     RV(probes[].ocsp), and RV(probes[].why) says so.
+extends_documentation_fragment:
+  - mutual_tls.nginx.attributes.info
 attributes:
-  check_mode:
-    description: Works the same in check mode, since nothing is changed.
-    support: full
-  diff_mode:
-    description: Would show what a change is about.
-    support: N/A
-    details: There is nothing to change.
-  idempotent:
-    description: A second run changes nothing.
-    support: full
   platform:
-    description: Where the module runs.
-    support: full
-    platforms: posix
     details: C(*_content) needs Linux, where a file can be kept in memory.
 options:
   host:

@@ -42,21 +42,10 @@ notes:
 requirements:
   - cryptography is optional (Debian package C(python3-cryptography)). Without it RV(why) says what is
     missing.
+extends_documentation_fragment:
+  - mutual_tls.nginx.attributes.info
 attributes:
-  check_mode:
-    description: Works the same in check mode, since nothing is changed.
-    support: full
-  diff_mode:
-    description: Would show what a change is about.
-    support: N/A
-    details: There is nothing to change.
-  idempotent:
-    description: A second run changes nothing.
-    support: full
   platform:
-    description: Where the module runs.
-    support: full
-    platforms: posix
     details: Instances are found in C(/proc), that is on Linux.
 options:
   base:

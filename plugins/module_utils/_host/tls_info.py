@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
 
 from .._core.errors import MtlsError
@@ -82,9 +82,9 @@ class Look:
         """Before this module's own handshakes get into it."""
         if self._options.log_minutes <= 0:
             return []
-        # nginx writes the time of the host's own zone.
-        since = datetime.now() - timedelta(minutes=self._options.log_minutes)  # noqa: DTZ005
-        return events(paths, since)
+        since = datetime.now(timezone.utc) - timedelta(minutes=self._options.log_minutes)
+        # nginx writes the time of the host's own zone, and does not name it.
+        return events(paths, since.astimezone().replace(tzinfo=None))
 
     # -- the configuration
 

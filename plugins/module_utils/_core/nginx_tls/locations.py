@@ -27,7 +27,7 @@ _GUARDS = ("allow", "deny", "auth_basic", "auth_request", "auth_jwt", "auth_oidc
 #: Variables that begin with the path of a request, and what follows a port.
 _PATH = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b.*|(?<=:)(\d+)\$.*", re.DOTALL)
 _EVERYBODY = ("allow", ("all",))
-_URL = re.compile(r"(?:([A-Za-z]+)://)?(unix:[^:]+|[^/?#]*)(.*)", re.DOTALL)
+_URL = re.compile(r"\A(?:([A-Za-z]+)://)?(unix:[^:]+|[^/?#]*)")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Pass:
 
 
 def parse_pass(text: str, kind: Kind) -> Pass:
-    scheme, authority, _rest = (part or "" for part in _URL.fullmatch(text).groups())  # type: ignore[union-attr]
+    [(scheme, authority)] = _URL.findall(text)
     authority = _PATH.sub(r"\1", authority.rpartition("@")[2])
     if not scheme:
         unknown = text.startswith("$") and kind.directive == "proxy_pass" and kind is not STREAM
