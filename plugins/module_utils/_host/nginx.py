@@ -29,6 +29,8 @@ _URGENT = re.compile(r"\[(emerg|alert|crit)\]")
 #: A line about a connection has its number, and may quote the request (ngx_log_error_core,
 #: ngx_http_log_error).
 _OF_A_CONNECTION = re.compile(r"\] \d+#\d+: \*\d+ ")
+#: What begins a line of ``nginx -t`` once its log is open (ngx_log_error_core); before, it is ``nginx: ``.
+_STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\] )\d+#\d+: ")
 _LINE = re.compile(r"^(?:nginx: )?\[(emerg|alert|crit|error|warn)\]|\[(emerg|alert|crit)\]")
 
 
@@ -133,7 +135,7 @@ class Nginx:
             with contextlib.suppress(OSError):
                 if os.path.getsize(pid_file) == 0:
                     os.unlink(pid_file)
-        said = own_lines(done.err)
+        said = [_STAMP.sub(r"nginx: \1", line) for line in own_lines(done.err)]
         # Hundreds of warnings are usual where many have a hand in the configuration.
         lines = [line for line in said if "[warn]" not in line][:_LINES] or said[:_LINES]
         lines = lines or ([done.err.strip()[:300]] if done.code and done.err.strip() else [])

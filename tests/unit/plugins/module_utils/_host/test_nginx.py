@@ -87,6 +87,23 @@ def test_a_bad_one_gives_lines_and_no_dump() -> None:
     assert found.lines == ["nginx: [emerg] unknown directive"]
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        # Once its log is open nginx says when and which process: no two runs would say the same.
+        ("2026/11/22 16:00:00 [emerg] 123#123: bind() failed", "nginx: [emerg] bind() failed"),
+        ("2026/11/22 16:00:01 [emerg] 9#9: bind() failed", "nginx: [emerg] bind() failed"),
+        ("nginx: [emerg] bind() failed", "nginx: [emerg] bind() failed"),
+        (
+            "nginx: [emerg] 2026/11/22 16:00:00 [emerg] 1#1: is quoted",
+            "nginx: [emerg] 2026/11/22 16:00:00 [emerg] 1#1: is quoted",
+        ),
+    ],
+)
+def test_a_refusal_is_the_same_at_each_time_and_of_each_process(written: str, told: str) -> None:
+    assert verdict_of(1, "", f"{written}\n").lines == [told]
+
+
 def test_a_refusal_is_told_before_and_without_many_warnings() -> None:
     err = "nginx: [warn] conflicting server name\n" * 500 + "nginx: [emerg] bad\n"
     assert verdict_of(1, "", err).lines == ["nginx: [emerg] bad"]
