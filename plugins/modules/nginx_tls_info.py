@@ -618,6 +618,19 @@ log:
       description: The address of the upstream, else empty.
       returned: always
       type: str
+addresses:
+  description: The addresses of this host, without loopback and those of one link alone.
+  returned: always
+  type: list
+  elements: str
+  sample: [192.0.2.11]
+names:
+  description:
+    - What each name of a server that a location asks stands for on this host now, at most 64 names. An
+      empty list for a name without an answer within 4 seconds.
+  returned: always
+  type: dict
+  sample: {a.example.com: [192.0.2.11]}
 why:
   description: What could not be told on this host, and what it would take. Empty where nothing is missing.
   returned: always

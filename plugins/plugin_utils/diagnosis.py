@@ -9,7 +9,7 @@ certificate that each side sends is judged by the files of the other, as nginx w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
@@ -310,31 +310,3 @@ def _first(finding: Mapping[str, Any]) -> int:
 
 def _seen(probe: Optional[Mapping[str, Any]]) -> Optional[Seen]:
     return Seen.of(probe["asked"], probe["seen"]) if probe else None
-
-
-def block_for(tls: Mapping[str, Any], port: int, name: str) -> Optional[dict[str, Any]]:
-    """The server block that answers to a server name on a port, as nginx chooses: the exact name, the
-    longest wildcard, else the default server (ngx_http_find_virtual_server)."""
-    here = [
-        (one, block)
-        for instance in tls.get("instances", ())
-        for block in instance["servers"]
-        for one in block["listens"]
-        if one["port"] == port
-    ]
-    for wanted in _names(name):
-        for dummy, block in here:
-            if wanted in block["names"]:
-                return dict(block)
-    return next((dict(block) for one, block in here if one["default"]), None)
-
-
-def _names(name: str) -> Iterator[str]:
-    if name:
-        yield name.lower()
-        yield f".{name.lower()}"
-        rest = name.lower()
-        while "." in rest:
-            rest = rest.partition(".")[2]
-            yield f"*.{rest}"
-            yield f".{rest}"

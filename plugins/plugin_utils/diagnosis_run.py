@@ -16,13 +16,12 @@ from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connections, diagnosis
 
 #: Options of diagnose.yml, without their prefix.
 NAMES = ("client", "json", "log_minutes", "path", "server")
 _DIRECT = "direct "
 _THROUGH = "through"
-_PROBE = "/.mtls/probe/"
 _DAY_MINUTES = 1440
 
 
@@ -145,17 +144,11 @@ def wrong(option: str, value: Any) -> str:
     return ""
 
 
-def locations(tls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All but our own probe locations, which are beside those that they are for."""
-    for instance in tls.get("instances", ()):
-        yield from (one for one in instance["locations"] if not (one["ours"] and _PROBE in one["path"]))
-
-
 def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
     """What ``endpoint_info`` is asked on a host, for all its locations; `place` names the location."""
     return [
         {"name": f"{number} {one['name']}", **{key: value for key, value in one.items() if key != "name"}}
-        for number, location in enumerate(locations(tls))
+        for number, location in enumerate(connections.locations(tls))
         for one in diagnosis.questions(location, tls["files"], path)
     ]
 
@@ -163,7 +156,7 @@ def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
 def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -> Iterator[Edge]:
     reading = readings[host]
     asked = {one["name"]: {"asked": one, "seen": seen} for one, seen in _pairs(reading)}
-    for number, location in enumerate(locations(reading.get("tls", {}))):
+    for number, location in enumerate(connections.locations(reading.get("tls", {}))):
         through = asked.get(f"{number} {_THROUGH}")
         mine = {
             name.partition(_DIRECT)[2]: one
@@ -171,7 +164,7 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
             if name.startswith(f"{number} {_DIRECT}")
         }
         for target, direct in mine.items():
-            server = _server(direct, readings, location)
+            server = _server(host, direct, readings, location)
             ways = {"direct": direct, "through": through, "named": asked.get(f"{number} named")}
             client = {**reading, "host": host, "location": location, **ways}
             told = diagnosis.diagnose(client, server, at)
@@ -185,16 +178,25 @@ def _pairs(reading: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapp
 
 
 def _server(
-    direct: Mapping[str, Any], readings: Mapping[str, Mapping[str, Any]], location: Mapping[str, Any]
+    client: str,
+    direct: Mapping[str, Any],
+    readings: Mapping[str, Mapping[str, Any]],
+    location: Mapping[str, Any],
 ) -> Optional[dict[str, Any]]:
     asked, seen = direct["asked"], direct["seen"]
     leaf = seen["served"][0]["sha256"] if seen["served"] else ""
-    for host, reading in readings.items():
-        tls = reading.get("tls", {})
-        if leaf in _leaves(tls, asked["port"]) or (not leaf and asked["host"] in _addresses(host, reading)):
-            name = location["name"] if location["sni"] else ""
-            block = diagnosis.block_for(tls, asked["port"], name)
-            return {**reading, "host": host, "block": block}
+    here = [
+        host for host, reading in readings.items() if leaf in _leaves(reading.get("tls", {}), asked["port"])
+    ]
+    socket = asked["host"] if asked["host"].startswith("unix:") else ""
+    if not leaf:
+        target = socket or f"{asked['host']}:{asked['port']}"
+        here = [one.host for one in connections.Fleet(readings).behind(client, target) if one.host]
+    for host in here[:1]:
+        tls = readings[host].get("tls", {})
+        name = location["name"] if location["sni"] else ""
+        block = connections.block_for(tls, asked["port"], name, socket)
+        return {**readings[host], "host": host, "block": block}
     return None
 
 
@@ -208,10 +210,6 @@ def _leaves(tls: Mapping[str, Any], port: int) -> Iterator[str]:
                 for pair in block["certificates"]:
                     found = files.get(pair["certificate"]["path"], {}).get("certificates", ())
                     yield from (one["sha256"] for one in found[:1])
-
-
-def _addresses(host: str, reading: Mapping[str, Any]) -> Sequence[str]:
-    return (host, *reading.get("addresses", ()))
 
 
 def _alone(

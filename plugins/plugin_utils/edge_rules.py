@@ -35,6 +35,9 @@ _SEVERAL = (
     " last error of OpenSSL, which is not told here."
 )
 
+#: A host says what it likes, and the others are judged all the same.
+_UNREADABLE = "what its host has told of its files cannot be read."
+
 
 @dataclass(frozen=True)
 class Material:
@@ -144,10 +147,13 @@ class Rules:
         if accepted and named:
             return YES
         if accepted is None and named:
-            said = next(one for one in seen["findings"] if one["code"] == "chain.undecided")
+            said = next((one for one in seen["findings"] if one["code"] == "chain.undecided"), None)
+            if said is None:
+                return Answer(UNKNOWN, message=_UNREADABLE)
             return Answer(UNKNOWN, message=said["message"], subject=seen["certificate"]["subject"])
         # A wrong name beside a refused chain is the lesser fault.
-        return _refused(next(one for one in _errors(seen) if _is_about_names(one) != (accepted is False)))
+        why = [one for one in _errors(seen) if _is_about_names(one) != (accepted is False)]
+        return _refused(why[0]) if why else Answer(UNKNOWN, message=_UNREADABLE)
 
     def curve(self, data: bytes) -> str:
         """The curve of the first certificate's key, "" for another kind of key and where none can be read."""

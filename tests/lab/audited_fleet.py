@@ -65,8 +65,10 @@ class Fleet:
             self._server(name, NAMES[number % len(NAMES)])
         for number, name in enumerate(proxies):
             self._proxy(name, number, servers)
-        for name in legacy:
-            self._legacy(name)
+        for number, name in enumerate(legacy):
+            # The first asks a Server A without a certificate, the others the first one and somebody outside.
+            beside = [f"{legacy[0]}:443", "partner.example.org:443"]
+            self._legacy(name, beside if number else [f"{servers[0]}:443"])
         self._odd(odd)
 
     def certificate(
@@ -160,7 +162,7 @@ class Fleet:
         self, domain: str, where: str, served: list[dict[str, Any]], verify: str = "on"
     ) -> dict[str, Any]:
         def file(name: str) -> dict[str, Any]:
-            return {"path": f"{where}/{name}", "variable": False, "scheme": "", "place": "x.conf:3"}
+            return self._file(f"{where}/{name}")
 
         trust = file("trust.pem") if verify != "off" else None
         return {
@@ -169,8 +171,8 @@ class Fleet:
             "listens": [{"address": "*", "port": 443, "tls": True, "default": verify == "off"}],
             "tls": True, "verify": verify, "depth": 1, "protocols": ["TLSv1.2", "TLSv1.3"],
             "certificates": [{"certificate": file("fullchain.pem"), "key": file("privkey.pem")}],
-            "trust": trust, "crl": file("crl.pem") if verify == "on" else None, "reject_handshake": False,
-            "served": served,
+            "trust": trust, "trusted": None, "crl": file("crl.pem") if verify == "on" else None,
+            "reject_handshake": False, "served": served,
         }  # fmt: skip
 
     def _late(self, leaf: dict[str, Any], place: str) -> list[dict[str, str]]:
@@ -192,6 +194,13 @@ class Fleet:
         leaf = self.certificate(subject, "CN=mtls 1,O=Shop", self._days())
         asked = NAMES[number % min(len(NAMES), len(servers))]
         site = f"{asked}.example.com"
+        of_site = [one for position, one in enumerate(servers) if NAMES[position % len(NAMES)] == asked]
+        location = {
+            **self._location(f"{where}/fullchain.pem", site, [f"{one}:443" for one in of_site]),
+            "ours": True,
+            "trust": self._file(f"{where}/trust.pem"),
+            "verify": True,
+        }
         self._host(
             name,
             release=release,
@@ -201,22 +210,24 @@ class Fleet:
                 (f"{where}/privkey.pem", "key", {}),
                 (f"{where}/trust.pem", "trust", {"certificates": [self.root]}),
             ],
-            locations=[
-                {
-                    "place": "/etc/nginx/mtls.conf:20", "module": "http", "path": "/", "ours": True,
-                    "protocol": "https", "pass": f"https://mtls_{asked}", "servers": [f"{servers[0]}:443"],
-                    "certificate": {"path": f"{where}/fullchain.pem"},
-                    "key": {"path": f"{where}/privkey.pem"},
-                    "trust": {"path": f"{where}/trust.pem"}, "verify": True, "depth": 1, "name": site,
-                    "sni": True,
-                }
-            ],
+            locations=[location],
             findings=self._late(leaf, f"{where}/fullchain.pem:1"),
-        )  # fmt: skip
+        )
         fails = self._random.random() < 0.01 or number == 1
-        for position, server in enumerate(servers):
-            if NAMES[position % len(NAMES)] == asked:
-                self._edge(name, asked, server, "refused" if fails else "accepted")
+        for server in of_site:
+            self._edge(name, asked, server, "refused" if fails else "accepted")
+
+    def _file(self, path: str) -> dict[str, Any]:
+        return {"path": path, "variable": False, "scheme": "", "place": "x.conf:3", "text": ""}
+
+    def _location(self, certificate: str, name: str, servers: list[str]) -> dict[str, Any]:
+        sent = self._file(certificate) if certificate else None
+        return {
+            "place": "/etc/nginx/conf.d/proxy.conf:20", "module": "http", "path": "/", "ours": False,
+            "server_names": ["localhost"], "protocol": "https", "pass": f"https://{name}", "servers": servers,
+            "certificate": sent, "key": sent, "trust": None, "crl": None, "verify": False, "depth": 1,
+            "name": name, "name_variable": False, "sni": True, "host": name, "protocols": ["TLSv1.3"],
+        }  # fmt: skip
 
     def _edge(self, proxy: str, route: str, server: str, state: str) -> None:
         entry = CATALOGUE["chain.root_not_trusted"]
@@ -233,7 +244,7 @@ class Fleet:
             }
         )  # fmt: skip
 
-    def _legacy(self, name: str) -> None:
+    def _legacy(self, name: str, asked: list[str]) -> None:
         leaf = self.certificate(f"CN={name}", "CN=R11,O=Let's Encrypt,C=US", self._days(), names=[name])
         middle = self.certificate("CN=R11,O=Let's Encrypt,C=US", "CN=ISRG Root X1,C=US", 400, 1095)
         where = f"/etc/letsencrypt/live/{name}"
@@ -245,6 +256,7 @@ class Fleet:
                 (f"{where}/privkey.pem", "key", {"mode": "0644"}),
             ],
             servers=[self._block(name, where, [served], "off")],
+            locations=[self._location("", asked[0].partition(":")[0], asked)],
             findings=[
                 finding("file.permissions", "The private key can be read by everybody (mode 0644).",
                         f"{where}/privkey.pem"),

@@ -129,6 +129,61 @@ def test_what_is_served_otherwise_than_on_disk(legacy: Any, tmp_path: Path) -> N
         legacy.sh(f"mv {TLS}/old.pem {TLS}/c.pem")
 
 
+#: By path: what the location adds, who stands behind it, and what the two ends say of each other.
+EDGES = {
+    "/well/": ("proxy_ssl_certificate {tls}/c.pem; proxy_ssl_certificate_key {tls}/k.pem;", "accepted", 204),
+    "/without/": ("", "endpoint.client_cert_not_sent", 400),
+    "/other/": (
+        "proxy_ssl_certificate {tls}/o.pem; proxy_ssl_certificate_key {tls}/k.pem;", "chain.self_signed", 400,
+    ),
+}  # fmt: skip
+
+
+def test_edges_of_a_host_that_nobody_manages(legacy: Any, tmp_path: Path) -> None:
+    """What the files say is what nginx does; a name of /etc/hosts leads to the host, plain http to nobody."""
+    legacy.sh(
+        f"""cd {TLS}; openssl req -x509 -key k.pem -out o.pem -days 9 -subj /CN=other 2>&1
+        echo "$(hostname -I | cut -d' ' -f1) who.example.com" >>/etc/hosts"""
+    )
+    more = f"ssl_client_certificate {TLS}/c.pem; ssl_verify_client on;"
+    # A session that is kept would carry one location's certificate to the other (proxy.identity_shared).
+    ask = "proxy_ssl_session_reuse off; proxy_ssl_server_name on; proxy_ssl_name legacy.example.com;"
+    ask += f" proxy_ssl_verify on; proxy_ssl_trusted_certificate {TLS}/c.pem;"
+    places = "".join(
+        f"location {path} {{ {ask} {lines.format(tls=TLS)} proxy_pass https://who.example.com:443; }}\n"
+        for path, (lines, *dummy) in EDGES.items()
+    )
+    places += "location /plain/ { proxy_pass http://who.example.com:80; }\n"
+    places += "location /away/ { proxy_pass https://192.0.2.99; }\n"
+    text = BLOCK.replace("server_name", f"{more} server_name", 1)
+    legacy.write(CONF, f"{text}server {{ listen 127.0.0.1:8081; {places} }}\n")
+    try:
+        legacy.sh("nginx -t 2>&1 && systemctl reload nginx; sleep 1")
+        run = Audit(tmp_path, legacy, "--limit", "legacy", "-e", "audit_fail_on=never")
+        jsonschema.Draft202012Validator(SCHEMA).validate(run.found)
+        edges = {one["route"]: one for one in run.found["edges"]}
+        assert set(edges) == {*EDGES, "/away/"}
+        for path, (dummy, told, status) in EDGES.items():
+            answer = edges[path]["client_accepted"]
+            assert (answer["code"] or answer["state"], edges[path]["server_accepted"]["state"]) == (
+                told, "accepted",
+            )  # fmt: skip
+            assert (edges[path]["server"], edges[path]["place"][: len(CONF)]) == ("legacy", CONF)
+            script = f"""import http.client as h
+c = h.HTTPConnection('127.0.0.1', 8081)
+c.request('GET', '{path}')
+print(c.getresponse().status)"""
+            assert legacy.sh("python3 -", stdin=script) == str(status)
+        assert (edges["/away/"]["external"], edges["/away/"]["state"]) == (True, "unknown")
+        assert "edges: 1 of 4 accepted in both directions, 2 refused, 1 unknown" in run.text
+        text = (run.folder / "mtls.prom").read_text(encoding="utf-8")
+        assert 'mtls_edge_refused{proxy="legacy",route="/other/"' in text
+    finally:
+        legacy.sh("sed '/who.example.com/d' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts")
+        legacy.write(CONF, BLOCK)
+        legacy.sh("systemctl reload nginx")
+
+
 def test_an_option_that_means_nothing_asks_no_host(legacy: Any, tmp_path: Path) -> None:
     run = Audit(tmp_path, legacy, "-e", "audit_fail_on=eror")
     assert run.code == 2 and "audit_fail_on" in run.text

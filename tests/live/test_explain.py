@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from explain_cases import DAY, NOW, Case, cases, leaf, order, sends
 
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis, diagnosis_run
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connections, diagnosis, diagnosis_run
 
 #: These say that the cause is not known.
 OPEN = ("endpoint.client_refused", "endpoint.bad_gateway", "endpoint.issuer_unknown", "endpoint.nginx_down")
@@ -71,7 +71,7 @@ def ends(told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     ways = {one["asked"]["name"].split()[0]: one for one in pairs}
     client = {"host": "b.example.com", "tls": tls, "location": next(iter(locations), None), **ways}
     name = locations[0]["name"] if locations and locations[0]["sni"] else ""
-    server = {"host": "a.example.com", "tls": tls, "block": diagnosis.block_for(tls, 8443, name)}
+    server = {"host": "a.example.com", "tls": tls, "block": connections.block_for(tls, 8443, name)}
     return client, server
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
@@ -19,9 +19,10 @@ from .._core.nginx_log import Event, own_line
 from .._core.nginx_tls import judge
 from .._core.nginx_tls.doors import questions
 from .._core.nginx_tls.judge import Known
+from .._core.nginx_tls.locations import names_of
 from .._core.nginx_tls.resolve import InForce, resolve
 from .._core.nginx_tls.values import Program
-from . import conf_files, file_state, handshake
+from . import addresses, conf_files, file_state, handshake
 from .error_logs import events
 from .handshake import Door, Presented
 from .instances import Instance, Instances, pid_file
@@ -47,7 +48,7 @@ class Options:
 
 
 class Look:
-    """One call. *knock* asks a socket what it serves."""
+    """One call. *knock* asks a socket what it serves, *look_up* the resolver what names stand for."""
 
     def __init__(
         self,
@@ -55,16 +56,18 @@ class Look:
         files: Files,
         instances: Optional[Instances] = None,
         knock: Callable[[Door, str, float], Presented] = handshake.knock,
+        look_up: Callable[[Iterable[str]], dict[str, list[str]]] = addresses.looked_up,
     ) -> None:
         self._options = options
         self._tools = files
         self._files = NamedFiles(files)
         self._instances = instances or Instances(options.timeout_s)
         self._knock = knock
+        self._look_up = look_up
         self._silent: dict[Door, Presented] = {}
 
     def result(self) -> dict[str, Any]:
-        """``instances``, ``files`` and ``findings`` of the module's result."""
+        """What the module returns, without what it says of itself."""
         read = [(one, *self._configuration(one)) for one in self._instances.found()]
         self._files.read([(found, one.loaded) for one, found, _verdict in read])
         known = self._files.known()
@@ -76,7 +79,16 @@ class Look:
             for part in (element, *element["servers"], *element["locations"]):
                 flat += part["findings"]
         flat += [finding for file in files for finding in file["findings"]]
-        return {"instances": elements, "files": files, "log": log, "findings": flat}
+        return {
+            "instances": elements,
+            "files": files,
+            "log": log,
+            "addresses": addresses.own(),
+            "names": self._look_up(
+                names_of([place for element in elements for place in element["locations"]])
+            ),
+            "findings": flat,
+        }
 
     def _log(self, paths: Sequence[str]) -> list[Event]:
         """Before this module's own handshakes get into it."""

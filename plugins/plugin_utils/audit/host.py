@@ -223,7 +223,7 @@ def _certificate(
         "role": role,
         "path": path,
         "file": live_path(path),
-        "credential": _credential(path),
+        "credential": credential(path),
         "used_by": users,
         **_of(one, _CERTIFICATE),
         "common_name": common_name(one.get("subject")),
@@ -238,7 +238,7 @@ def _crl(path: str, users: list[str], one: Mapping[str, Any], at: datetime) -> d
     return {
         "path": path,
         "file": live_path(path),
-        "credential": _credential(path),
+        "credential": credential(path),
         "used_by": users,
         "issuer": one.get("issuer"),
         "issuer_common_name": common_name(one.get("issuer")),
@@ -280,7 +280,7 @@ def live_path(path: str) -> str:
     return _LIVE.sub("/current/", path, count=1) if _RELEASE.search(path) else path
 
 
-def _credential(path: str) -> str:
+def credential(path: str) -> str:
     """``server/orders`` of a file of ours, "" of another one."""
     found = _RELEASE.search(path)
     return f"{found[1]}/{found[2]}" if found else ""

@@ -21,12 +21,13 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings im
     WARNING,
 )
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit import host as hosts
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit.connected import Connected, key
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.model import GROUPS
 
 #: Raised when a key goes or changes its meaning. A new key raises nothing.
 SCHEMA = 1
 WORKS, REFUSED, UNKNOWN = "works", "refused", "unknown"
-_EDGE = ("proxy", "route", "credential", "server", "site", "server_name", "address", "external")
+_EDGE = ("proxy", "route", "credential", "server", "site", "server_name", "address", "external", "place")
 #: Each direction, and what a refusal is called.
 _DIRECTIONS = {
     "client_accepted": "Server A refuses the client certificate of {proxy}",
@@ -46,7 +47,7 @@ def report(
     *edges*: the answer of ``mtls_edges``; *problems*: why there is none, where the inventory is refused.
     """
     found = [_host(name, hostvars, groups, at) for name in sorted(groups.get("all") or hostvars)]
-    connected = [_edge(one) for one in (edges or {}).get("edges") or []]
+    connected = [_edge(one) for one in _connected(hostvars, found, (edges or {}).get("edges") or [], at)]
     said = [{"host": one["name"], **finding} for one in found for finding in one.pop("findings")]
     said += [row for one in connected for row in _edge_findings(one)]
     refused = audit.inventory_refused(problems)
@@ -75,6 +76,32 @@ def _host(
     facts = {key: variables.get(key) for key in hosts.FACTS}  # each look into hostvars costs
     sides = [side for group, side in GROUPS.items() if name in (groups.get(group) or ())]
     return hosts.host(name, sides, facts, at)
+
+
+def _connected(
+    hostvars: Mapping[str, Any],
+    found: Iterable[Mapping[str, Any]],
+    wanted: Iterable[Mapping[str, Any]],
+    at: datetime,
+) -> Iterator[Mapping[str, Any]]:
+    """The edges that the inventory wants (*wanted*), then those of configurations that it does not know."""
+    readings = {one["name"]: _reading(hostvars.get(one["name"]) or {}) for one in found}
+    wanted = list(wanted)
+    known = {key(one) for one in wanted if not one["external"]}
+    found_there = list(Connected(readings, at).edges(known))
+    # To the inventory's model a Server A that this collection does not manage is a stranger.
+    strangers = {key(one): one for one in found_there if one["ours"]}
+    for one in wanted:
+        real = strangers.get(key(one)) if one["external"] else None
+        yield {**real, "route": one["route"]} if real else one
+    asked = {key(one) for one in wanted}
+    yield from (one for one in found_there if not (one["ours"] and key(one) in asked))
+
+
+def _reading(variables: Mapping[str, Any]) -> dict[str, Any]:
+    tls = variables.get(hosts.TLS)
+    told = {"tls": tls} if isinstance(tls, Mapping) and "instances" in tls else {}
+    return {**told, "addresses": [str(one) for one in [variables.get("ansible_host")] if one]}
 
 
 def _edge(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +137,7 @@ def _edge_findings(edge: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "severity": ERROR,
             "message": f"{who}: {answer['message']}",
             "remedy": answer["remedy"],
-            "place": f"route {edge['route']} to {edge['address']} as {edge['server_name']}",
+            "place": edge["place"] or f"route {edge['route']} to {edge['address']} as {edge['server_name']}",
         }
 
 

@@ -7,7 +7,7 @@ of the answer is verified."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,13 @@ def parse_pass(text: str, kind: Kind) -> Pass:
 
 def _socket(authority: str) -> str:
     return authority if authority.startswith("unix:/") else ""
+
+
+def names_of(locations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names, no addresses, by which *locations* ask, each once."""
+    hosts = (re.sub(r":\d+$", "", server) for one in locations for server in one["servers"])
+    named = (host for host in hosts if not host.startswith(("[", "unix:")) and re.search("[A-Za-z]", host))
+    return list(dict.fromkeys(named))
 
 
 class Locations:

@@ -10,68 +10,22 @@ from typing import Any
 import pytest
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
-from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import diagnosis, diagnosis_run
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connections, diagnosis, diagnosis_run
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import AT, DAY
-
-NAME = "orders.example.com"
-ROOT, OTHER = builders.root(), builders.root("CN=Other")
-INTERMEDIATE = builders.intermediate(ROOT)
-CLIENT, SERVER = builders.client(ROOT), builders.server(ROOT)
-LISTEN = {"address": "127.0.0.1", "port": 8080, "tls": False, "default": True, "proxy_protocol": False}
-
-
-def file(path: str) -> dict[str, Any]:
-    return {"path": path, "variable": False, "scheme": "", "place": "/etc/nginx/x.conf:1"}
-
-
-def state(path: str, *issued: builders.Issued, crl: bytes = b"", **more: Any) -> dict[str, Any]:
-    said = [
-        {
-            "subject": one.certificate.subject.rfc4514_string(),
-            "issuer": one.certificate.issuer.rfc4514_string(),
-            "sha256": one.certificate.fingerprint(builders.hashes.SHA256()).hex(),
-        }
-        for one in issued
-    ]
-    pem = (crl or b"".join(one.pem for one in issued)).decode()
-    return {
-        "path": path,
-        "certificates": said,
-        "pem": pem,
-        "findings": [],
-        "newer_than_loaded": False,
-        **more,
-    }
-
-
-def location(**more: Any) -> dict[str, Any]:
-    return {
-        "place": "/etc/nginx/b.conf:9", "path": "/", "ours": False, "server_names": ["b.example.com"],
-        "listens": [LISTEN],
-        "servers": ["192.0.2.1:443"], "certificate": file("/b/cert.pem"), "key": file("/b/key.pem"),
-        "trust": file("/b/trust.pem"), "crl": None, "verify": True, "depth": 1, "name": NAME,
-        "name_variable": False, "sni": True, "host": NAME, "protocols": ["TLSv1.2", "TLSv1.3"],
-        "places": {}, "findings": [],
-        **more,
-    }  # fmt: skip
-
-
-def block(**more: Any) -> dict[str, Any]:
-    return {
-        "place": "/etc/nginx/a.conf:2", "names": [NAME], "listens": [{**LISTEN, "port": 443, "tls": True}],
-        "certificates": [{"certificate": file("/a/cert.pem"), "key": file("/a/key.pem")}], "verify": "on",
-        "trust": file("/a/trust.pem"), "trusted": None, "crl": None, "depth": 1, "places": {}, "served": [],
-        "session_cache": "none", "session_ticket_key": None, **more,
-    }  # fmt: skip
-
-
-def nginx(servers: Any = (), locations: Any = (), **more: Any) -> dict[str, Any]:
-    logs = [{"path": "/var/log/e.log", "level": "error", "place": ""}]
-    return {
-        "pid": 1, "ok": True, "emerg": [], "loaded": "2026-06-01T00:00:00Z", "error_logs": logs,
-        "servers": list(servers), "locations": list(locations), **more,
-    }  # fmt: skip
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.plugin_utils._configurations import (
+    CLIENT,
+    INTERMEDIATE,
+    NAME,
+    OTHER,
+    ROOT,
+    SERVER,
+    block,
+    file,
+    location,
+    nginx,
+    state,
+)
 
 
 def host_b(*files: dict[str, Any], where: Any = None, **more: Any) -> dict[str, Any]:
@@ -270,7 +224,7 @@ def test_by_which_path_nginx_is_asked(written, asked):
 
 def test_our_own_probe_locations_are_no_connections():
     every = [location(), location(path="= /.mtls/probe/orders", ours=True), location(path="= /.mtls/probe/x")]
-    told = [one["path"] for one in diagnosis_run.locations({"instances": [nginx(locations=every)]})]
+    told = [one["path"] for one in connections.locations({"instances": [nginx(locations=every)]})]
     assert told == ["/", "= /.mtls/probe/x"]
 
 
@@ -302,12 +256,12 @@ def test_which_block_answers():
     for one in (exact, wild):
         one["listens"] = [{**one["listens"][0], "default": False}]
     tls = {"instances": [nginx([default, wild, exact])]}
-    assert diagnosis.block_for(tls, 443, NAME) == exact
-    assert diagnosis.block_for(tls, 443, "x.example.com") == wild
-    assert diagnosis.block_for(tls, 443, "x.y.example.com") == wild
-    assert diagnosis.block_for(tls, 443, "example.org") == default
-    assert diagnosis.block_for(tls, 443, "") == default
-    assert diagnosis.block_for(tls, 8443, NAME) is None
+    assert connections.block_for(tls, 443, NAME) == exact
+    assert connections.block_for(tls, 443, "x.example.com") == wild
+    assert connections.block_for(tls, 443, "x.y.example.com") == wild
+    assert connections.block_for(tls, 443, "example.org") == default
+    assert connections.block_for(tls, 443, "") == default
+    assert connections.block_for(tls, 8443, NAME) is None
 
 
 def readings(direct: Any, **more: Any) -> dict[str, Any]:
