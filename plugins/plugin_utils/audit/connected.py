@@ -208,7 +208,7 @@ def _by_place(tls: connections.Reading) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for instance in tls.get("instances", ()):
         for one in (*instance.get("servers", ()), *instance.get("locations", ())):
-            found.setdefault(one["place"], instance)
+            found.setdefault(one.get("place", ""), instance)
     return found
 
 
