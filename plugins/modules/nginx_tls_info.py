@@ -471,6 +471,8 @@ files:
     newer_than_loaded:
       description:
         - Whether it, or where it lies, was changed since nginx read it. Null where nginx does not run.
+        - The time of its inode counts, since a file that is moved in keeps that of its content. So owner and
+          mode count, too, but for a certificate that nginx was seen to serve as it lies there, and its key.
       returned: always
       type: bool
     certificates:

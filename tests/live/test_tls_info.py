@@ -353,6 +353,28 @@ def test_a_file_that_was_replaced(world: World) -> None:
     assert not told & world.codes()
 
 
+def test_a_mode_or_an_owner_that_was_changed_alone(world: World) -> None:
+    """Of what is served it is known that nginx has it; of the rest only that it may have been changed."""
+    world.serve(a(lines=f"ssl_crl {PKI}/clients.crl;"))
+    newer = "tls.file_newer_than_loaded"
+    world.machine.sh(
+        f"sleep 2; cd {PKI}; chmod 640 server.key; chown www-data server.pem; cp -p server.pem n"
+    )
+    world.machine.sh(f"cd {PKI}; mv n server.pem")
+    assert newer not in world.codes()
+    assert newer in world.codes(probe=False), "nobody was asked"
+    world.machine.sh(f"cd {PKI}; chmod 640 clients.crl")
+    (told,) = [one for one in world.look()["findings"] if one["code"] == newer]
+    assert told["place"].startswith(f"{PKI}/clients.crl") and "owner or mode alone" in told["message"]
+    world.machine.sh(f"cd {PKI}; cat clients.crl >n; mv n clients.crl")
+    (told,) = [one for one in world.look()["findings"] if one["code"] == newer]
+    assert "owner or mode" not in told["message"]
+    # A key that fits no more is none that nginx has.
+    world.machine.sh(f"cd {PKI}; cp -p old.key n && mv n server.key")
+    assert {newer, "pair.key_mismatch"} <= world.codes()
+    world.serve(a())
+
+
 # -- logs
 
 

@@ -76,3 +76,12 @@ def changed_at(path: str) -> Optional[float]:
 def is_newer(path: str, loaded: float) -> bool:
     newest = changed_at(path)
     return newest is not None and newest > loaded + _SLACK_S
+
+
+def how_newer(path: str, loaded: float) -> str:
+    """A sentence about a file that ``is_newer``. A file that was moved here has the time of its content from
+    before, and so has one that chmod or chown was called for: that is not told apart."""
+    with contextlib.suppress(OSError, ValueError):
+        if os.stat(path).st_mtime > loaded + _SLACK_S:
+            return "It was changed after nginx has read it"
+    return "It, or its owner or mode alone, was changed after nginx has read it"

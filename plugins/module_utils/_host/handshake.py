@@ -39,10 +39,12 @@ class Door:
 
 @dataclass
 class Presented:
-    """*chain*: DER, leaf first. *silent*: nobody answered at all, so nobody need ask there again."""
+    """*chain*: DER, leaf first; *whole*: all that was sent, not the leaf alone. *silent*: nobody answered at
+    all, so nobody need ask there again."""
 
     protocol: str = ""
     chain: list[bytes] = field(default_factory=list)
+    whole: bool = False
     error: str = ""
     silent: bool = False
 
@@ -65,7 +67,8 @@ def knock(door: Door, server_name: str, timeout_s: float) -> Presented:
             )
             tls.do_handshake()
             seen.silent = False
-            seen.protocol, seen.chain = tls.version() or "", served_chain(tls)[0]
+            seen.protocol = tls.version() or ""
+            seen.chain, seen.whole = served_chain(tls)
         except ssl.SSLError as error:
             seen.error, seen.silent = words(error), False
         except socket.timeout:

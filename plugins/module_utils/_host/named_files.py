@@ -20,6 +20,8 @@ NEWER = "tls.file_newer_than_loaded"
 _KINDS = ("certificate", "key", "trust", "crl", "ticket_key", "password")
 _SECRETS = {"key": "private key", "ticket_key": "session ticket key", "password": "passphrase"}
 _NAMES_TOLD, _LINES = 20, 5
+#: Areas of findings after which it is not sure that a key is its certificate's.
+_UNFIT = ("pair.", "key.", "format.", "file.")
 
 Told = Union[Finding, dict[str, Any]]
 
@@ -53,6 +55,10 @@ class _File:
     taken: Union[bytes, Finding] = b""
     state: dict[str, Any] = field(default_factory=dict)
     said: list[Told] = field(default_factory=list)
+    loaded: float = 0.0
+    #: How many nginx that run name it, and of how many it was seen that they have it as it lies here.
+    named: int = 0
+    seen: int = 0
 
     @property
     def data(self) -> Optional[bytes]:
@@ -65,18 +71,12 @@ class NamedFiles:
     def __init__(self, tools: Files) -> None:
         self._tools = tools
         self._files: dict[str, _File] = {}
+        self._pairs_that_fit: set[tuple[str, str]] = set()
 
     def read(self, configurations: Sequence[tuple[InForce, Optional[float]]]) -> None:
         """Of each configuration also when it was loaded, seconds since 1970; None where it was not."""
         for found, loaded in configurations:
-            for kind, file in found.files():
-                if not file["path"]:
-                    continue
-                known = self._files.setdefault(file["path"], _File(file["path"], []))
-                if kind not in known.kinds:
-                    known.kinds.append(kind)
-                if not known.state or known.state["newer_than_loaded"] is None:
-                    known.state, known.taken = file_state.state(file["path"], loaded)
+            self._read_of(found, loaded)
         for known in self._files.values():
             self._examine_alone(known)
         seen: set[Any] = set()
@@ -90,6 +90,20 @@ class NamedFiles:
                 self._pairs([one_of], one_of["password"], "client", seen)
                 self._bundle((one_of["trust"],), one_of["crl"], one_of["verify"], seen)
 
+    def _read_of(self, found: InForce, loaded: Optional[float]) -> None:
+        for kind, file in found.files():
+            if not file["path"]:
+                continue
+            known = self._files.setdefault(file["path"], _File(file["path"], []))
+            if kind not in known.kinds:
+                known.kinds.append(kind)
+            if not known.state or known.state["newer_than_loaded"] is None:
+                known.state, known.taken = file_state.state(file["path"], loaded)
+                known.loaded = loaded or 0.0
+        if loaded is not None:
+            for path in {file["path"] for _kind, file in found.files() if file["path"]}:
+                self._files[path].named += 1
+
     def _examine_alone(self, file: _File) -> None:
         file.kinds.sort(key=_KINDS.index)
         if isinstance(file.taken, Finding):
@@ -97,9 +111,6 @@ class NamedFiles:
         for kind in file.kinds:
             if kind in _SECRETS:
                 file.said += intake.private_key_findings(file.path, _SECRETS[kind])
-        if file.state["newer_than_loaded"]:
-            said = "It was changed after nginx has read it."
-            file.said.append(Finding(NEWER, said, intake.shown(file.path)))
 
     def _pairs(
         self,
@@ -119,7 +130,10 @@ class NamedFiles:
                 if path and self._files[path].data is not None:
                     spec[slot], spec[f"{slot}_place"] = self._files[path].data, intake.shown(path)
             if spec:
-                self._put(self._tools.pair(spec, self._passphrases(password), purpose), paths)
+                said = self._tools.pair(spec, self._passphrases(password), purpose)
+                self._put(said, paths)
+                if len(spec) == 4 and not any(one["code"].startswith(_UNFIT) for one in said):
+                    self._pairs_that_fit.add((paths[0], paths[1]))
 
     def _passphrases(self, password: Optional[dict[str, Any]]) -> list[bytes]:
         """The lines of a password file (ngx_ssl_read_password_file)."""
@@ -166,6 +180,32 @@ class NamedFiles:
             path = (sorted(of_one, key=len)[-1:] or [path for path in paths if path])[0]
             self._files[path].said.append(one)
 
+    def served(self, found: InForce, rows: Sequence[Sequence[dict[str, Any]]]) -> None:
+        """What the server blocks of one nginx serve, in their order. Where that is what a file holds, nginx
+        has read it as it is, whatever the times of the file say; so it has the key that fits."""
+        held: dict[str, bool] = {}
+        for server, served in zip(found.servers, rows):
+            chains = [row["chain"] for row in served if row["chain"]]
+            for pair in server["certificates"]:
+                paths = [pair[name]["path"] if pair[name] else "" for name in ("certificate", "key")]
+                own = self._chain(paths[0])
+                if not chains or (own not in chains and len(server["certificates"]) > 1):
+                    continue  # nobody was asked, or another one of them was served
+                same = own in chains and (
+                    len(server["certificates"]) > 1 or all(one == own for one in chains)
+                )
+                for path in paths[: 2 if tuple(paths) in self._pairs_that_fit else 1]:
+                    held[path] = held.get(path, True) and same
+        for path, same in held.items():
+            if path:
+                self._files[path].seen += same
+
+    def _chain(self, path: str) -> list[str]:
+        file = self._files.get(path)
+        if file is None or file.data is None:
+            return []
+        return [one["sha256"] for one in self._tools.contents("certificate", file.data, path).certificates]
+
     def shown(self, pem: bool) -> list[dict[str, Any]]:
         """All FILESTATE, by path; with *pem* those that are no secret whole."""
         return [self._shown(file, pem) for dummy, file in sorted(self._files.items())]
@@ -173,6 +213,12 @@ class NamedFiles:
     def _shown(self, file: _File, pem: bool) -> dict[str, Any]:
         path, kind = file.path, file.kinds[0]
         found: dict[str, Any] = {"path": path, "kind": kind, "kinds": file.kinds, **file.state}
+        said = list(file.said)
+        if file.state["newer_than_loaded"] and file.named == file.seen:
+            found["newer_than_loaded"] = False
+        elif file.state["newer_than_loaded"]:
+            how = file_state.how_newer(path, file.loaded)
+            said.append(Finding(NEWER, f"{how}.", intake.shown(path)))
         found["certificates"], found["crls"] = [], []
         for one in file.kinds if file.data is not None else ():
             contents = self._tools.contents(one, file.data or b"", intake.shown(path))
@@ -180,7 +226,7 @@ class NamedFiles:
             found["crls"] = found["crls"] or contents.crls
             if pem and one in ("certificate", "trust", "crl"):
                 found["pem"] = self._tools.pem(one, file.data or b"", intake.shown(path))
-        found["findings"] = dicts(file.said)
+        found["findings"] = dicts(said)
         return found
 
     def known(self) -> Known:

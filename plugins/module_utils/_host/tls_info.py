@@ -65,6 +65,8 @@ class Look:
         self._knock = knock
         self._look_up = look_up
         self._silent: dict[Door, Presented] = {}
+        #: Whether all that was served is known, which takes Python 3.10.
+        self._whole = True
 
     def result(self) -> dict[str, Any]:
         """What the module returns, without what it says of itself."""
@@ -124,7 +126,8 @@ class Look:
         changed = [name for name in names if file_state.is_newer(name, one.loaded or 0.0)]
         if changed:
             more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
-            said = f"It was changed after nginx has read it{more}: what is told here is what lies on disk."
+            how = file_state.how_newer(changed[0], one.loaded or 0.0)
+            said = f"{how}{more}: what is told here is what lies on disk."
             one.findings.append(Finding(NEWER, said, changed[0]))
 
     # -- an element of the result
@@ -145,6 +148,8 @@ class Look:
             )
         of_servers = judge.of_servers(found.servers, version, known)
         served = self._served(found.servers) if one.pid and self._options.probe else [[] for _s in of_servers]
+        if self._whole:
+            self._files.served(found, served)
         for server, findings, rows in zip(found.servers, of_servers, served):
             told = [*findings, *self._files.names(server), *self._differences(server, rows)]
             server.update(served=rows, findings=dicts(told))
@@ -182,6 +187,7 @@ class Look:
                 seen = self._knock(door, asked.server_name, self._options.probe_timeout_s)
             if seen.silent:
                 self._silent[door] = seen
+            self._whole = self._whole and (seen.whole or not seen.chain)
             rows[asked.server].append(self._row(door, asked.server_name, seen))
         return rows
 

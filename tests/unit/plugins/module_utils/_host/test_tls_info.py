@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.resolve import InForce
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
     conf_files,
     error_logs,
@@ -26,6 +27,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._host import (
 )
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.handshake import Door
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.instances import Instances
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.named_files import NamedFiles
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.nginx import Finished
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._host.processes import Processes
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
@@ -150,6 +152,79 @@ def test_a_link_that_was_switched_is_newer(tmp_path: Path) -> None:
     link = os.lstat(tmp_path / "live").st_ctime
     assert file_state.is_newer(str(tmp_path / "live"), link - 2)
     assert not file_state.is_newer(str(tmp_path / "live"), link + 2)
+
+
+def test_how_a_newer_file_is_newer(tmp_path: Path) -> None:
+    """By chmod alone, or moved here with the time of its content: nobody can tell. By its content: told."""
+    path = tmp_path / "a.pem"
+    path.write_bytes(b"x")
+    loaded = os.stat(path).st_ctime - 60
+    assert file_state.how_newer(str(path), loaded).startswith("It was changed")
+    os.utime(path, (1000000000, 1000000000))
+    assert "owner or mode alone" in file_state.how_newer(str(path), loaded)
+    assert "owner or mode alone" in file_state.how_newer(str(tmp_path / "gone"), loaded)
+
+
+OWN = ["aa", "bb"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rows", "fit", "newer"),
+    [
+        # (certificate, key) of each pair; chains that were served; files that are newer all the same
+        ([("c", "k")], [OWN], True, set()),
+        ([("c", "k")], [OWN, OWN], True, set()),
+        ([("c", "k")], [OWN], False, {"k"}),
+        ([("c", "k")], [["cc", "bb"]], True, {"c", "k"}),
+        ([("c", "k")], [OWN, ["cc"]], True, {"c", "k"}),
+        ([("c", "k")], [["aa"]], True, {"c", "k"}),  # the leaf alone is the same
+        ([("c", "k")], [["aa", "bb", "dd"]], True, {"c", "k"}),
+        ([("c", "k")], [[]], True, {"c", "k"}),  # no answer
+        ([("c", "k")], [], True, {"c", "k"}),
+        ([("c", "k"), ("d", "l")], [OWN], True, {"d", "l"}),  # of two kinds of key one was asked for
+        ([("c", "k"), ("d", "l")], [["dd"]], True, {"c", "k"}),
+    ],
+)
+def test_what_is_served_wins_over_the_times_of_its_file(
+    tmp_path: Path, pairs: Any, rows: Any, fit: bool, newer: set[str]
+) -> None:
+    class Tools(made_up_nginx.NoTools):
+        def contents(self, kind: str, data: bytes, *dummy: Any) -> Any:
+            chain = {b"c": OWN, b"d": ["dd"]}.get(data, [])
+            return type("Some", (), {"certificates": [{"sha256": one} for one in chain], "crls": []})
+
+        def pair(self, *dummy: Any) -> list[dict[str, Any]]:
+            said = {"code": "pair.key_mismatch", "place": str(tmp_path / "k"), "message": ""}
+            return [] if fit else [said]
+
+    def file(name: str) -> dict[str, Any]:
+        (tmp_path / name).write_text(name)
+        return {"path": str(tmp_path / name), "variable": False, "scheme": "", "text": "", "place": ""}
+
+    server = {
+        "certificates": [{"certificate": file(one), "key": file(key)} for one, key in pairs],
+        "trust": file("t"), "trusted": None, "crl": None, "password": None, "session_ticket_keys": [],
+        "tls": True, "verify": "on",
+    }  # fmt: skip
+    found = InForce([server], [], [], "")
+    loaded = os.stat(tmp_path / "t").st_ctime - 60
+    served = [[{"chain": chain} for chain in rows]]
+
+    def newer_of(times: int) -> set[str]:
+        files = NamedFiles(Tools())
+        files.read([(found, loaded)] * times)
+        files.served(found, served)
+        shown = files.shown(False)
+        told = {
+            one["path"]
+            for one in shown
+            if "tls.file_newer_than_loaded" in {x["code"] for x in one["findings"]}
+        }
+        assert told == {one["path"] for one in shown if one["newer_than_loaded"]}
+        return {Path(one).name for one in told}
+
+    assert newer_of(1) == {*newer, "t"}  # by what it trusts nobody was let in
+    assert newer_of(2) == {*(name for pair in pairs for name in pair), "t"}  # the other nginx was not asked
 
 
 @pytest.mark.parametrize(
