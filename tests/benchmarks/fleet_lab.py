@@ -80,7 +80,7 @@ def processor() -> float:
 
 
 def play(playbook: str, forks: int, **variables: Any) -> Run:
-    """Runs a playbook in the project; ends where it fails."""
+    """Runs a playbook in the project; ends where it fails. What it printed stays there, in `output`."""
     program = str(Path(sys.executable).with_name("ansible-playbook"))
     command = [program, "-i", "inventory.yml", "-i", "lab.json", f"--forks={forks}", playbook]
     began, spent = time.monotonic(), processor()
@@ -95,8 +95,9 @@ def play(playbook: str, forks: int, **variables: Any) -> Run:
         check=False,
     )
     seconds = time.monotonic() - began
+    (PROJECT / "output").write_text(done.stdout)
     if done.returncode:
-        sys.exit(f"{done.stdout[-4000:]}\n{playbook} failed")
+        sys.exit(f"{done.stdout[-4000:]}\n{playbook} failed: {PROJECT}/output")
     counted = [int(ok) + int(skipped) for dummy, ok, dummy, skipped in RECAP.findall(done.stdout)]
     return Run(seconds, processor() - spent, median(counted))
 

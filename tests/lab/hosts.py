@@ -48,6 +48,9 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # A container with systemd takes five to six; the kernel's default of 128 ends at about 25 hosts, and the next
 # ones hang in "initializing" without a word.
 INOTIFY_PER_HOST = 8
+# All network namespaces together keep as many hardware addresses, and each host may ask each other one; beyond it
+# a connection ends with "No route to host" or a time-out.
+NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 CONNECTIONS = ("podman", "ssh")
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 60
@@ -147,11 +150,15 @@ def start(lab: str, network: str, name: str, host: Host) -> None:
 
 
 def allow_many(more: int) -> None:
-    wanted = (len(podman("ps", "--quiet").split()) + more) * INOTIFY_PER_HOST
-    if int(INOTIFY.read_text()) < wanted:
-        wanted = max(wanted, 2048)
-        INOTIFY.write_text(f"{wanted}\n")
-        say(f"fs.inotify.max_user_instances raised to {wanted} (until the next boot of this machine)")
+    hosts = len(podman("ps", "--quiet").split()) + more
+    for limit, wanted, at_least in (
+        (INOTIFY, hosts * INOTIFY_PER_HOST, 2048),
+        (NEIGHBOURS, hosts * hosts, 1024),
+    ):
+        if int(limit.read_text()) < wanted:
+            limit.write_text(f"{max(wanted, at_least)}\n")
+            name = ".".join(limit.parts[3:])
+            say(f"{name} raised to {limit.read_text().strip()} (until the next boot of this machine)")
 
 
 def wait(lab: str, name: str) -> None:
