@@ -48,8 +48,8 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # A container with systemd takes five to six; the kernel's default of 128 ends at about 25 hosts, and the next
 # ones hang in "initializing" without a word.
 INOTIFY_PER_HOST = 8
-# All network namespaces together keep as many hardware addresses, and each host may ask each other one; beyond it
-# a connection ends with "No route to host" or a time-out.
+# As many hardware addresses are kept for all network namespaces together, and each host may ask each other one;
+# beyond it a connection ends with "No route to host" or a time-out.
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 CONNECTIONS = ("podman", "ssh")
 START_TIMEOUT_S = 90
