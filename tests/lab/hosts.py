@@ -48,7 +48,7 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # A container with systemd takes five to six; the kernel's default of 128 ends at about 25 hosts, and the next
 # ones hang in "initializing" without a word.
 INOTIFY_PER_HOST = 8
-# As many hardware addresses are kept for all network namespaces together, and each host may ask each other one;
+# As many hardware addresses are kept for all network namespaces together, and each host may ask each other;
 # beyond it a connection ends with "No route to host" or a time-out.
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
 CONNECTIONS = ("podman", "ssh")
