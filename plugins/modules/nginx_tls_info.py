@@ -196,7 +196,7 @@ instances:
           returned: always
           type: str
     servers:
-      description: Each server block of C(http) and C(stream), in nginx's order.
+      description: Each server block of C(http), C(stream) and C(mail), in nginx's order.
       returned: always
       type: list
       elements: dict
@@ -207,7 +207,7 @@ instances:
           type: str
           sample: /etc/nginx/conf.d/a.conf:3
         module:
-          description: V(http) or V(stream).
+          description: V(http), V(stream) or V(mail).
           returned: always
           type: str
         names:
@@ -285,7 +285,7 @@ instances:
                   returned: always
                   type: bool
                 scheme:
-                  description: V(engine), V(store) or V(data) where it is no file, else empty.
+                  description: V(engine), V(store), V(data) or V(pkcs11) where it is no file, else empty.
                   returned: always
                   type: str
                 text:

@@ -531,3 +531,74 @@ def test_a_hostile_configuration_is_read_in_bounds(world: World) -> None:
     world.serve(a() + b("return 204;", more=deep))
     found = world.look()
     assert "nginx.configuration_unread" in {x["code"] for x in found["findings"]}
+
+
+# -- what others write into their files
+
+IMPOSTOR = PAIR.replace("/server.", "/impostor.")
+OLD = PAIR.replace("/server.", "/old.")
+
+
+def site(name: str, pair: str = PAIR, listen: str = "443 ssl", lines: str = "") -> str:
+    return f"server {{ listen {listen}; server_name {name}; {pair} {lines} location / {{ return 204; }} }}\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "# content_by_lua_block {\n#   x()\n# }\n",
+        "# see content_by_lua_block of the docs\n",
+        "# configuration file /etc/nginx/nginx.conf:\n# configuration file /etc/nginx/conf.d/a.conf:\n",
+        'map $host $x { default "content_by_lua_block {"; }\n',
+    ],
+)
+def test_no_comment_hides_a_block(world: World, before: str) -> None:
+    comment = before if before.startswith("#") else ""
+    http = f"http {{\n{before}{site('api.example.com')}{comment}}}\n"
+    world.serve({"nginx.conf": f"{comment}events {{}}\n{http}"})
+    found = world.look()
+    (server,) = one(found)["servers"]
+    (certificate,) = [file for file in found["files"] if file["kind"] == "certificate"]
+    assert server["served"][0]["sha256"] == certificate["certificates"][0]["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "asked"),
+    [
+        (site("api.example.com") + site("127.0.0.1", IMPOSTOR), 1),
+        (site("api.example.com") + site("b.example.com", IMPOSTOR, "127.0.0.1:443 ssl"), 2),
+        (site("api.example.com", listen="[::]:443 ssl") + site("b.example.com", OLD, "[::1]:443 ssl"), 1),
+        (site(".example.com") + site("example.com", IMPOSTOR), 1),
+        (site("example.com") + site(".example.com", IMPOSTOR), 1),
+        (site("*.example.com") + site("*.mtls-probe.example.com", IMPOSTOR), 2),
+        (site("$hostname") + site("_ 127.0.0.2", IMPOSTOR, "443 ssl default_server") + site("a.b", OLD), 2),
+    ],
+)
+def test_nobody_else_answers_for_a_block(world: World, blocks: str, asked: int) -> None:
+    world.serve(blocks)
+    found = world.look()
+    assert sum(bool(server["served"]) for server in one(found)["servers"]) == asked
+    assert "endpoint.served_differs_from_file" not in {x["code"] for x in found["findings"]}
+
+
+@pytest.mark.parametrize("to", ["$scheme://127.0.0.1:443", "$proto://127.0.0.1:443", "$mapped"])
+def test_a_scheme_of_a_variable_is_tls_and_not_verified(world: World, to: str) -> None:
+    mapped = "map $host $mapped { default https://127.0.0.1:443; plain http://127.0.0.1; }\n"
+    asks = f"set $proto https; location /x {{ proxy_pass {to}; }}"
+    world.serve(mapped + a(ca="") + site("b.example.com", IMPOSTOR, "8443 ssl", asks))
+    found = world.look()
+    (location,) = one(found)["locations"]
+    assert location["protocol"] == "https" and "proxy.not_verified" in {x["code"] for x in found["findings"]}
+
+
+def test_a_missing_semicolon_lets_no_secret_out(world: World) -> None:
+    header = 'proxy_set_header Authorization "Bearer s3cr3t";'
+    world.serve(f"server {{ listen 443 ssl; {PAIR} server_name api.example.com\n{header} }}")
+    found = world.look()
+    assert one(found)["ok"] and one(found)["servers"][0]["names"] == ["api.example.com"]
+    assert "s3cr3t" not in json.dumps(found)
+    refused = site("api.example.com", lines=f"ssl_ciphers X\n{header}")
+    world.machine.write("/etc/nginx/nginx.conf", MAIN.format(refused))
+    found = world.look()
+    assert not one(found)["ok"] and one(found)["servers"][0]["ciphers"] == "X"
+    assert "s3cr3t" not in json.dumps(found)

@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from .errors import MtlsError
 
@@ -27,7 +27,7 @@ _SIMPLE = re.compile(
     re.VERBOSE,
 )
 _UNESCAPE = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
-_MARKER = re.compile(r"^# configuration file (.+):$")
+_MARKER = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 
 
 #: nginx's own parser goes as deep as its stack; nobody's configuration does.
@@ -73,23 +73,33 @@ class Directive:
 
 
 def tokens(text: str, file: str = "") -> Iterator[Token]:
-    """Words as ngx_conf_read_token() cuts them (nginx: src/core/ngx_conf_file.c).
+    """Words as ngx_conf_read_token() cuts them (nginx: src/core/ngx_conf_file.c). The code in a
+    ``*_by_lua_block { }`` is passed over: it is not nginx's syntax.
 
     Raises MtlsError for a quoted word or a ``${`` without its end.
     """
-    position, line, size = 0, 1, len(text)
+    position, line, size, name = 0, 1, len(text), ""
     while position < size:
         found = _SIMPLE.match(text, position)
         if not found:
             start, quoted = line, text[position] in "\"'"
             word, position, line = _word(text, position, line, file)
+            name = name or word
             yield Token(word, start, quoted)
             continue
         position, kind = found.end(), found.lastgroup or ""
         if kind == "mark" or kind == "word":
             yield Token(found.group(), line)
+            if kind == "word":
+                name = name or found.group()
+                continue
+            if found.group() == "{" and name.endswith(_LUA_BLOCK):
+                begin, position = position, _code_end(text, position)
+                line += text.count("\n", begin, position)
+            name = ""
             continue
         if kind != "blank":
+            name = name or found.group(kind)
             yield Token(found.group(kind), line, quoted=True)
         line += text.count("\n", found.start(), position)
 
@@ -139,13 +149,16 @@ _LUA = re.compile(
 )
 
 
-def _raw_block(text: str) -> int:
-    """Offset after the ``}`` that ends a block of foreign code (Lua), braces counted."""
+_LUA_BLOCK = "_by_lua_block"
+
+
+def _code_end(text: str, begin: int) -> int:
+    """Offset of the ``}`` that ends the block of Lua whose code starts at *begin*, braces counted."""
     depth = 1
-    for found in _LUA.finditer(text):
+    for found in _LUA.finditer(text, begin):
         depth += {"{": 1, "}": -1}.get(found.group(), 0)
         if not depth:
-            return found.end()
+            return found.start()
     return len(text)
 
 
@@ -154,7 +167,7 @@ def parse(text: str, file: str = "") -> tuple[Directive, ...]:
     that lie deeper in each other than _DEEPEST."""
     stack: list[tuple[list[Directive], Optional[list[Token]]]] = [([], None)]
     words: list[Token] = []
-    for token in tokens(_without_lua(text), file):
+    for token in tokens(text, file):
         if token.ends(";"):
             if words:
                 stack[-1][0].append(_directive(words, file, None))
@@ -189,19 +202,6 @@ def parse(text: str, file: str = "") -> tuple[Directive, ...]:
             "End it with ';' or close its block with '}'.",
         )
     return tuple(stack[0][0])
-
-
-def _without_lua(text: str) -> str:
-    """The text with the content of ``*_by_lua_block { }`` blanked: it is not nginx's syntax."""
-    out, position = [], 0
-    for match in re.finditer(r"\w+_by_lua_block[^{;]*\{", text):
-        if match.start() < position:
-            continue
-        length = _raw_block(text[match.end() :])
-        code = text[match.end() : match.end() + length - 1]
-        out.append(text[position : match.end()] + "\n" * code.count("\n"))
-        position = match.end() + length - 1
-    return "".join(out) + text[position:]
 
 
 def _directive(words: list[Token], file: str, block: Optional[tuple[Directive, ...]]) -> Directive:
@@ -308,20 +308,27 @@ def _glob_expression(pattern: str) -> str:
     return out
 
 
-def read_dump(text: str) -> Dump:
-    """Split the output of ``nginx -T`` at its ``# configuration file`` lines; what stands before is
-    dropped."""
+def read_dump(text: str, on_disk: Callable[[str], Optional[str]] = lambda dummy: None) -> Dump:
+    """Split the output of ``nginx -T`` at its ``# configuration file`` lines; what stands before is dropped.
+
+    A file may have such a line itself: whoever made one file of the dump of another host has left them in.
+    *on_disk* gives the text of a file of that name, None where it cannot be read: as far as the dump agrees
+    with it, the next file begins behind it.
+    """
     dump = Dump()
-    name: Optional[str] = None
-    lines: list[str] = []
-    for line in text.split("\n"):
-        marker = _MARKER.match(line)
-        if marker:
-            if name is not None:
-                dump.files.setdefault(name, "\n".join(lines))
-            name, lines = marker.group(1), []
-        else:
-            lines.append(line)
-    if name is not None:
-        dump.files.setdefault(name, "\n".join(lines))
+    found = _MARKER.search(text)
+    while found is not None:
+        name, begin = found.group(1), found.end() + 1
+        whole = on_disk(name)
+        end = -1 if whole is None else begin + len(whole)
+        if end < begin or text[begin : end + 1] != f"{whole}\n" or not _begins(text, end + 1):
+            other = _MARKER.search(text, begin)
+            end = (other.start() if other else len(text) + 1) - 1
+        dump.files.setdefault(name, text[begin:end])
+        found = _MARKER.search(text, end)
     return dump
+
+
+def _begins(text: str, position: int) -> bool:
+    """Whether a file begins at *position*, or nothing does."""
+    return position >= len(text) or _MARKER.match(text, position) is not None

@@ -33,6 +33,8 @@ _UPSTREAM = re.compile(r'upstream: "(?:([a-z]+)://)?([0-9.]+:\d+|\[[0-9A-Fa-f:.]
 _ALERT = re.compile(r"SSL alert number (\d{1,3})\b")
 _FOPEN = re.compile(r"calling fopen\([^()]*\)")
 
+_OF_LUA = re.compile(r"(\b(?:\w+_by_lua\w*|Lua code)\b[^:]*:).*", re.DOTALL)
+
 _VERIFY = r"verify error: \((?P<code>\d{1,3}):[A-Za-z0-9 ,.'/-]+\)"
 #: ngx_ssl_error(): the queue of OpenSSL, whose texts are constants.
 _SSL = r"\((?:\d+: [A-Za-z /-]+)?(?:SSL: [A-Za-z0-9 ,.:/_()=\[\]-]{1,600})?\)"
@@ -159,9 +161,11 @@ def _upstream(rest: str) -> tuple[str, str]:
 def own_line(line: str, paths: bool = True) -> str:
     """A line that nginx wrote about itself, with what it quotes of a configuration left out. Not *paths*:
     these are left out as well."""
-    parts = line.split('"')
+    # What Lua says of its code quotes that in marks of its own.
+    parts = _OF_LUA.sub(r"\1 …", line).split('"')
     for position in range(1, len(parts), 2):
         if not paths or not _MAY_STAND.fullmatch(parts[position]) or len(parts) % 2 == 0:
             # Up to the last mark, for what is quoted may hold some itself.
-            return '"'.join(parts[:position]) + '"…"' + parts[-1] * (len(parts) % 2)
-    return line
+            rest = _FOPEN.sub("calling fopen()", parts[-1]) * (len(parts) % 2)
+            return '"'.join(parts[:position]) + '"…"' + rest
+    return '"'.join(parts)

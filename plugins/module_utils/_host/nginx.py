@@ -20,8 +20,10 @@ from typing import Callable, Optional
 
 from .._core.account import Account
 from .._core.errors import MtlsError
+from .._core.findings import Finding
 from .._core.nginx_conf import Dump, read_dump
 from .._core.nginx_program import Built, Invocation, built
+from . import intake
 
 _LINES = 5
 Run = Callable[..., "Finished"]
@@ -86,6 +88,11 @@ def own_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if _LINE.search(line)]
 
 
+def _text(path: str) -> Optional[str]:
+    taken = intake.read(path)
+    return None if isinstance(taken, Finding) else taken.decode("utf-8", "replace")
+
+
 class Nginx:
     """One installed nginx. *conf_path* is the main file that its master reads, *started* its arguments,
     *environment* what its unit adds to a process's own."""
@@ -139,7 +146,7 @@ class Nginx:
         # Hundreds of warnings are usual where many have a hand in the configuration.
         lines = [line for line in said if "[warn]" not in line][:_LINES] or said[:_LINES]
         lines = lines or ([done.err.strip()[:300]] if done.code and done.err.strip() else [])
-        wanted = read_dump(done.out) if dump and done.code == 0 else None
+        wanted = read_dump(done.out, _text) if dump and done.code == 0 else None
         return Verdict(done.code == 0, lines, done.seconds, wanted)
 
 

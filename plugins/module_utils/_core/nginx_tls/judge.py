@@ -9,13 +9,13 @@ A finding says what nginx then does, and stays silent where it depends on what i
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..findings import Finding
 from . import defaults
+from .values import is_address
 
 Server = Mapping[str, Any]
 Location = Mapping[str, Any]
@@ -214,7 +214,7 @@ def _names(one: Location, prefix: str, asked: str) -> Iterator[Finding]:
     place = one["places"].get(f"{prefix}_ssl_name", one["place"])
     if one["name_variable"] or not name:
         return
-    if one["verify"] and _is_ip(name):
+    if one["verify"] and is_address(name):
         yield Finding(
             "proxy.name_mismatch",
             f"nginx compares the certificate of {asked} with {name}, and no certificate matches an address.",
@@ -227,20 +227,12 @@ def _names(one: Location, prefix: str, asked: str) -> Iterator[Finding]:
             f" as no {prefix}_ssl_name is given: 502 unless the certificate is for {name}.",
             place,
         )
-    if not one["sni"] and not _is_ip(name):
+    if not one["sni"] and not is_address(name):
         yield Finding(
             "proxy.sni_off",
             f"No server name is sent to {asked}, so its default server answers.",
             one["places"].get(f"{prefix}_ssl_server_name", one["place"]),
         )
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _shared(locations: Sequence[Location]) -> dict[int, list[Finding]]:

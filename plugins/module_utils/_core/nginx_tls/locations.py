@@ -7,15 +7,15 @@ of the answer is verified."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from ..nginx_conf import Directive
 from . import defaults
 from .scope import Scope
-from .servers import places, protocols, words
-from .values import Program, expanded, file_of, host_text, name_text
+from .servers import ciphers, places, protocols
+from .values import VARIABLE, Program, expanded, file_of, host_text, name_text, variable_of
 
 _NAMES = (
     "certificate certificate_key trusted_certificate crl verify verify_depth name server_name protocols"
@@ -27,7 +27,7 @@ _GUARDS = ("allow", "deny", "auth_basic", "auth_request", "auth_jwt", "auth_oidc
 #: Variables that begin with the path of a request, and what follows a port.
 _PATH = re.compile(r"\$\{?(?:request_uri|uri|document_uri)\b.*|(?<=:)(\d+)\$.*", re.DOTALL)
 _EVERYBODY = ("allow", ("all",))
-_URL = re.compile(r"\A(?:([A-Za-z]+)://)?(unix:[^:]+|[^/?#]*)")
+_URL = re.compile(r"\A(?:([A-Za-z]+|\$\w+|\$\{\w+\})://)?(unix:[^:]+|[^/?#]*)")
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def _with_port(address: str, port: int) -> str:
 
 @dataclass(frozen=True)
 class Pass:
-    """The argument of proxy_pass and its kin, without user, path and query. *scheme* "" is one that only a
-    variable tells."""
+    """The argument of proxy_pass and its kin, without user, path and query. *scheme* is a variable where only
+    that one tells it, "" where the whole argument begins with one."""
 
     scheme: str
     authority: str
@@ -99,7 +99,7 @@ def parse_pass(text: str, kind: Kind) -> Pass:
     [(scheme, authority)] = _URL.findall(text)
     authority = _PATH.sub(r"\1", authority.rpartition("@")[2])
     if not scheme:
-        unknown = text.startswith("$") and kind.directive == "proxy_pass" and kind is not STREAM
+        unknown = text.startswith("$") and kind.prefix == "proxy" and kind is not STREAM
         scheme = "" if unknown else kind.plain
     return Pass(scheme.lower(), name_text(authority) or host_text(authority) or _socket(authority))
 
@@ -116,7 +116,8 @@ def names_of(locations: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 class Locations:
-    """All of one server block. *known*: variables with a plain value; *server*: its SERVER."""
+    """All of one server block. *known*: variables with a plain value; *secure*: those that may say https;
+    *server*: its SERVER."""
 
     def __init__(
         self,
@@ -125,14 +126,20 @@ class Locations:
         upstreams: Upstreams,
         server: Mapping[str, Any],
         known: Mapping[str, str],
+        secure: Set[str] = frozenset(),
     ) -> None:
         self._module = module
         self._program = program
         self._upstreams = upstreams
         self._server = server
-        self._known = known
+        # One location may be reached by both: then it is what it is by TLS.
+        scheme = "https" if any(listen["tls"] for listen in server["listens"]) else "http"
+        self._known = {"scheme": scheme, **known}
+        self._secure = secure
 
     def found(self, server: Scope) -> Iterator[dict[str, Any]]:
+        if self._module == "mail":
+            return  # asks its upstreams without TLS
         if self._module == "stream":
             told = next(iter(server.inmost.named("proxy_pass")), None)
             if told and told.args and server.flag("proxy_ssl", False):
@@ -152,15 +159,22 @@ class Locations:
             yield from self._below(inner, at)
 
     def _is_tls(self, scope: Scope, item: Directive, kind: Kind) -> bool:
-        asked = parse_pass(expanded(item.args[0], self._known), kind)
         with_certificate = file_of(scope.last(f"{kind.prefix}_ssl_certificate"), self._program) is not None
-        return asked.scheme == kind.secure or with_certificate
+        return with_certificate or self._is_secure(expanded(item.args[0], self._known), kind)
+
+    def _is_secure(self, text: str, kind: Kind) -> bool:
+        """Whether that argument of *kind*'s directive leads to TLS, or may do so."""
+        first = VARIABLE.match(text)
+        told = parse_pass(text, kind).scheme
+        if first is not None and (not told or told.startswith("$")):
+            return variable_of(first) in self._secure
+        return told == kind.secure
 
     def _described(self, scope: Scope, item: Directive, kind: Kind, path: str) -> dict[str, Any]:
         program, prefix = self._program, f"{kind.prefix}_ssl_"
         shown = parse_pass(item.args[0], kind)
         asked = parse_pass(expanded(item.args[0], self._known), kind)
-        secure = kind is STREAM or asked.scheme == kind.secure
+        secure = kind is STREAM or self._is_secure(expanded(item.args[0], self._known), kind)
         upstream = asked.authority if asked.authority in self._upstreams.blocks else ""
         named = scope.last(prefix + "name")
         name = expanded(named.args[0], self._known) if named else asked.host
@@ -173,7 +187,7 @@ class Locations:
             "server_names": self._server["names"],
             "listens": self._server["listens"],
             "ours": program.is_ours(item),
-            "protocol": kind.secure if secure else asked.scheme,
+            "protocol": kind.secure if secure else asked.scheme.partition("$")[0],
             "pass": self._pass(shown, kind),
             "upstream": upstream,
             "servers": self._servers(asked, upstream, kind.ports[not secure]),
@@ -188,7 +202,7 @@ class Locations:
             "sni": scope.flag(prefix + "server_name", False),
             "host": self._host(scope, asked, kind),
             "protocols": protocols(scope.last(prefix + "protocols"), program),
-            "ciphers": words(scope.last(prefix + "ciphers")),
+            "ciphers": ciphers(scope.last(prefix + "ciphers")),
             "session_reuse": scope.flag(prefix + "session_reuse", True),
             "keepalive": size,
             "keepalive_shared": shared,

@@ -18,7 +18,7 @@ from . import defaults, servers
 from .locations import Locations, Upstreams
 from .scope import Level, Scope
 from .sockets import Sockets, listens_of
-from .values import File, Program, host_text, plain_variables
+from .values import File, Program, host_text, plain_variables, secure_by_map, secure_by_set, server_names
 
 #: What a value of ``error_log`` begins with that is no file.
 NO_FILE = ("stderr", "syslog:", "memory:")
@@ -58,7 +58,7 @@ def _named(**files: Optional[File]) -> Iterator[tuple[str, File]]:
 def resolve(tree: Sequence[Directive], program: Program, prefix: str, default_log: str) -> InForce:
     """*prefix*: where relative paths of ``error_log`` start, *default_log*: the one that is compiled in."""
     found = InForce([], [], list(_error_logs(tree, prefix, default_log)), _user(tree))
-    for module in ("http", "stream"):
+    for module in ("http", "stream", "mail"):
         for item in tree:
             if item.name == module and item.block is not None:
                 _module(item, module, program, found)
@@ -73,25 +73,32 @@ def _module(item: Directive, module: str, program: Program, found: InForce) -> N
     scopes = [Scope([outer, Level(one)]) for one in outer.named("server") if one.block is not None]
     listens = [listens_of(scope, module) for scope in scopes]
     sockets = Sockets(listens)
+    mapped = secure_by_map(item)
     for number, scope in enumerate(scopes):
         block = scope.inmost.block
         # A listen without ssl under ``ssl on`` was one with it, before 1.25.1.
         ssl = program.version < defaults.HTTP2_DIRECTIVE and scope.flag("ssl", False)
         http2 = scope.flag("http2", False)
         told = [sockets.described(one, number, http2, ssl) for one in listens[number]]
-        names = [name.lower() for one in scope.inmost.named("server_name") for name in one.args if name]
+        names = [name for one in scope.inmost.named("server_name") for name in server_names(one.args)]
         server = {
             "place": block.place,
             "module": module,
             "names": names,
             "ours": program.is_ours(block),
             "listens": told,
-            "tls": any(one["tls"] for one in told),
+            "tls": any(one["tls"] for one in told) or _starts_tls(scope, module),
             **servers.settings(scope, program),
         }
         found.servers.append(server)
-        known = plain_variables(block)
-        found.locations.extend(Locations(module, program, upstreams, server, known).found(scope))
+        known, secure = plain_variables(block), mapped | secure_by_set(block)
+        found.locations.extend(Locations(module, program, upstreams, server, known, secure).found(scope))
+
+
+def _starts_tls(scope: Scope, module: str) -> bool:
+    """Whether a client of mail may go over to TLS on a listen without it."""
+    told = scope.last("starttls") if module == "mail" else None
+    return told is not None and told.args[0].lower() in ("on", "only")
 
 
 def _error_logs(tree: Sequence[Directive], prefix: str, default_log: str) -> Iterator[dict[str, str]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional
 
 from ..nginx_conf import Directive
@@ -18,6 +19,8 @@ NAMES = (
     " ssl_verify_client ssl_verify_depth ssl_protocols ssl_ciphers ssl_reject_handshake ssl_session_cache"
     " ssl_session_tickets ssl_session_ticket_key ssl_password_file ssl_conf_command"
 ).split()  # fmt: skip
+_CIPHERS = re.compile(r"[\w:+!@=,. -]*")
+_CACHE = re.compile(r"off|none|builtin(?::\d+)?|shared:\w[\w.-]*:\d+[KkMm]?")
 _VERIFY = ("on", "optional", "optional_no_ca")
 _PROTOCOLS = {name.lower(): name for name in ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")}
 
@@ -37,9 +40,9 @@ def settings(scope: Scope, program: Program) -> dict[str, Any]:
         "crl": file_of(scope.last("ssl_crl"), program),
         "depth": scope.number("ssl_verify_depth", defaults.DEPTH),
         "protocols": protocols(scope.last("ssl_protocols"), program),
-        "ciphers": words(scope.last("ssl_ciphers")),
+        "ciphers": ciphers(scope.last("ssl_ciphers")),
         "reject_handshake": scope.flag("ssl_reject_handshake", False),
-        "session_cache": words(scope.last("ssl_session_cache")) or "none",
+        "session_cache": _cache(scope.last("ssl_session_cache")) or "none",
         "session_tickets": scope.flag("ssl_session_tickets", True),
         "session_ticket_key": tickets[0] if tickets else None,
         "session_ticket_keys": [one for one in tickets if one],
@@ -62,8 +65,15 @@ def protocols(item: Optional[Directive], program: Program) -> list[str]:
     return [_PROTOCOLS[word.lower()] for word in item.args if word.lower() in _PROTOCOLS]
 
 
-def words(item: Optional[Directive]) -> str:
-    return " ".join(item.args) if item else ""
+def ciphers(item: Optional[Directive]) -> str:
+    """The one argument that nginx takes: more of them are a directive whose semicolon is missing."""
+    text = item.args[0] if item else ""
+    return text if _CIPHERS.fullmatch(text) else ""
+
+
+def _cache(item: Optional[Directive]) -> str:
+    """The same: what nginx would not take there is not told."""
+    return " ".join(word for word in (item.args if item else ()) if _CACHE.fullmatch(word))
 
 
 def places(scope: Scope, names: list[str]) -> dict[str, str]:

@@ -245,3 +245,47 @@ x;
 def test_braces_in_strings_of_lua_are_none() -> None:
     code, after = parse(LUA)
     assert (code.name, code.block, after.name, after.line) == ("content_by_lua_block", (), "x", 7)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# content_by_lua_block {\n#   x()\n# }\nserver { listen 443; }",
+        "# see content_by_lua_block of the docs\nserver { listen 443; }",
+        'return 200 "content_by_lua_block {"; server { listen 443; }',
+        "x content_by_lua_block { server { } } server { listen 443; }",
+        "content_by_lua_block $x { } server { listen 443; }",
+        '"content_by_lua_block" { ";" } server { listen 443; }',
+        "content_by_lua_block{}server { listen 443; }",
+        "content_by_lua_file x.lua; server { listen 443; }",
+    ],
+)
+def test_lua_is_only_what_a_directive_of_that_name_holds(text: str) -> None:
+    assert [item.args for item in parse(text)[-1].children("listen")] == [("443",)]
+
+
+def test_a_block_of_lua_that_does_not_end_is_a_fault() -> None:
+    with pytest.raises(MtlsError, match="is not ended"):
+        parse("content_by_lua_block { x {}\n server {")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_may_hold_the_line_that_divides_a_dump(known: bool) -> None:
+    line = "# configuration file /n.conf:\n"
+    files = {
+        "/n.conf": f"{line}a;\n# configuration file /o.conf:\nb;\ninclude o.conf;\ninclude e.conf;",
+        "/o.conf": f"c;\n{line}",
+        "/e.conf": "",
+    }
+    text = "nginx: ok\n" + "".join(f"# configuration file {name}:\n{said}\n" for name, said in files.items())
+    dump = read_dump(text, files.get if known else lambda dummy: None)
+    assert (dump.files == files) is known
+    names = [one.name for one in dump.tree()]
+    assert not known or names == ["a", "b", "include", "c", "include"]
+
+
+def test_a_file_that_was_changed_since_is_read_from_the_dump() -> None:
+    text = "# configuration file /n.conf:\na;\n\n# configuration file /o.conf:\nb;\n\n"
+    for now in ("a;\nb;\n", "a", "", "z", "a;\n\n# configuration file /o.conf:\nb"):
+        files = read_dump(text, {"/n.conf": now}.get).files
+        assert files["/n.conf"] == "a;\n" and files["/o.conf"].startswith("b;\n"), now

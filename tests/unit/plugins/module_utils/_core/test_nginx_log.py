@@ -217,6 +217,12 @@ EMERG: list[tuple[str, Any]] = [
     (f'unknown directive "s3cr3t" {IN}', f'unknown directive "…" {IN}'),
     (f'invalid value "a" s3cr3t "b" {IN}', f'invalid value "…" {IN}'),
     ('directive "s3cr3t', 'directive "…"'),
+    ('cannot load certificate "/etc/x:pin=s3cr3t": BIO_new_file() (calling fopen(/etc/x:pin=s3cr3t, r))',
+     'cannot load certificate "…": BIO_new_file() (calling fopen())'),
+    ("init_by_lua error: init_by_lua(nginx.conf:9):1: '=' expected near 's3cr3t'", "init_by_lua error: …"),
+    ("failed to load inlined Lua code: x(nginx.conf:9):1: '=' expected near ''s3cr3t''",
+     "failed to load inlined Lua code: …"),
+    ("could not build lua_hash: 3", None),
     ('unexpected end of file, expecting ";" or "}" in /etc/nginx/nginx.conf:3', None),
 ]  # fmt: skip
 

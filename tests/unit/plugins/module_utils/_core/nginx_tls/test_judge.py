@@ -215,6 +215,15 @@ def test_ssl_on_of_old_versions() -> None:
         ("../a/./b.pem", {"path": "/etc/a/b.pem", "variable": False, "scheme": "", "text": ""}),
         ('"engine:pkcs11:pin-value=s3cr3t"', {"path": "", "variable": False, "scheme": "engine", "text": ""}),
         ('"store:pkcs11:pin=s3cr3t"', {"path": "", "variable": False, "scheme": "store", "text": ""}),
+        (
+            '"pkcs11:a;pin-value=s3cr3t"',
+            {"path": "", "variable": False, "scheme": "pkcs11", "text": ""},
+        ),
+        ("Data:s3cr3t", {"path": "", "variable": False, "scheme": "data", "text": ""}),
+        (
+            "database:a.pem",
+            {"path": "/etc/nginx/database:a.pem", "variable": False, "scheme": "", "text": ""},
+        ),
         ("data:$key", {"path": "", "variable": True, "scheme": "data", "text": ""}),
         ("$name.key", {"path": "", "variable": True, "scheme": "", "text": "$name.key"}),
     ],
@@ -222,3 +231,88 @@ def test_ssl_on_of_old_versions() -> None:
 def test_what_a_file_is_told_as(value: str, told: dict[str, object]) -> None:
     (pair,) = server(f"listen 443 ssl; ssl_certificate a.pem; ssl_certificate_key {value};")["certificates"]
     assert pair["key"] == {**told, "place": "/etc/nginx/nginx.conf:1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("A.example.com _ .b.test *.c.test d.* my_app 192.0.2.1 [::1] bücher.test", None),
+        ("~^(?<sub>.+)\\.a\\.test$ a.test", None),
+        ('"" a.test', ["a.test"]),
+        ('a.test b.test\nproxy_set_header Authorization "Bearer s3cr3t"', ["a.test", "b.test"]),
+        ("a.test\nadd_header X-Token s3cr3t", ["a.test"]),
+        ("a.test\nreturn 200 s3cr3t", ["a.test"]),
+        ("a.test\nset $token s3cr3t", ["a.test", "set"]),
+        ('a.test\nroot "/srv/s3 cr3t"', ["a.test", "root"]),
+        ("proxy_pass.example.com add-header", None),
+    ],
+)
+def test_names_end_where_a_semicolon_is_missing(said: str, names: Optional[list[str]]) -> None:
+    wanted = said.replace("\\\\", "\\").lower().split() if names is None else names
+    assert server(f"listen 443 ssl; server_name {said};")["names"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("ssl_ciphers HIGH:!aNULL;", "HIGH:!aNULL"),
+        ('ssl_ciphers "ECDHE+AESGCM !MD5 @SECLEVEL=0";', "ECDHE+AESGCM !MD5 @SECLEVEL=0"),
+        ("ssl_ciphers HIGH\nproxy_set_header X s3cr3t;", "HIGH"),
+        ('ssl_ciphers "s3cr3t/$x";', ""),
+    ],
+)
+def test_ciphers_are_one_word(lines: str, told: str) -> None:
+    assert server(f"listen 443 ssl; {lines}")["ciphers"] == told
+    assert location(f"{B} proxy_{lines} proxy_pass https://a;")["ciphers"] == told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("builtin:1000 shared:SSL:10m", None),
+        ("none", None),
+        ("shared:le_nginx_SSL:1024", None),
+        ("shared:a:1m\nproxy_set_header X s3cr3t", "shared:a:1m"),
+    ],
+)
+def test_a_session_cache_is_words_of_nginx(said: str, told: Optional[str]) -> None:
+    assert server(f"listen 443 ssl; ssl_session_cache {said};")["session_cache"] == (told or said)
+
+
+MAPS = "map $host $to { default http://a; b.test https://b; } map $host $off { default http://a; x httpsx; }"
+
+
+@pytest.mark.parametrize(
+    ("lines", "listen", "told"),
+    [
+        ("proxy_pass $scheme://b;", "443 ssl", "$scheme://b"),
+        ("proxy_pass ${scheme}://u:s3cr3t@b/;", "443 ssl", "${scheme}://b"),
+        ("proxy_pass $scheme://b;", "80", None),
+        ("proxy_pass $to;", "80", "$to"),
+        ("proxy_pass $to/x;", "80", "$to"),
+        ("proxy_pass $off;", "80", None),
+        ("proxy_pass $other;", "80", None),
+        ("proxy_pass http://$to;", "80", None),
+        ("set $s https; proxy_pass $s://b;", "80", "$s://b"),
+        ("set $s http; if ($x) { set $s https; } proxy_pass $s://b;", "80", "$s://b"),
+        ("set $s http; if ($x) { set $s httpd; } proxy_pass $s://b;", "80", None),
+    ],
+)
+def test_a_scheme_that_a_variable_tells(lines: str, listen: str, told: Optional[str]) -> None:
+    text = f"{MAPS} server {{ listen {listen}; location / {{ {lines} }} }}"
+    found = in_force(f"events {{}} http {{ {text} }}").locations
+    assert [(one["protocol"], one["pass"]) for one in found] == ([("https", told)] if told else [])
+    assert ("proxy.not_verified" in codes(text)) is bool(told)
+
+
+def test_a_server_of_mail() -> None:
+    text = "mail { ssl_certificate a.pem; server { listen 993 ssl; server_name m.test; ssl_verify_client on;"
+    text += " ssl_client_certificate ca.pem; } server { listen 143; starttls on; } server { listen 110; } }"
+    found = in_force(text).servers
+    assert [(one["module"], one["tls"], one["names"]) for one in found] == [
+        ("mail", True, ["m.test"]), ("mail", True, []), ("mail", False, []),
+    ]  # fmt: skip
+    assert (
+        found[0]["verify"] == "on"
+        and found[1]["certificates"][0]["certificate"]["path"] == "/etc/nginx/a.pem"
+    )
