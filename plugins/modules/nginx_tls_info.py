@@ -365,6 +365,56 @@ instances:
           type: list
           elements: str
           sample: [ssl_protocols]
+        backends:
+          description:
+            - Each place of a block of C(http) from which requests are passed on (C(proxy_pass), C(grpc_pass),
+              C(uwsgi_pass)), with TLS or without. Empty where the block answers by itself (C(return)).
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            place:
+              description: File and line of the C(proxy_pass).
+              returned: always
+              type: str
+              sample: /etc/nginx/conf.d/a.conf:12
+            path:
+              description: The location.
+              returned: always
+              type: str
+              sample: /api/
+            servers:
+              description: The addresses. Empty where only a request tells them.
+              returned: always
+              type: list
+              elements: str
+              sample: ["127.0.0.1:9000"]
+            host:
+              description: The Host that is sent, empty where only a request tells it.
+              returned: always
+              type: str
+            guarded:
+              description:
+                - Whether it lets in some callers only (C(allow), C(auth_basic), an C(if) with C(return)).
+              returned: always
+              type: bool
+            identity:
+              description:
+                - The headers that tell who the client is, by C($ssl_client_s_dn) and its kin, or by what
+                  C(map) and C(set) make of them.
+              returned: always
+              type: list
+              elements: str
+              sample: [X-SSL-Client-S-DN]
+            dropped:
+              description: Those of an outer level that this place drops, as it sets headers of its own.
+              returned: always
+              type: list
+              elements: str
+            dropped_place:
+              description: File and line of the first of them, empty without one.
+              returned: always
+              type: str
         served:
           description:
             - What was seen, one element for each socket with TLS and the first name. Empty without

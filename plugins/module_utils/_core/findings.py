@@ -225,6 +225,12 @@ CATALOGUE: dict[str, Entry] = _rows(
       " ssl_session_ticket_key; or rename the zone of the cache with each change.")),
     ("server.trust_inherited", WARNING, "A server block inherits trust or a CRL from the http level",
      'Write ssl_trusted_certificate and ssl_crl in the server block itself, "" where it shall have none.'),
+    ("server.identity_lost", WARNING, "A backend does not learn who the client is",
+     ("Repeat all proxy_set_header lines in a location that has one of its own, and set ssl_verify_client"
+      " on.")),
+    ("server.backend_unguarded", WARNING, "A block beside a site leads to its backend without a certificate",
+     ("Give the address and port a default server with ssl_reject_handshake on, or return 421; and let each"
+      " block that leads there verify clients.")),
     ("server.verify_changed", ERROR, "A site does not ask for client certificates as its own text says",
      "Remove the line, or say `ssl_verify_client on;` in the site itself (verify: on)."),
     ("proxy.not_verified", WARNING, "The certificate of an upstream is not verified",

@@ -15,11 +15,11 @@ from typing import Any, Optional
 
 from ..findings import Finding
 from . import defaults
+from .behind import LOOPBACK, Neighbours
 from .values import is_address
 
 Server = Mapping[str, Any]
 Location = Mapping[str, Any]
-_LOOPBACK = ("127.", "[::1]", "localhost", "unix:")
 _TLS = ("https", "grpcs", "suwsgi", "tls")
 _PREFIX = {"grpcs": "grpc", "suwsgi": "uwsgi"}
 
@@ -34,7 +34,7 @@ class Known:
 
 def of_servers(servers: Sequence[Server], version: tuple[int, ...], known: Known) -> list[list[Finding]]:
     """One list for each of *servers*, in their order; those of one module."""
-    sharing = _sockets(servers)
+    sharing, behind = _sockets(servers), Neighbours(servers)
     return [
         list(
             dict.fromkeys(
@@ -45,6 +45,7 @@ def of_servers(servers: Sequence[Server], version: tuple[int, ...], known: Known
             )
         )
         + list(_by_itself(server))
+        + list(behind.of_server(server))
         for server in servers
     ]
 
@@ -206,7 +207,7 @@ def _of_location(one: Location) -> Iterator[Finding]:
 
 
 def _is_open(listen: Mapping[str, Any]) -> bool:
-    return not listen["tls"] and not listen["address"].startswith(_LOOPBACK)
+    return not listen["tls"] and not listen["address"].startswith(LOOPBACK)
 
 
 def _names(one: Location, prefix: str, asked: str) -> Iterator[Finding]:
@@ -236,9 +237,9 @@ def _names(one: Location, prefix: str, asked: str) -> Iterator[Finding]:
 
 
 def _shared(locations: Sequence[Location]) -> dict[int, list[Finding]]:
-    """Locations that share connections or sessions with one of another identity, told at the later one."""
+    """Locations that share connections or sessions with one of another identity."""
     found: dict[int, list[Finding]] = {}
-    first: dict[tuple[str, str], dict[tuple[Any, ...], Location]] = {}
+    first: dict[tuple[str, str], dict[tuple[Any, ...], int]] = {}
     for number, one in enumerate(locations):
         # An address that a variable tells is looked up for each request, and nothing is kept for it
         # (ngx_http_upstream_create_round_robin_peer).
@@ -247,17 +248,13 @@ def _shared(locations: Sequence[Location]) -> dict[int, list[Finding]]:
         for peer in _peers(one):
             seen = first.setdefault(peer, {})
             identity = _identity(one)
-            other = next((old for told, old in seen.items() if told != identity and _leaks(old, one)), None)
-            if other is not None and number not in found:
-                found[number] = [
-                    Finding(
-                        "proxy.identity_shared",
-                        f"It leads to {peer[1]}, as does {other['place']}, with another client certificate or"
-                        " verification: connections and sessions of one are used for the other.",
-                        one["place"],
-                    )
-                ]
-            seen.setdefault(identity, one)
+            others = (old for told, old in seen.items() if told != identity and _leaks(locations[old], one))
+            other = next(others, None)
+            if other is not None:
+                # Whichever is asked first, by its identity the other one is asked as well.
+                for mine, theirs in ((number, other), (other, number)):
+                    found.setdefault(mine, [_as_one(peer[1], locations[mine], locations[theirs])])
+            seen.setdefault(identity, number)
         if one["certificate"] and one["certificate"]["variable"] and number not in found and _leaks(one, one):
             found[number] = [
                 Finding(
@@ -268,6 +265,15 @@ def _shared(locations: Sequence[Location]) -> dict[int, list[Finding]]:
                 )
             ]
     return found
+
+
+def _as_one(peer: str, one: Location, other: Location) -> Finding:
+    return Finding(
+        "proxy.identity_shared",
+        f"It leads to {peer}, as does {other['place']}, with another client certificate or verification:"
+        " connections and sessions of one are used for the other.",
+        one["place"],
+    )
 
 
 def _peers(one: Location) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ _NAMES = (
     "certificate certificate_key trusted_certificate crl verify verify_depth name server_name protocols"
     " ciphers session_reuse password_file conf_command"
 ).split()  # fmt: skip
-_BLOCKS = ("location", "if", "limit_except")
+BLOCKS = ("location", "if", "limit_except")
 #: Who stands before a location and lets in some callers only.
 _GUARDS = ("allow", "deny", "auth_basic", "auth_request", "auth_jwt", "auth_oidc", "auth_delay")
 #: Variables that begin with the path of a request, and what follows a port.
@@ -149,7 +149,7 @@ class Locations:
 
     def _below(self, scope: Scope, path: str) -> Iterator[dict[str, Any]]:
         for item in scope.inmost.block.block or ():
-            if item.name not in _BLOCKS or item.block is None:
+            if item.name not in BLOCKS or item.block is None:
                 continue
             inner, at = scope.inside(item), " ".join(item.args) if item.name == "location" else path
             for kind in KINDS:
@@ -206,10 +206,17 @@ class Locations:
             "session_reuse": scope.flag(prefix + "session_reuse", True),
             "keepalive": size,
             "keepalive_shared": shared,
-            "guarded": self._guarded(scope),
+            "guarded": self.is_guarded(scope),
             "password": file_of(scope.last(prefix + "password_file"), program),
             "places": places(scope, [prefix + name for name in _NAMES]),
         }
+
+    def asked(self, scope: Scope, item: Directive, kind: Kind) -> tuple[list[str], str]:
+        """(addresses, Host) of one proxy_pass and its kin, as LOCATION has them."""
+        to = parse_pass(expanded(item.args[0], self._known), kind)
+        upstream = to.authority if to.authority in self._upstreams.blocks else ""
+        secure = self._is_secure(expanded(item.args[0], self._known), kind)
+        return self._servers(to, upstream, kind.ports[not secure]), self._host(scope, to, kind)
 
     def _pass(self, shown: Pass, kind: Kind) -> str:
         bare = kind is STREAM or not shown.scheme
@@ -238,6 +245,7 @@ class Locations:
         value = expanded(value, {default[1:]: asked.authority, "server_name": name})
         return "" if "$" in value else host_text(value)
 
-    def _guarded(self, scope: Scope) -> bool:
+    def is_guarded(self, scope: Scope) -> bool:
+        """Does somebody stand before it who lets in some callers only?"""
         found = [item for item in map(scope.last, _GUARDS) if item]
         return any(item.args[0].lower() != "off" and (item.name, item.args) != _EVERYBODY for item in found)

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from ..nginx_conf import Directive
 from . import defaults, servers
+from .backends import Identity, backends
 from .locations import Locations, Upstreams
 from .scope import Level, Scope
 from .sockets import Sockets, listens_of
@@ -73,7 +74,7 @@ def _module(item: Directive, module: str, program: Program, found: InForce) -> N
     scopes = [Scope([outer, Level(one)]) for one in outer.named("server") if one.block is not None]
     listens = [listens_of(scope, module) for scope in scopes]
     sockets = Sockets(listens)
-    mapped = secure_by_map(item)
+    mapped, identity = secure_by_map(item), Identity(item)
     for number, scope in enumerate(scopes):
         block = scope.inmost.block
         # A listen without ssl under ``ssl on`` was one with it, before 1.25.1.
@@ -92,7 +93,9 @@ def _module(item: Directive, module: str, program: Program, found: InForce) -> N
         }
         found.servers.append(server)
         known, secure = plain_variables(block), mapped | secure_by_set(block)
-        found.locations.extend(Locations(module, program, upstreams, server, known, secure).found(scope))
+        locations = Locations(module, program, upstreams, server, known, secure)
+        server["backends"] = list(backends(scope, locations, identity)) if module == "http" else []
+        found.locations.extend(locations.found(scope))
 
 
 def _starts_tls(scope: Scope, module: str) -> bool:

@@ -96,6 +96,30 @@ def trust_inherited():
     return judged(f"ssl_crl x.crl; {verifying()}"), judged(verifying("ssl_crl x.crl;"))
 
 
+@row("server.identity_lost")
+def identity_lost():
+    """a location with a header of its own | which repeats the one of the block"""
+    outer = "proxy_set_header X-DN $ssl_client_s_dn;"
+
+    def of(lines: str):
+        return judged(
+            verifying(f"{outer} location / {{ proxy_set_header X 1; {lines} proxy_pass http://b; }}")
+        )
+
+    return of(""), of(outer)
+
+
+@row("server.backend_unguarded")
+def backend_unguarded():
+    """the default server leads to the backend of the site | it answers 421"""
+    way = "location / { proxy_pass http://127.0.0.1:9000; }"
+
+    def of(lines: str):
+        return judged(f"server {{ listen 443 ssl default_server; {lines} {way} }} {verifying(way)}")
+
+    return of(""), of("return 421;")
+
+
 @row("tls.variable_certificate")
 def variable_certificate():
     """a certificate by a variable | by its name"""

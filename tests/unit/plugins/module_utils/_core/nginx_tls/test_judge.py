@@ -9,6 +9,7 @@ from typing import Optional
 
 import pytest
 
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.backends import taking
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.judge import Known
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.configurations import (
     NEW,
@@ -73,9 +74,12 @@ def test_identities_share_what_is_kept(text: str, shared: bool) -> None:
     assert ("proxy.identity_shared" in codes(text)) == shared
 
 
-def test_the_later_location_is_named_with_the_first() -> None:
-    (found,) = [one for one in judged(two(GOOD, OTHER)) if one.code == "proxy.identity_shared"]
-    assert "/etc/nginx/nginx.conf:1" in found.message and found.place == "/etc/nginx/nginx.conf:1"
+def test_each_of_two_locations_is_named_with_the_other() -> None:
+    text = two(GOOD, OTHER).replace("location /1/", "\nlocation /1/")
+    found = [one for one in judged(text) if one.code == "proxy.identity_shared"]
+    lines = ["/etc/nginx/nginx.conf:1", "/etc/nginx/nginx.conf:2"]
+    assert [one.place for one in found] == lines
+    assert all(line in one.message for one, line in zip(found, reversed(lines)))
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,126 @@ def test_blocks_of_a_release_are_told_as_ours() -> None:
     )
     assert [one["ours"] for one in found.servers] == [True]
     assert not server("listen 443 ssl;")["ours"] and not location(f"{B} proxy_pass https://a;")["ours"]
+
+
+VERIFIES = "listen 443 ssl; server_name s.test; ssl_client_certificate ca.pem; ssl_verify_client on;"
+ASKS_NOBODY = "listen 443 ssl default_server; server_name {};"
+TO = "proxy_pass http://127.0.0.1:9000;"
+
+
+def site(lines: str, neighbour: str = "", outer: str = "") -> str:
+    return f"{outer} server {{ {VERIFIES} {lines} }}" + (f" server {{ {neighbour} }}" if neighbour else "")
+
+
+def beside(lines: str, name: str = "_", mine: str = f"location / {{ {TO} }}") -> str:
+    return site(mine, ASKS_NOBODY.format(name) + lines)
+
+
+UPSTREAM = "upstream u { server 127.0.0.1:9000; } "
+ANY = f"location / {{ {TO} }}"
+BY_NAME = "location / { proxy_pass http://u; }"
+HOST = "proxy_set_header Host $host;"
+WAYS = [
+    (beside(f"location / {{ {TO} }}"), True),
+    (beside(f"location / {{ {TO} }}", "other.test"), True),
+    (beside(f"location ^~ / {{ {TO} }}"), True),
+    (UPSTREAM + beside(BY_NAME, mine=BY_NAME), True),
+    (beside("location / { proxy_pass http://127.0.0.1:9001; }"), False),
+    (beside(f"return 421; location / {{ {TO} }}"), False),
+    (beside(f"location / {{ return 404; {TO} }}"), False),
+    (beside(f"ssl_reject_handshake on; location / {{ {TO} }}"), False),
+    (beside(f"ssl_client_certificate x.pem; ssl_verify_client on; location / {{ {TO} }}"), False),
+    (beside(f"location / {{ deny all; {TO} }}"), False),
+    (beside(f"location / {{ if ($http_x = '') {{ return 403; }} {TO} }}"), False),
+    (beside(f"if ($http_x = '') {{ return 403; }} location / {{ {TO} }}"), False),
+    (beside(f"location / {{ if ($http_x = '') {{ set $x 1; }} {TO} }}"), True),
+    # Other paths.
+    (beside(f"location /health {{ {TO} }}"), False),
+    (beside(f"location = / {{ {TO} }}"), False),
+    (beside(f"location / {{ {TO} }}", mine=f"location /api/ {{ {TO} }}"), True),
+    (beside(f"location = /x {{ {TO} }}", mine=f"location = /x {{ {TO} }}"), True),
+    (beside(f"location ~ x {{ {TO} }}"), False),
+    # By Host the backend may tell one application from the other.
+    (beside(f"{HOST} {ANY}", mine=f"{HOST} {ANY}"), True),
+    (beside(f"{HOST} {ANY}", "x.test", f"{HOST} {ANY}"), False),
+    (beside(f"proxy_set_header Host s.test; {ANY}", "x.test", f"{HOST} {ANY}"), True),
+    (beside(f"proxy_set_header Host y.test; {ANY}", "x.test", f"{HOST} {ANY}"), False),
+    (beside(f"proxy_set_header Host y.test; {ANY}", "x.test"), False),
+    # Another socket: of this host only, or of others, too.
+    (site(f"location / {{ {TO} }}", f"listen 127.0.0.1:80; location / {{ {TO} }}"), False),
+    (site(f"location / {{ {TO} }}", f"listen 80; location / {{ {TO} }}"), True),
+    # Nobody is required to have a certificate here.
+    (beside(f"location / {{ {TO} }}").replace("verify_client on", "verify_client optional"), False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), WAYS)
+def test_a_way_past_the_block_that_verifies(text: str, told: bool) -> None:
+    assert ("server.backend_unguarded" in codes(text)) == told
+
+
+def test_a_way_past_it_is_told_once_and_by_its_place() -> None:
+    text = beside(f"\nlocation /a {{ {TO} }}", mine=f"location /ab {{ {TO} }} location /ac {{ {TO} }}")
+    (found,) = [one for one in judged(text) if one.code == "server.backend_unguarded"]
+    assert found.place == "/etc/nginx/nginx.conf:2"
+
+
+DN = "proxy_set_header X-DN $ssl_client_s_dn;"
+MAP = "map $ssl_client_verify $seen { default 0; SUCCESS 1; } map $seen $who { 1 $a; } "
+OWN = "proxy_set_header X-More 1;"
+LOST = [
+    (site(f"{DN} location / {{ {TO} }}"), False),
+    (site(f"{DN} location / {{ {OWN} {TO} }}"), True),
+    (site(f"{DN} location / {{ {OWN} {DN} {TO} }}"), False),
+    (site(f"{DN} location / {{ {OWN} proxy_set_header x-dn ''; {TO} }}"), False),
+    (site(f"location / {{ {OWN} {TO} }}"), False),
+    (site(f"location / {{ {OWN} {TO} }}", outer=DN), True),
+    (site(f"location / {{ {DN} location /a {{ {OWN} {TO} }} }}"), True),
+    (site(f"proxy_set_header X-Host $host; location / {{ {OWN} {TO} }}"), False),
+    (site(f"proxy_set_header X-DN '${{ssl_client_s_dn}} x'; location / {{ {OWN} {TO} }}"), True),
+    (site(f"proxy_set_header X-Who $who; location / {{ {OWN} {TO} }}", outer=MAP), True),
+    (site(f"set $w $ssl_client_s_dn; proxy_set_header X-Who $w; location / {{ {OWN} {TO} }}"), True),
+    (site(f"proxy_set_header X-Who $a; location / {{ {OWN} {TO} }}", outer=MAP), False),
+    (site("grpc_set_header X $ssl_client_serial; location / { grpc_set_header Y 1; grpc_pass a:1; }"), True),
+    (site("uwsgi_param DN $ssl_client_s_dn; location / { uwsgi_param X 1; uwsgi_pass a:1; }"), True),
+    # Nobody verifies: a fault where there is a trust, else it keeps out forged headers.
+    (site(f"{DN} location / {{ {TO} }}").replace("ssl_verify_client on;", ""), True),
+    (f"server {{ listen 80; {DN} location / {{ {TO} }} }}", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), LOST)
+def test_headers_of_identity_that_get_lost(text: str, told: bool) -> None:
+    assert ("server.identity_lost" in codes(text)) == told
+
+
+def test_variables_that_are_made_of_each_other_in_a_ring() -> None:
+    ring = "map $a $b { default $c; } map $b $c { default $a; } map $c $a { default $b; } "
+    asked = f"proxy_set_header X $a; location / {{ {OWN} {TO} }}"
+    assert "server.identity_lost" not in codes(site(asked, outer=ring))
+    assert "server.identity_lost" in codes(
+        site(asked, outer=ring + "map $ssl_client_s_dn $b { default 1; } ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/", 1), ("/api/x", 2), ("/api", 1), ("/one", 3), ("/one/", 1), ("/prefer/x", 4), ("/regex", 1)],
+)
+def test_which_backend_takes_a_request(path: str, place: int) -> None:
+    written = ("/", "/api/", "= /one", "^~ /prefer", "~ regex")
+    found = [{"path": one, "place": number} for number, one in enumerate(written, 1)]
+    told = taking(found, path)
+    assert told is not None and told["place"] == place
+    assert taking(found[1:], "/") is None
+
+
+def test_no_value_of_a_header_is_told() -> None:
+    (found,) = server(
+        f'proxy_set_header X-Secret "s3cr3t"; {DN} proxy_set_header "s3 cr3t" $ssl_client_serial;'
+        f" listen 443 ssl; location / {{ {TO} }}"
+    )["backends"]
+    assert found["identity"] == ["X-DN"] and "s3" not in str(found)
 
 
 def test_nothing_closes_what_would_be_inherited() -> None:
