@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import expiry
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.errors import MtlsError
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import INFO
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connections, diagnosis
 
 #: Options of diagnose.yml, without their prefix.
@@ -233,11 +234,15 @@ def _alone(
 
 
 def lines(edge: Edge) -> list[str]:
-    """One line if all is well, else cause, evidence, remedy."""
-    if not edge.told["findings"]:
-        return [f"ok      {edge.name}"]
-    noted = [f"        note: {one['place']}: {one['message']} [{one['code']}]" for one in edge.remarks]
-    return [*_explained(edge.name, edge.told), *noted]
+    """One line if all is well, else cause, evidence, remedy; then what the configurations do besides."""
+    well = not edge.told["findings"]
+    told = [f"ok      {edge.name}"] if well else _explained(edge.name, edge.told)
+    noted = [
+        f"        note: {one['place']}: {one['message']} [{one['code']}]"
+        for one in edge.remarks
+        if not well or one["severity"] != INFO
+    ]
+    return [*told, *noted]
 
 
 def _explained(name: str, told: Mapping[str, Any]) -> Iterator[str]:

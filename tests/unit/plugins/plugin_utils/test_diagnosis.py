@@ -277,6 +277,24 @@ def test_one_line_where_all_is_well():
     assert (told["broken"], told["edges"][0]["server"], told["edges"][0]["well"]) == (0, "a", True)
 
 
+def test_what_the_configurations_do_besides_is_noted():
+    said = {
+        "code": "server.trust_inherited",
+        "message": "It leaks.",
+        "place": "a.conf:3",
+        "severity": "warning",
+    }
+    only = {**said, "code": "proxy.sni_off", "severity": "info"}
+    leaks = readings(probe())
+    leaks["a"]["tls"]["instances"][0]["servers"][0]["findings"] = [said, only]
+    told = diagnosis_run.report(leaks, AT)
+    assert told["lines"] == [
+        "ok      b / → a (192.0.2.1:443)",
+        "        note: a.conf:3: It leaks. [server.trust_inherited]",
+    ]
+    assert told["broken"] == 0 and told["edges"][0]["well"]
+
+
 def test_cause_evidence_and_remedy_where_it_is_not():
     broken = readings(probe(status=None, served=(), phase="connect", error="Connection refused"))
     broken["b"]["probes"][1].update(status=502, body_class="bad_gateway")
