@@ -70,6 +70,8 @@ ROWS = (
      "Use one that an authority has issued which the other side trusts."),
     ("endpoint.root_missing", _ERROR, "The trust has an intermediate, and not its root",
      "Add the root: nginx accepts no chain that ends at an intermediate."),
+    ("endpoint.leaf_trusted", _ERROR, "The trust has a leaf certificate in place of its authority",
+     "Put the authority's certificate into the trust: a leaf vouches for nobody, not even for itself."),
     ("endpoint.depth", _ERROR, "The chain has more intermediates than the verify depth allows",
      "Raise ssl_verify_depth or proxy_ssl_verify_depth to the number of intermediates."),
     ("endpoint.signature", _ERROR, "A signature does not fit the key of the authority of that name",
@@ -98,7 +100,14 @@ ROWS = (
      "Add a CRL of each authority of the chain, the root included."),
     ("endpoint.crl_unusable", _ERROR, "A CRL cannot be used, so all of its authority are refused",
      "Put the authority's complete and current CRL in its place."),
+    ("endpoint.trust_inherited", _ERROR, "The http level gives a server block a CRL or a depth of its own",
+     'Write ssl_crl and ssl_verify_depth in the server block itself, ssl_crl "" where it shall have none.'),
     # Behind the handshake.
+    ("endpoint.identity_shared", _ERROR, "The client's nginx asks by the connection of another identity",
+     "Give each client certificate and each setting of verification an upstream block of its own."),
+    ("endpoint.identity_lost", _ERROR, "What is behind the server does not learn who the client is",
+     ("Repeat all proxy_set_header lines in a location that has one of its own, and set ssl_verify_client"
+      " on.")),
     ("endpoint.backend_down", _ERROR, "The server accepts the client, and what is behind it does not answer",
      "Look at the backend: TLS is well."),
     ("endpoint.bad_gateway", _ERROR, "The client's nginx gets no answer that it accepts (502)",

@@ -31,6 +31,7 @@ class Seen:
 
     target: str = ""
     server_name: str = ""
+    path: str = "/"
     tls: bool = True
     sent: bool = False
     phase: str = "done"
@@ -51,6 +52,7 @@ class Seen:
         return cls(
             target=seen["target"],
             server_name=asked.get("server_name") or "",
+            path=asked.get("path") or "/",
             tls=asked.get("tls") is not False,
             sent=bool(asked.get("certificate_path") or asked.get("certificate_content")),
             phase=seen["phase"],
@@ -94,6 +96,11 @@ class Side:
     def place(self, directive: str) -> str:
         """Where the value that is in force was written, "" where that is not known."""
         return str((self.config or {}).get("places", {}).get(directive, ""))
+
+    def finding(self, code: str) -> Optional[Mapping[str, Any]]:
+        """What ``nginx_tls_info`` says of the server block or location under this code."""
+        said = (self.config or {}).get("findings", ())
+        return next((one for one in said if one["code"] == code), None)
 
     def events(self, *kinds: str) -> list[Mapping[str, Any]]:
         """Events of these kinds, the newest first."""

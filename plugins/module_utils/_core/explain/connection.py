@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..nginx_tls.backends import taking
+from ..nginx_tls.behind import underscored, why_lost
 from .case import CLIENT, SERVER, Case, Cause, Seen, host_of
-from .refusal import seen
+from .refusal import logged, seen
 
 #: Alerts of RFC 8446, 6.2.
-HANDSHAKE_FAILURE, PROTOCOL_VERSION, UNRECOGNIZED_NAME = 40, 70, 112
+HANDSHAKE_FAILURE, PROTOCOL_VERSION, INTERNAL_ERROR, UNRECOGNIZED_NAME = 40, 70, 80, 112
+_UNAUTHORIZED = 401
 #: What is told of the three by us, by OpenSSL (ssl/ssl_err.c) and by nginx.
 _NOT_TLS = ("the answer is not TLS", "wrong version number", "packet length too long", "http request")
 _LATE = ("no end within", "timed out")
@@ -115,6 +118,8 @@ class _Connection:
             said = f"{who} and the client have no cipher, curve or signature in common that fits the keys."
             confirm = f"{connect} -tls1_2 </dev/null"
             yield self._cause("endpoint.no_shared_cipher", said, "", confirm, *self._offers())
+        elif alert == INTERNAL_ERROR and self._by_variable():
+            yield self._unreadable()
         elif alert == UNRECOGNIZED_NAME and self._asked.server_name:
             said = f"{who} has no server block for the name {self._asked.server_name}."
             yield self._cause("endpoint.sni_unknown", said)
@@ -124,6 +129,19 @@ class _Connection:
         else:
             said = f"{who} ends the handshake: {self._asked.error or f'TLS alert {alert}'}."
             yield self._cause("endpoint.handshake_failed", said, "", f"{connect} </dev/null")
+
+    def _by_variable(self) -> bool:
+        """Does the server read its certificate for each connection?"""
+        pairs = (self._side.config or {}).get("certificates", ())
+        files = [file for pair in pairs for file in pair.values() if file]
+        return any(file["variable"] for file in files) or bool(self._side.events("worker_file"))
+
+    def _unreadable(self) -> Cause:
+        said = f"A worker of the nginx of {self._who} cannot read a file that a variable names."
+        told = (logged(self._on, one) for one in self._side.events("worker_file")[:1])
+        return self._cause(
+            "endpoint.worker_cannot_read", said, "", f"{self._on}: nginx -T | grep -n 'ssl_cert.*\\$'", *told
+        )
 
     def _tls_wanted(self) -> Cause:
         return self._cause(
@@ -159,8 +177,10 @@ class _Connection:
             )
             yield self._cause("endpoint.misdirected", said)
         elif meaning == "no_certificate" and not self._left_out():
-            yield self.not_sent()
-        elif meaning == "forbidden":
+            yield from list(self.not_asked()) or [self.not_sent()]
+        elif meaning == "forbidden" or self._asked.status == _UNAUTHORIZED:
+            yield from self._unknown_client()
+        if meaning == "forbidden":
             yield self._cause(
                 "endpoint.client_not_allowed", f"{who} knows the client, and does not allow it."
             )
@@ -168,10 +188,56 @@ class _Connection:
             said = f"{who} accepts the client, and what is behind it does not answer."
             yield self._cause("endpoint.backend_down", said)
 
+    def _unknown_client(self) -> Iterator[Cause]:
+        """What is behind the server may refuse a client only because nobody tells who it is."""
+        config = self._case.server.config or {}
+        backend = taking(config.get("backends", ()), self._asked.path)
+        if backend is None:
+            return
+        why, name = why_lost(config, backend), underscored(backend)
+        if not why and name:
+            why = f"nginx, for one, drops {name}, as it has an underscore (underscores_in_headers)"
+        if why:
+            said = f"What is behind {self._who} does not learn who the client is: {why}."
+            confirm = f"{self._on}: nginx -T 2>/dev/null | grep -nE 'location|_pass|_set_header|_param'"
+            remedy = (
+                "Name the header with hyphens, as both ends then read it." if name in why and name else ""
+            )
+            yield self._cause(
+                "endpoint.identity_lost", said, remedy, confirm, f"passed on at {backend['place']}"
+            )
+
     def _left_out(self) -> bool:
         """Was it asked without the certificate that the client has, as nobody but nginx can use it?"""
         config = self._case.client.config or {}
         return self._asked is self._case.direct and bool(config.get("certificate")) and not self._asked.sent
+
+    def not_asked(self) -> Iterator[Cause]:
+        """The name of the handshake has chosen a server block that asks for no certificate, and the Host one
+        that wants it. That is the default server: by another one's name it would be 421."""
+        direct = self._case.direct
+        if direct is None or direct.asked_for_certificate is not False or not self._has_certificate():
+            return
+        name = direct.server_name
+        code = "endpoint.sni_unknown" if name else "endpoint.sni_missing"
+        what = f"{self._who} has no server block for the name {name}" if name else "no server name was sent"
+        said = f"{what}, so its default server answered in the handshake, which asks for no certificate."
+        place = self._case.client.place("proxy_ssl_name" if name else "proxy_ssl_server_name")
+        evidence = (*self._evidence, "no certificate was asked for in the handshake")
+        yield Cause(code, said, evidence, place=place)
+
+    def _has_certificate(self) -> bool:
+        config, direct = self._case.client.config or {}, self._case.direct
+        return bool(config.get("certificate")) or bool(direct and direct.sent)
+
+    def _passed_by(self) -> bool:
+        """Has the server block that wants certificates a default server beside it that does not ask?"""
+        own = [(one["address"], one["port"]) for one in (self._side.config or {}).get("listens", ())]
+        return any(
+            one["default"] and (one["address"], one["port"]) in own and block["verify"] == "off"
+            for block in (self._side.instance or {}).get("servers", ())
+            for one in block["listens"]
+        )
 
     def not_sent(self) -> Cause:
         config = self._case.client.config
@@ -183,6 +249,8 @@ class _Connection:
                 f"Set proxy_ssl_certificate and proxy_ssl_certificate_key in the location at {place}. An"
                 " include by a glob that matches nothing leaves them out in silence."
             )
+        elif config is None and self._passed_by():
+            said += ", or it was not asked for one, as it sends no server name or another one"
         on = host_of(self._case.client, CLIENT)
         return Cause(
             "endpoint.client_cert_not_sent",

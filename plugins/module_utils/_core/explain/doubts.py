@@ -33,10 +33,31 @@ def refused(case: Case, whose: str, evidence: Sequence[str]) -> Iterator[Cause]:
         )
 
 
+def mended(case: Case, code: str, evidence: Sequence[str]) -> Iterator[Cause]:
+    """The server's log says that a CRL has ended, nothing is known of the client, and the file is current."""
+    server = case.server
+    file = (server.config or {}).get("crl")
+    state = next((one for one in server.files if file and one.get("path") == file["path"]), None)
+    if code != codes.CRL_EXPIRED or server.judged is not None or state is None or state["findings"]:
+        return
+    stale = list(not_reloaded(server, SERVER, evidence))
+    yield from stale
+    if not stale and _keeps_sessions(server):
+        yield Cause(
+            "endpoint.refusal_remembered",
+            f"The CRL of {case.called(SERVER)} is current: what its log says is of before, or of a session"
+            " from before, which remembers the refusal.",
+            (*evidence, f"{state['path']} has no list that has ended"), place=server.place("ssl_crl"),
+            confirm=f"{host_of(server, SERVER)}: nginx -T 2>/dev/null | grep -n ssl_session",
+        )  # fmt: skip
+
+
 def admitted(case: Case, evidence: Sequence[str]) -> Iterator[Cause]:
     """The client is let in, and by its files the server would refuse it."""
     server = case.server
-    wrong = codes.of_judged(server.judged or (), CLIENT)
+    # How weak is too weak is said by the security level of its OpenSSL, which is not known here.
+    judged = codes.of_judged(server.judged or (), CLIENT)
+    wrong = [one for one in judged if one[0] not in (codes.WEAK_KEY, codes.WEAK_DIGEST)]
     verify = str((server.config or {}).get("verify", _VERIFIES))
     name, on = case.called(SERVER), host_of(server, SERVER)
     asked = case.direct or case.through

@@ -22,6 +22,8 @@ _NO_CERTIFICATE_ALERTS = (41, 116)
 _NOT_ACCEPTED = re.compile(r"certificate is not accepted: .*\((\d+)\)$")
 #: Levels of error_log at which the cause of a 400 is written.
 _TELLS = ("info", "debug")
+#: Statuses by which a server, or what is behind it, refuses somebody.
+_REFUSED = (400, 401, 403)
 #: Classes of answers that `error_page` may have put in the place of nginx's own.
 _OWN_PAGES = ("forbidden", "other")
 
@@ -69,8 +71,12 @@ _ALERTED = {
 
 
 def _answered(case: Case) -> Optional[Seen]:
-    for event in case.server.events(*_TOLD, "handshake"):
+    for event in case.server.events(*_TOLD, "handshake", "worker_file"):
         client = event.get("client") or "a client"
+        if event["kind"] == "worker_file":
+            return Seen(
+                target=f"by {client}", phase="handshake", error=event["text"], alert=connection.INTERNAL_ERROR
+            )
         if event["kind"] in _TOLD:
             return replace(_TOLD[event["kind"]], target=f"by {client}")
         alert = next((number for words, number in _ALERTED.items() if words in event["text"]), None)
@@ -92,7 +98,28 @@ def _through(case: Case, asked: Seen) -> Iterator[Cause]:
     elif asked.status == 500 and _by_variable(case):
         yield _unreadable(case, asked)
     else:
+        yield from _as_another(case, asked)
         yield from _by_answer(case, asked)
+
+
+def _as_another(case: Case, asked: Seen) -> Iterator[Cause]:
+    """The client's nginx has asked by a connection or session of another identity."""
+    told, direct = case.client.finding("proxy.identity_shared"), case.direct
+    if told is None or direct is None or not direct.sent:
+        return
+    if asked.status in _REFUSED and (direct.status or 999) < 400:
+        said = (
+            f"{case.called(CLIENT)} is let in with its own certificate, and its nginx is not: that goes on"
+            " with a connection or session of another client certificate."
+        )
+        name = host_of(case.client, CLIENT)
+        yield Cause(
+            "endpoint.identity_shared",
+            said,
+            (seen(asked), seen(direct), str(told["message"])),
+            confirm=f"{name}: nginx -T 2>/dev/null | grep -nE 'upstream|proxy_pass|proxy_ssl_certificate '",
+            place=str(told["place"]),
+        )
 
 
 def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
@@ -156,6 +183,8 @@ def _client_refused(case: Case, asked: Seen, narrowed: tuple[str, ...]) -> Itera
     # By the files that lie there it is accepted: so what runs are others, and the log speaks of those.
     found = list(doubts.refused(case, CLIENT, evidence))
     found += refusal.explain(case, CLIENT, evidence, narrowed)
+    if found:
+        yield from doubts.mended(case, found[0].code, evidence)
     yield from found
     if not found:
         said = (

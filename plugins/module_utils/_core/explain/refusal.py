@@ -18,6 +18,10 @@ _EVENTS = {CLIENT: ("client_verify",), SERVER: ("upstream_verify", "upstream_nam
 #: From these a certificate suffers wherever it is sent, so its own findings tell them without the other end.
 _OWN = (codes.EXPIRED, codes.NOT_YET_VALID, codes.PURPOSE, codes.WEAK_KEY, codes.WEAK_DIGEST)
 _CLOCK_S = 60.0
+#: What the http level may say for a server block that has a trust of its own, and by which code it shows.
+_LEAKS = {codes.CRL_MISSING: "ssl_crl", codes.DEPTH: "ssl_verify_depth"}
+_TRUST = "ssl_client_certificate"
+_OF_TRUST = (codes.ISSUER_UNKNOWN, codes.CA_NOT_ACCEPTED[CLIENT], codes.SELF_SIGNED, codes.ROOT_MISSING)
 
 
 def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[str] = ()) -> Iterator[Cause]:
@@ -25,6 +29,12 @@ def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[
 
     *evidence*: what was seen of the refusal itself. *by_alert*: what the alert that came may mean.
     """
+    for cause in _explained(case, whose, evidence, by_alert):
+        yield from _inherited(case, whose, cause)
+        yield cause
+
+
+def _explained(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[str]) -> Iterator[Cause]:
     sender, judge = case.side(whose), case.side(OTHER[whose])
     event = next(iter(judge.events(*_EVENTS[whose])), None)
     narrowed = _narrowed(event, whose) or by_alert
@@ -32,7 +42,7 @@ def explain(case: Case, whose: str, evidence: Sequence[str], by_alert: Sequence[
     judged = codes.of_judged(judge.judged or (), whose)
     for code, finding in judged:
         if not narrowed or code in narrowed or code == codes.ISSUER_UNKNOWN:
-            code = _issuer(case, whose, finding) if code == codes.ISSUER_UNKNOWN else code
+            code = _issuer(case, whose, code, finding)
             yield _clocked(case, whose, _cause(case, whose, code, told, finding))
             return
     if judged:  # the log speaks of something else, so of another time or another certificate
@@ -84,21 +94,56 @@ def _by_names(case: Case) -> str:
     return codes.CA_NOT_ACCEPTED[CLIENT] if len(chain) > 1 else codes.SELF_SIGNED
 
 
-def _issuer(case: Case, whose: str, finding: Mapping[str, Any]) -> str:
+def _inherited(case: Case, whose: str, cause: Cause) -> Iterator[Cause]:
+    """A list or a depth that the http level gives to a block whose trust is its own."""
+    directive, server = _LEAKS.get(cause.code, ""), case.server
+    outer = (server.config or {}).get("inherited", ())
+    if whose == CLIENT and directive in outer and _TRUST not in outer:
+        place, name = server.place(directive), case.called(SERVER)
+        yield replace(
+            cause,
+            code="endpoint.trust_inherited",
+            message=f"The http level gives {directive} to the server block of {name}, whose trust is its own."
+            f" So: {cause.message}",
+            evidence=(*cause.evidence, f"{directive} stands at {place}, outside of the server block"),
+            remedy=f"Write {directive} in the server block itself"
+            + (', "" where it shall have none.' if directive == "ssl_crl" else "."),
+            confirm=f"{server.name or NAMED[SERVER]}: nginx -T 2>/dev/null | grep -n {directive}",
+            place=place,
+        )
+
+
+def _issuer(case: Case, whose: str, code: str, finding: Mapping[str, Any]) -> str:
     """A missing issuer is an intermediate that was forgotten, or an authority that is not trusted: told where
     its certificate is known from elsewhere (``issuer`` of the finding), else it stays open."""
+    if code in (codes.ISSUER_UNKNOWN, codes.CA_NOT_ACCEPTED[whose]) and _is_in_trust(case, whose):
+        return codes.LEAF_TRUSTED
+    if code != codes.ISSUER_UNKNOWN:
+        return code
     kind = finding.get("issuer", "")
-    return {"intermediate": codes.INTERMEDIATE_MISSING, "root": codes.CA_NOT_ACCEPTED[whose]}.get(
-        kind, codes.ISSUER_UNKNOWN
-    )
+    return {"intermediate": codes.INTERMEDIATE_MISSING, "root": codes.CA_NOT_ACCEPTED[whose]}.get(kind, code)
+
+
+def _is_in_trust(case: Case, whose: str) -> bool:
+    """Is the certificate that is refused itself among those that the other side trusts?"""
+    sent = case.client.chain if whose == CLIENT else case.direct.served if case.direct else ()
+    judge = case.side(OTHER[whose])
+    files = [(judge.config or {}).get(name) for name in ("trust", "trusted")]
+    paths = [file["path"] for file in files if file]
+    trusted = [one for state in judge.files if state.get("path") in paths for one in state["certificates"]]
+    leaf = sent[0].get("sha256") if sent else None
+    return leaf is not None and leaf in [one.get("sha256") for one in trusted]
 
 
 def _cause(
     case: Case, whose: str, code: str, evidence: Sequence[str], finding: Optional[Mapping[str, Any]]
 ) -> Cause:
     words, known = WORDS[code], fields(case, whose)
-    said = str(finding["message"]).rstrip(".") if finding else words.why.format(**known)
-    more = (f"{finding['code']} {finding['place']}".rstrip(),) if finding else ()
+    judged = str(finding["message"]).rstrip(".") if finding and code != codes.LEAF_TRUSTED else ""
+    said = judged or words.why.format(**known)
+    more = [f"{finding['code']} {finding['place']}".rstrip()] if finding else []
+    if whose == CLIENT and code in _OF_TRUST and _TRUST in (case.server.config or {}).get("inherited", ()):
+        more.append(f"{_TRUST} is that of the http level, at {case.server.place(_TRUST)}")
     return Cause(
         code=code,
         message=f"{case.called(OTHER[whose])} refuses the certificate of {case.called(whose)}: {said}.",

@@ -69,6 +69,12 @@ WORDS = {
         "{judge} trusts an intermediate of it, but not the root above",
         "Add the root to {trust_named}: nginx accepts no chain that ends at an intermediate.",
         "{judge}: " + _TRUSTED),
+    codes.LEAF_TRUSTED: Words(
+        "{judge} has this very certificate in its trust, and not the authority that issued it: a leaf is no"
+        " anchor",
+        "Put the certificate of its authority into {trust_named} in place of the leaf. Whom of that authority"
+        " to let in is no matter of trust: compare the subject or the fingerprint.",
+        "{judge}: " + _TRUSTED),
     codes.DEPTH: Words(
         "it has more intermediates than the verify depth of {judge} allows",
         "Raise {depth_named} to the number of intermediates.", "{sender}: " + _CHAIN),

@@ -48,6 +48,32 @@ def _event(kind: str, **more: Any) -> list[dict[str, Any]]:
     return [{**told, "upstream": "", **more}]
 
 
+def _leaf_trusted(sha256: str) -> Case:
+    trust = {"path": "/etc/ca.pem", "certificates": [{"sha256": sha256}]}
+    config = {"trust": {"path": "/etc/ca.pem"}}
+    judged = [_found("chain.missing_intermediate")]
+    client = Side("b", chain=[{"sha256": "aa", "subject": "CN=b", "issuer": "CN=ca"}])
+    return Case(REFUSED, None, client, Side("a", config=config, files=[trust], judged=judged))
+
+
+def _as_another(code: str) -> Case:
+    refused = Seen(target="127.0.0.1:8080", tls=False, status=403, body_class="forbidden")
+    return Case(GOOD, refused, Side("b", config={"findings": [_found(code)]}), Side("a"))
+
+
+def _passed_on(dropped: list[str]) -> Case:
+    backend = {
+        "place": "a.conf:9",
+        "path": "/",
+        "identity": [],
+        "dropped": dropped,
+        "dropped_place": "a.conf:5",
+    }
+    return _server(
+        replace(GOOD, status=403, body_class="forbidden"), config={"verify": "on", "backends": [backend]}
+    )
+
+
 _NEWER = {"path": "/etc/a.pem", "newer_than_loaded": True, "changed": "2026-11-22T02:00:00Z"}
 _REVOKED = [_found("crl.revoked")]
 _CLOSED = "the connection was closed without a word of TLS"
@@ -115,6 +141,15 @@ _PAIRS = {
         _judged("chain.self_signed"), _judged("chain.root_not_trusted")),
     "endpoint.root_missing": ("the root is missing | it is not trusted",
         _judged("chain.root_missing"), _judged("chain.root_not_trusted")),
+    "endpoint.leaf_trusted": ("the trust has the leaf itself | it has another one",
+        _leaf_trusted("aa"), _leaf_trusted("bb")),
+    "endpoint.trust_inherited": ("the depth of the http level | its own",
+        _server(REFUSED, judged=[_found("chain.too_deep")], config={"inherited": ["ssl_verify_depth"]}),
+        _server(REFUSED, judged=[_found("chain.too_deep")], config={"inherited": []})),
+    "endpoint.identity_shared": ("refused by nginx alone, and connections are shared | they are not",
+        _as_another("proxy.identity_shared"), _as_another("proxy.sni_off")),
+    "endpoint.identity_lost": ("403 behind a location that drops the header | that repeats it",
+        _passed_on(["X-DN"]), _passed_on([])),
     "endpoint.depth": ("too deep | the root is missing",
         _judged("chain.too_deep"), _judged("chain.root_missing")),
     "endpoint.signature": ("a wrong signature | a weak one",

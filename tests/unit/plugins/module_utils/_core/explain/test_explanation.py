@@ -357,6 +357,159 @@ def test_a_variable_certificate_that_the_worker_cannot_read():
     assert codes(Case(GOOD, asked, Side("b", log=[]), Side("a"))) == []
 
 
+def test_a_variable_certificate_that_the_servers_worker_cannot_read():
+    asked = replace(GOOD, status=None, phase="handshake", error="the server sent TLS alert 80", alert=80)
+    line = event("worker_file", text="cannot load certificate")
+    named = [{"certificate": {"variable": True}, "key": None}]
+    for server in (Side("a", log=[line]), Side("a", config={"certificates": named})):
+        assert codes(Case(asked, None, Side("b"), server)) == ["endpoint.worker_cannot_read"]
+        assert codes(gateway([], [event("upstream_handshake", alert=80)], server=server)) == [
+            "endpoint.worker_cannot_read"
+        ]
+    assert codes(Case(None, None, Side(), Side("a", log=[line]))) == ["endpoint.worker_cannot_read"]
+    fixed = [{"certificate": {"variable": False}, "key": None}]
+    for server in (Side("a", log=[]), Side("a", config={"certificates": fixed})):
+        assert codes(Case(asked, None, Side("b"), server)) == ["endpoint.handshake_failed"]
+
+
+NOT_SENT = replace(GOOD, status=400, body_class="no_certificate", asked_for_certificate=False)
+WITH_ONE = {"certificate": {"path": "/etc/b.pem"}, "places": {"proxy_ssl_server_name": "b.conf:3"}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "config", "code"),
+    [
+        ({"server_name": ""}, WITH_ONE, "endpoint.sni_missing"),
+        ({}, WITH_ONE, "endpoint.sni_unknown"),
+        # The server has asked, or nobody saw whether it has, or there is nothing to send.
+        ({"asked_for_certificate": True}, WITH_ONE, "endpoint.client_cert_not_sent"),
+        ({"asked_for_certificate": None}, WITH_ONE, "endpoint.client_cert_not_sent"),
+        ({"sent": False}, {"certificate": None}, "endpoint.client_cert_not_sent"),
+    ],
+)
+def test_another_server_block_that_asks_for_no_certificate(asked, config, code):
+    case = Case(replace(NOT_SENT, **asked), None, Side("b", config=config), Side("a"))
+    assert codes(case) == [code]
+    through = replace(THROUGH, status=400, body_class="no_certificate")
+    told = explain(replace(case, through=through)).to_dict()["findings"]
+    assert [one["code"] for one in told] == [code]
+    assert (told[0]["place"] == "b.conf:3") == (code == "endpoint.sni_missing")
+
+
+def test_who_was_not_asked_is_told_where_only_the_server_is_known():
+    socket = {"address": "*", "port": 443}
+    mine = {"verify": "on", "listens": [{**socket, "default": False}]}
+    log = [event("client_no_certificate")]
+    for verify, told in (("off", True), ("on", False)):
+        other = {"verify": verify, "listens": [{**socket, "default": True}]}
+        server = Side("a", config=mine, log=log, instance={**RUNNING, "servers": [other, mine]})
+        (one,) = explain(Case(None, None, Side(), server)).to_dict()["findings"]
+        assert one["code"] == "endpoint.client_cert_not_sent"
+        assert ("or it was not asked for one" in one["message"]) == told
+
+
+def backend(**more):
+    found = {"place": "a.conf:9", "path": "/", "identity": ["X-DN"], "dropped": [], "dropped_place": ""}
+    return {**found, **more}
+
+
+LOST = [
+    (backend(), "on", None),
+    (backend(dropped=["X-DN"], identity=[], dropped_place="a.conf:3"), "on", "a.conf:3"),
+    (backend(dropped=["X-DN"], path="/other/"), "on", None),
+    (backend(identity=["X_DN"]), "on", "underscores_in_headers"),
+    (backend(identity=[]), "on", None),
+    (backend(), "off", "asks for no client certificate"),
+    (backend(identity=[]), "off", None),
+]
+
+
+@pytest.mark.parametrize(("passed", "verify", "says"), LOST)
+def test_a_backend_that_does_not_learn_who_the_client_is(passed, verify, says):
+    server = Side("a", config={"verify": verify, "backends": [passed]})
+    for status, more in ((403, ["endpoint.client_not_allowed"]), (401, [])):
+        meaning = "forbidden" if status == 403 else "other"
+        asked = replace(GOOD, status=status, body_class=meaning)
+        told = explain(Case(asked, None, Side("b"), server)).to_dict()["findings"]
+        assert [one["code"] for one in told] == [*(["endpoint.identity_lost"] if says else []), *more]
+        assert not says or (says in told[0]["message"] and "a.conf:9" in str(told[0]["evidence"]))
+    assert codes(Case(replace(GOOD, status=404, body_class="other"), None, Side("b"), server)) == []
+
+
+def test_a_connection_of_another_identity():
+    refusal = replace(THROUGH, status=403, body_class="forbidden")
+    said = found("proxy.identity_shared", "warning")
+    shares = Side("b", config={"certificate": {"path": "b.pem"}, "findings": [said]})
+    told = ["endpoint.identity_shared", "endpoint.client_not_allowed"]
+    assert codes(Case(GOOD, refusal, shares, Side("a"))) == told
+    for direct, client, through in (
+        (GOOD, replace(shares, config={"findings": [found("proxy.sni_off")]}), refusal),
+        (replace(GOOD, status=403), shares, refusal),
+        (replace(GOOD, sent=False), shares, refusal),
+        (None, shares, refusal),
+    ):
+        assert codes(Case(direct, through, client, Side("a"))) == told[1:]
+    assert codes(Case(GOOD, THROUGH, shares, Side("a"))) == []
+    assert codes(Case(GOOD, replace(THROUGH, status=404), shares, Side("a"))) == []
+
+
+@pytest.mark.parametrize(("ours", "number", "name", "code"), [
+    ("crl.missing_for_ca", 3, "ssl_crl", "endpoint.crl_missing"),
+    ("chain.too_deep", 22, "ssl_verify_depth", "endpoint.depth"),
+])  # fmt: skip
+def test_what_the_http_level_gives_to_a_block_of_another_trust(ours, number, name, code):
+    for inherited, first in (
+        ([name], ["endpoint.trust_inherited"]),
+        ([], []),
+        # Then it is the list, or the depth, of that trust.
+        ([name, "ssl_client_certificate"], []),
+        (["ssl_protocols"], []),
+    ):
+        config = {"inherited": inherited, "places": {name: "nginx.conf:7"}}
+        told = explain(refused([found(ours)], [], config=config)).to_dict()["findings"]
+        assert [one["code"] for one in told] == [*first, code]
+        assert not first or (told[0]["place"] == "nginx.conf:7" and name in told[0]["remedy"])
+        assert codes(refused(None, [event("client_verify", number)], config=config)) == [*first, code]
+
+
+def test_a_trust_of_the_http_level_is_named():
+    config = {"inherited": ["ssl_client_certificate"], "places": {"ssl_client_certificate": "nginx.conf:7"}}
+    for ours, named in (("chain.root_not_trusted", True), ("crl.revoked", False)):
+        (told,) = explain(refused([found(ours)], [], config=config)).to_dict()["findings"]
+        assert ("nginx.conf:7" in str(told["evidence"])) == named
+
+
+@pytest.mark.parametrize("ours", ["chain.missing_intermediate", "chain.root_not_trusted"])
+def test_a_leaf_in_place_of_its_authority(ours):
+    file = {"path": "/ca.pem", "variable": False, "certificate": None}
+    chain = [{"sha256": "aa", "subject": "CN=b", "issuer": "CN=ca"}]
+    for sha256, is_it in (("aa", True), ("bb", False)):
+        files = [{"path": "/ca.pem", "certificates": [{"sha256": "cc"}, {"sha256": sha256}]}]
+        config = {"trust": file, "places": {}}
+        asked = refused([found(ours)], client=Side("b", chain=chain), config=config, files=files)
+        told = explain(asked).to_dict()["findings"][0]
+        assert (told["code"] == "endpoint.leaf_trusted") == is_it
+        assert ("a leaf is no anchor" in told["message"]) == is_it
+        direct = replace(GOOD, served=chain)
+        case = gateway([found(ours)], [], direct, config=config, files=files)
+        assert (codes(case) == ["endpoint.leaf_trusted"]) == is_it
+
+
+def test_a_list_that_is_current_by_now():
+    log, config = [event("client_verify", 12)], {"crl": {"path": "/a.crl"}, "session_cache": "shared:a:1m"}
+    current = {"path": "/a.crl", "findings": []}
+    for file, more, first in (
+        (current, {}, ["endpoint.refusal_remembered"]),
+        ({**current, **newer("/a.crl")}, {}, ["endpoint.not_reloaded"]),
+        ({**current, "findings": [found("crl.expired")]}, {}, []),
+        (current, {"config": {**config, "session_cache": "off"}}, []),
+        (current, {"log": [event("client_verify", 23)]}, []),
+    ):
+        side = {"log": log, "config": config, "files": [file], "instance": RUNNING, **more}
+        told = codes(Case(None, None, Side(), Side("a", **side)))
+        assert told[:-1] == first and told[-1] in ("endpoint.crl_expired", "endpoint.revoked")
+
+
 def newer(path="/etc/nginx/ca.pem"):
     return {"path": path, "newer_than_loaded": True, "changed": "2026-11-22T02:00:00Z"}
 
@@ -384,6 +537,8 @@ def test_a_refusal_that_a_session_remembers():
 
 
 ADMITTED = [
+    # How weak is too weak is a matter of the server's security level.
+    ({"verify": "on"}, {}, [found("key.weak"), found("signature.weak")], None),
     ({"verify": "off"}, {}, [], "endpoint.not_verified"),
     ({"verify": "optional_no_ca"}, {}, [found("crl.revoked")], "endpoint.not_verified"),
     ({"verify": "on"}, {}, [], None),
