@@ -16,10 +16,11 @@ from typing import Any, Callable, Union
 
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils import builders, raw
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.builders import DAY
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
+WEAK = builders.slow_key("rsa1024")
 NAME, DIRECTORY = "orders.example.com", "/srv/case"
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 Text = Union[bytes, Callable[[], bytes]]
@@ -32,7 +33,8 @@ def _times(start: float = -10, end: float = 60) -> dict[str, Any]:
 @cache
 def ca(name: str) -> builders.Issued:
     """An authority by its name: root, other, int1 below root, int2 below int1, …"""
-    above = {"int1": "root", "int2": "int1", "other-int": "other", "x2-by-x1": "x1"}
+    above = {"int1": "root", "int2": "int1", "other-int": "other", "x2-by-x1": "x1", "short-int": "root"}
+    keys = {"rsa": builders.slow_key("rsa2048"), "short-int": WEAK}
     same = {
         "roll-a": "CN=Roll",
         "roll-b": "CN=Roll",
@@ -42,10 +44,11 @@ def ca(name: str) -> builders.Issued:
     subject = same.get(name, f"CN=Test {name}")
     if name == "x2-by-x1":
         return builders.intermediate(ca("x1"), "CN=Test x2", key=ca("x2").key, **_times(-90, 900))
+    key = keys.get(name)
     if name in above:
-        return builders.intermediate(ca(above[name]), subject, **_times(-90, 900))
+        return builders.intermediate(ca(above[name]), subject, key=key, **_times(-90, 900))
     end = -1 if name == "old" else 900
-    return builders.root(subject, identifiers=not name.startswith("nokid"), **_times(-90, end))
+    return builders.root(subject, identifiers=not name.startswith("nokid"), key=key, **_times(-90, end))
 
 
 def leaf(side: str, by: str = "root", **more: Any) -> builders.Issued:
@@ -57,6 +60,13 @@ def leaf(side: str, by: str = "root", **more: Any) -> builders.Issued:
 
 def crl(by: str, *revoked: builders.Issued, start: float = -1, end: float = 7) -> bytes:
     return builders.revoke(ca(by), *revoked, start=NOW + start * DAY, end=NOW + end * DAY).public_bytes(PEM)
+
+
+def weakly(issued: builders.Issued, by: str, digest: str) -> bytes:
+    """The certificate of *issued*, signed again by *by* with a digest that nobody should use."""
+    parts = raw.parts(raw.parts(issued.der)[0])
+    parts[2] = raw.algorithm(ca(by).key, digest)
+    return raw.pem(raw.sign(raw.seq(*parts), ca(by).key, digest))
 
 
 def pems(*names: str) -> bytes:
@@ -78,13 +88,12 @@ def sends(issued: builders.Issued, *above: str) -> Pair:
 CLIENT = leaf("client")
 SERVER = leaf("server")
 GOOD = sends(CLIENT)
-WEAK = builders.slow_key("rsa1024")
 
 
 @dataclass(frozen=True)
 class Case:
     """*a*, *b*: what differs from ``USUAL``; *unit*: whose nginx is the system's (`a`, or `b` where that one
-    does not start); *views*: what is told of one end alone, where that is not the same or nothing."""
+    does not start). *remark*: what the configurations do besides; *proof*: commands that show it."""
 
     name: str
     code: str
@@ -93,17 +102,19 @@ class Case:
     unit: str = "a"
     steps: tuple[str, ...] = ()
     also: dict[str, bytes] = field(default_factory=dict)
+    remark: str = ""
+    proof: tuple[str, ...] = ()
 
 
 USUAL_A: dict[str, Any] = {
     "pair": sends(SERVER), "trust": pems("root"), "trusted": None, "crl": None, "depth": 1, "verify": "on",
     "protocols": "TLSv1.2 TLSv1.3", "http": "", "server": "", "others": "", "listen": "127.0.0.1:8443 ssl",
-    "names": NAME, "answer": "return 200 \"OK $ssl_client_verify\";", "down": False,
+    "names": NAME, "answer": "return 200 \"OK $ssl_client_verify\";", "down": False, "certificate": None,
 }  # fmt: skip
 USUAL_B: dict[str, Any] = {
     "pair": GOOD, "trust": pems("root"), "crl": None, "depth": 1, "verify": "on", "name": NAME, "sni": "on",
     "host": NAME, "protocols": "TLSv1.2 TLSv1.3", "pass": "https://a", "to": "127.0.0.1:8443", "http": "",
-    "location": "", "certificate": None,
+    "location": "", "certificate": None, "upstream": "",
 }  # fmt: skip
 
 
@@ -135,7 +146,8 @@ def _a(given: dict[str, Any]) -> str:
         + _line("server_name", given["names"])
     )
     if " ssl" in given["listen"]:
-        text += _line("ssl_certificate", f"{here}/cert.pem") + _line("ssl_certificate_key", f"{here}/key.pem")
+        text += _line("ssl_certificate", given["certificate"] or f"{here}/cert.pem")
+        text += _line("ssl_certificate_key", f"{here}/key.pem")
         text += _line("ssl_client_certificate", given["trust"] and f"{here}/trust.pem")
         text += _line("ssl_trusted_certificate", given["trusted"] and f"{here}/trusted.pem")
         text += _line("ssl_crl", given["crl"] and f"{here}/crl.pem") + _line(
@@ -147,7 +159,7 @@ def _a(given: dict[str, Any]) -> str:
 
 def _b(given: dict[str, Any]) -> str:
     here = f"{DIRECTORY}/b"
-    text = given["http"] + "\nupstream a { server " + given["to"] + "; }\n"
+    text = given["http"] + "\nupstream a { server " + given["to"] + "; " + given["upstream"] + " }\n"
     text += "server {\n    listen 127.0.0.1:8080;\n    server_name b.example.com;\n    location / {\n"
     text += _line("proxy_pass", given["pass"]) + _line("proxy_set_header", f"Host {given['host']}")
     if given["pair"] is not None:
@@ -181,7 +193,8 @@ def order(case: Case) -> dict[str, Any]:
     other = "b" if case.unit == "a" else "a"
     texts[other] = _HAND.format(texts[other])
     encoded = {path: base64.b64encode(content).decode() for path, content in files.items()}
-    return {"name": case.name, "files": encoded, "unit": case.unit, **texts, "steps": list(case.steps)}
+    return {"name": case.name, "files": encoded, "unit": case.unit, **texts, "steps": list(case.steps),
+            "proof": list(case.proof)}  # fmt: skip
 
 
 _OTHERS = """server {
@@ -204,6 +217,9 @@ _REJECTS = _DEFAULT % _SAME_PROTOCOLS
 _SESSIONS = "ssl_session_cache shared:case:1m; ssl_session_tickets off;"
 
 
+_ANY_LEVEL = "ssl_ciphers DEFAULT@SECLEVEL=0;"
+
+
 def _der(pem: bytes) -> bytes:
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
 
@@ -215,6 +231,7 @@ def _replaced(path: str, content: bytes) -> str:
 
 
 _ASK = "python3 -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:8080/\").read()'"
+_FORGOTTEN = "truncate -s 0 /var/log/nginx/case.log"
 _RELOAD = "systemctl reload nginx; sleep 0.5"
 INT1 = leaf("client", "int1")
 INT2 = leaf("client", "int2")
@@ -227,6 +244,8 @@ def client_cases() -> list[Case]:
     bare = {"pair": sends(leaf("client", "other"))}
     chained = {"pair": sends(leaf("client", "other"), "other")}
     lists = crl("root") + crl("int1")
+    short, of_rsa, alone = leaf("client", key=WEAK), leaf("client", "rsa"), leaf("client", "")
+    any_level = f"proxy_{_ANY_LEVEL}"
     return [
         Case("all is well", ""),
         Case("no client certificate", "client_cert_not_sent", b={"pair": None}),
@@ -323,7 +342,7 @@ def client_cases() -> list[Case]:
         ),
         Case(
             "a leaf in A's trust does not pin",
-            "issuer_unknown",
+            "leaf_trusted",
             {"trust": pems("root") + bare["pair"].certificate},
             bare,
         ),
@@ -331,7 +350,58 @@ def client_cases() -> list[Case]:
         Case(
             "a key that is too short for A",
             "weak_key",
-            b={"pair": sends(leaf("client", key=WEAK)), "location": "proxy_ssl_ciphers DEFAULT@SECLEVEL=0;"},
+            b={"pair": sends(short), "location": any_level},
+        ),
+        Case(
+            "such a key, and A allows it",
+            "",
+            {"server": _ANY_LEVEL},
+            {"pair": sends(short), "location": any_level},
+        ),
+        Case(
+            "a key of the intermediate that is too short for A",
+            "weak_key",
+            b={"pair": sends(leaf("client", "short-int"), "short-int"), "location": any_level},
+        ),
+        Case(
+            "signed with SHA-1",
+            "weak_digest",
+            b={"pair": Pair(weakly(CLIENT, "root", "sha1"), CLIENT.key_pem), "location": any_level},
+        ),
+        Case(
+            "signed with SHA-1, and A allows it",
+            "",
+            {"server": _ANY_LEVEL},
+            {"pair": Pair(weakly(CLIENT, "root", "sha1"), CLIENT.key_pem), "location": any_level},
+        ),
+        Case(
+            "signed with MD5",
+            "weak_digest",
+            {"trust": pems("rsa")},
+            {"pair": Pair(weakly(of_rsa, "rsa", "md5"), of_rsa.key_pem), "location": any_level},
+        ),
+        Case(
+            "an intermediate signed with SHA-1",
+            "weak_digest",
+            b={
+                "pair": Pair(INT1.pem + weakly(ca("int1"), "root", "sha1"), INT1.key_pem),
+                "location": any_level,
+            },
+        ),
+        Case(
+            "an intermediate signed with SHA-1 in A's trust",
+            "weak_digest",
+            {"trust": pems("root") + weakly(ca("int1"), "root", "sha1")},
+            {"pair": sends(INT1)},
+        ),
+        Case("the root signed with SHA-1", "", {"trust": weakly(ca("root"), "root", "sha1")}),
+        Case("A's trust is the client's certificate alone", "leaf_trusted", {"trust": CLIENT.pem}),
+        Case("A's trust is the client's certificate, and the root", "", {"trust": CLIENT.pem + pems("root")}),
+        Case(
+            "A's trust is a self-signed certificate of the client",
+            "",
+            {"trust": alone.pem},
+            {"pair": sends(alone)},
         ),
         Case("verify optional, another CA", "issuer_unknown", {"verify": "optional"}, bare),
         Case("verify optional, no certificate", "", {"verify": "optional"}, {"pair": None}),
@@ -374,6 +444,24 @@ def server_cases() -> list[Case]:
             {"pair": sends(INT1, "int1")},
         ),
         Case("A's intermediate", "", {"pair": sends(_S1, "int1")}),
+        Case(
+            "A signed with SHA-1",
+            "weak_digest",
+            {"pair": Pair(weakly(SERVER, "root", "sha1"), SERVER.key_pem), "server": _ANY_LEVEL},
+        ),
+        Case(
+            "A signed with SHA-1, and B allows it",
+            "",
+            {"pair": Pair(weakly(SERVER, "root", "sha1"), SERVER.key_pem), "server": _ANY_LEVEL},
+            {"location": f"proxy_{_ANY_LEVEL}"},
+        ),
+        Case(
+            "A's key is too short for B",
+            "weak_key",
+            {"pair": sends(leaf("server", key=WEAK)), "server": _ANY_LEVEL},
+        ),
+        Case("B's trust is A's certificate alone", "leaf_trusted", b={"trust": SERVER.pem}),
+        Case("B's trust is A's certificate, and the root", "", b={"trust": SERVER.pem + pems("root")}),
         Case("A too deep", "depth", {"pair": sends(_S2, "int2", "int1")}),
         Case("A as deep as allowed", "", {"pair": sends(_S2, "int2", "int1")}, {"depth": 2}),
         Case("A revoked", "revoked", b={"crl": crl("root", SERVER)}),
@@ -490,6 +578,18 @@ def connection_cases() -> list[Case]:
             "a key that the worker cannot read",
             "worker_cannot_read",
             b={"http": "map $host $who { default cert; }", "certificate": f"{DIRECTORY}/b/$who.pem"},
+            remark="proxy.identity_shared",
+        ),
+        Case(
+            "a key that A's worker cannot read",
+            "worker_cannot_read",
+            {"http": "map $ssl_server_name $who { default cert; }", "certificate": f"{DIRECTORY}/a/$who.pem"},
+        ),
+        Case(
+            "files that A's worker can read",
+            "",
+            {"http": "map $ssl_server_name $who { default cert; }", "certificate": f"{DIRECTORY}/a/$who.pem"},
+            steps=(f"chown -R www-data {DIRECTORY}/a",),
         ),
     ]
 
@@ -498,6 +598,7 @@ def file_cases() -> list[Case]:
     """nginx does not load them, or has not loaded them yet."""
     wrong = Pair(SERVER.pem, CLIENT.key_pem)
     root = pems("root")
+    damaged = SERVER.key_pem.replace(b"\nM", b"\n!")
     return [
         Case("A's key is another one's", "pair.key_mismatch", {"pair": wrong}),
         Case(
@@ -526,6 +627,8 @@ def file_cases() -> list[Case]:
             "A's leaf is not first", "chain.wrong_order", {"pair": Pair(pems("int1") + _S1.pem, _S1.key_pem)}
         ),
         Case("A's key is too short", "key.weak", {"pair": sends(leaf("server", key=WEAK))}),
+        Case("A's key is damaged", "format.damaged", {"pair": Pair(SERVER.pem, damaged)}),
+        Case("B's key is damaged", "format.damaged", unit="b", b={"pair": Pair(CLIENT.pem, damaged)}),
         Case("A's trust is DER", "format.der", {"trust": _der(root)}),
         Case("A's trust is glued", "format.glued_blocks", {"trust": root.strip() + pems("other")}),
         Case("A's trust is indented", "format.indented", {"trust": b"  " + root.replace(b"\n", b"\n  ")}),
@@ -583,6 +686,18 @@ def file_cases() -> list[Case]:
             steps=(_ASK, _replaced("/srv/case/a/crl.pem", crl("root", CLIENT)), _RELOAD),
         ),
         Case(
+            "a session from before the CRL was renewed",
+            "refusal_remembered",
+            {"crl": _OLD_CRL, "server": "ssl_session_cache shared:case:1m;"},
+            steps=(_ASK, _replaced("/srv/case/a/crl.pem", crl("root")), _RELOAD, _FORGOTTEN),
+        ),
+        Case(
+            "no session from before the CRL was renewed",
+            "",
+            {"crl": _OLD_CRL, "server": "ssl_session_cache off; ssl_session_tickets off;"},
+            steps=(_ASK, _replaced("/srv/case/a/crl.pem", crl("root")), _RELOAD, _FORGOTTEN),
+        ),
+        Case(
             "no session from before the revocation",
             "revoked",
             {"crl": crl("root"), "server": "ssl_session_cache off; ssl_session_tickets off;"},
@@ -591,5 +706,348 @@ def file_cases() -> list[Case]:
     ]
 
 
+def _gets(
+    words: str, tls: bool = True, sni: str = "", host: str = NAME, pair: str = "", path: str = "/"
+) -> str:
+    """A command: who asks A, or B without *tls*, gets an answer with these words. *pair*: below DIRECTORY."""
+    request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nX-Client: CN=forged\r\n\r\n"
+    loads = f'c.load_cert_chain("{DIRECTORY}/{pair}.pem", "{DIRECTORY}/{pair}.key")' if pair else ""
+    wraps = f"s = c.wrap_socket(s, server_hostname={sni or None!r})" if tls else ""
+    program = f"""
+import socket, ssl
+c = ssl._create_unverified_context()
+{loads}
+s = socket.create_connection(("127.0.0.1", {8443 if tls else 8080}), 5)
+{wraps}
+s.sendall({request!r}.encode())
+got = b""
+while part := s.recv(9999):
+    got += part
+assert {words!r} in got.decode(), got
+"""
+    return f"echo {base64.b64encode(program.encode()).decode()} | base64 -d | python3 -"
+
+
+def _beside(lines: str, name: str = "elsewhere.example.com", mark: str = "default_server") -> str:
+    """A server block on the port of A."""
+    return f"""server {{
+    listen 127.0.0.1:8443 ssl {mark};
+    server_name {name};
+    ssl_certificate {DIRECTORY}/a/elsewhere.pem;
+    ssl_certificate_key {DIRECTORY}/a/elsewhere.key;
+    {_SAME_PROTOCOLS}
+    {lines}
+}}
+"""
+
+
+_BACKEND = """server {
+    listen 127.0.0.1:8450;
+    %s
+    return 200 "for $http_x_client";
+}
+"""
+_WANTS_IDENTITY = _BACKEND % 'if ($http_x_client = "") { return 403; }'
+_PASSES = "proxy_pass http://127.0.0.1:8450;"
+_TELLS = "proxy_set_header X-Client $ssl_client_s_dn;"
+_B2 = leaf("client", subject="CN=b2.example.com")
+_ALIEN = leaf("client", "other")
+_PAIRS = {
+    f"{DIRECTORY}/b/b2.pem": _B2.pem,
+    f"{DIRECTORY}/b/b2.key": _B2.key_pem,
+    f"{DIRECTORY}/b/alien.pem": _ALIEN.pem,
+    f"{DIRECTORY}/b/alien.key": _ALIEN.key_pem,
+    f"{DIRECTORY}/b/own.pem": CLIENT.pem,
+    f"{DIRECTORY}/b/own.key": CLIENT.key_pem,
+    f"{DIRECTORY}/a/other.pem": pems("other"),
+    f"{DIRECTORY}/a/theirs.pem": crl("other"),
+    **_ALSO,
+}
+
+
+def header_cases() -> list[Case]:
+    """The backend of A does not learn who the client is."""
+    wants = {"others": _WANTS_IDENTITY, "server": _TELLS}
+    drops = f"{_PASSES} proxy_set_header X-More 1;"
+    lost = "server.identity_lost"
+    return [
+        Case("the backend knows the client", "", {**wants, "answer": _PASSES}),
+        Case("a location drops the header", "identity_lost", {**wants, "answer": drops}, remark=lost),
+        Case("a location repeats the header", "", {**wants, "answer": f"{drops} {_TELLS}"}),
+        Case(
+            "a location drops the header, and the backend says 401",
+            "identity_lost",
+            {"others": _WANTS_IDENTITY.replace("403", "401"), "server": _TELLS, "answer": drops},
+            remark=lost,
+        ),
+        Case(
+            "a location drops the header, and the backend believes what callers say",
+            "",
+            {"others": _BACKEND % "", "server": _TELLS, "answer": drops},
+            remark=lost,
+            also=_PAIRS,
+            proof=(_gets("for CN=forged", sni=NAME, pair="b/own"),),
+        ),
+        Case(
+            "a location repeats the header, and callers say what they like",
+            "",
+            {"others": _BACKEND % "", "server": _TELLS, "answer": f"{drops} {_TELLS}"},
+            also=_PAIRS,
+            proof=(_gets("for CN=b1.example.com", sni=NAME, pair="b/own"),),
+        ),
+        Case(
+            "a header with an underscore",
+            "identity_lost",
+            {**wants, "server": _TELLS.replace("X-Client", "X_Client"), "answer": _PASSES},
+        ),
+        Case(
+            "a header with an underscore, and the backend takes it",
+            "",
+            {
+                "others": _BACKEND % 'underscores_in_headers on; if ($http_x_client = "") { return 403; }',
+                "server": _TELLS.replace("X-Client", "X_Client"),
+                "answer": _PASSES,
+            },
+        ),
+        Case(
+            "a header that is empty, as nobody verifies",
+            "identity_lost",
+            {**wants, "answer": _PASSES, "verify": None},
+            remark=lost,
+        ),
+        Case(
+            "a header by a map",
+            "identity_lost",
+            {
+                **wants,
+                "http": "map $ssl_client_verify $who { default ''; SUCCESS $ssl_client_s_dn; }",
+                "server": "proxy_set_header X-Client $who;",
+                "answer": drops,
+            },
+            remark=lost,
+        ),
+        Case(
+            "the backend knows the client, and does not allow it",
+            "client_not_allowed",
+            {"others": _BACKEND % "return 403;", "server": _TELLS, "answer": _PASSES},
+        ),
+    ]
+
+
+def leak_cases() -> list[Case]:
+    """Requests succeed that should not, or by the identity of another one; http-level settings leak in."""
+    own = f"ssl_client_certificate {DIRECTORY}/a/other.pem; ssl_verify_client on; return 200 elsewhere;"
+    as_b2 = f"""proxy_ssl_certificate {DIRECTORY}/b/b2.pem; proxy_ssl_certificate_key {DIRECTORY}/b/b2.key;
+    proxy_ssl_trusted_certificate {DIRECTORY}/b/trust.pem; proxy_ssl_verify on; proxy_ssl_name {NAME};
+    proxy_ssl_server_name on; proxy_set_header Host {NAME}; proxy_ssl_protocols TLSv1.2 TLSv1.3;"""
+    kept = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_ssl_session_reuse off;'
+    second = "upstream b2 { server 127.0.0.1:8443; keepalive 4; }\n"
+
+    def b2(lines: str = "", to: str = "a") -> str:
+        location = f"location /b2/ {{ {as_b2} {lines} proxy_pass https://{to}; }}"
+        return f"server {{ listen 127.0.0.1:8081; {location} }}"
+
+    asks_b2 = _ASK.replace("8080/", "8081/b2/")
+    only_b1 = 'if ($ssl_client_s_dn != "CN=b1.example.com") { return 403; } return 200 OK;'
+    names = 'return 200 "for $ssl_client_s_dn";'
+    shared, unguarded = "proxy.identity_shared", "server.backend_unguarded"
+    inherited, admitted = "server.trust_inherited", "server.other_trust_admitted"
+    behind = {"others": _BACKEND % "", "server": _TELLS, "answer": _PASSES}
+
+    def beside(lines: str, **more: str) -> dict[str, Any]:
+        return {**behind, "others": _BACKEND % "" + _beside(lines, **more)}
+
+    same = f"location / {{ {_PASSES} }}"
+    anonymous = _gets("for CN=forged", host="elsewhere.example.com")
+    chained = {"pair": sends(INT1, "int1")}
+    return [
+        # One identity of B for another one.
+        Case(
+            "a session of another identity",
+            "identity_shared",
+            {"answer": only_b1},
+            {"http": b2()},
+            steps=(asks_b2,),
+            also=_PAIRS,
+            remark=shared,
+        ),
+        Case(
+            "a connection of another identity",
+            "identity_shared",
+            {"answer": only_b1},
+            {"http": b2(kept), "upstream": "keepalive 4;", "location": kept},
+            steps=(asks_b2,),
+            also=_PAIRS,
+            remark=shared,
+        ),
+        Case(
+            "a connection of another identity, which is let in, too",
+            "",
+            {"answer": names},
+            {"http": b2(kept), "upstream": "keepalive 4;", "location": kept},
+            steps=(asks_b2,),
+            also=_PAIRS,
+            remark=shared,
+            proof=(_gets("for CN=b2.example.com", tls=False),),
+        ),
+        Case(
+            "an upstream for each identity",
+            "",
+            {"answer": names},
+            {"http": second + b2(kept, "b2"), "upstream": "keepalive 4;", "location": kept},
+            steps=(asks_b2,),
+            also=_PAIRS,
+            proof=(_gets("for CN=b1.example.com", tls=False),),
+        ),
+        # By the default server.
+        Case(
+            "the default server trusts another CA",
+            "",
+            {"others": _beside(own)},
+            also=_PAIRS,
+            remark=admitted,
+            proof=(_gets("OK SUCCESS", pair="b/alien"),),
+        ),
+        Case(
+            "the default server trusts the same CA",
+            "",
+            {"others": _beside(own.replace("other.pem", "trust.pem"))},
+            also=_PAIRS,
+            proof=(_gets("The SSL certificate error", pair="b/alien"),),
+        ),
+        Case(
+            "the default server leads to the same backend",
+            "",
+            beside(same),
+            also=_PAIRS,
+            remark=unguarded,
+            proof=(anonymous,),
+        ),
+        Case(
+            "a server block beside it leads to the same backend",
+            "",
+            beside(same, mark=""),
+            also=_PAIRS,
+            remark=unguarded,
+            proof=(_gets("for CN=forged", sni="elsewhere.example.com", host="elsewhere.example.com"),),
+        ),
+        Case(
+            "the default server answers 421",
+            "",
+            beside(f"return 421; {same}"),
+            also=_PAIRS,
+            proof=(_gets("421 Misdirected", host="elsewhere.example.com"),),
+        ),
+        Case(
+            "the default server rejects, whatever it leads to",
+            "",
+            beside(f"ssl_reject_handshake on; {same}"),
+            also=_PAIRS,
+            proof=(f"! {anonymous}",),
+        ),
+        Case(
+            "the default server requires a certificate, too",
+            "",
+            beside(f"{_VERIFIES.partition(';')[2]} {same}"),
+            also=_PAIRS,
+            proof=(_gets("No required SSL certificate", host="elsewhere.example.com"),),
+        ),
+        Case(
+            "the default server leads elsewhere",
+            "",
+            beside("location / { proxy_pass http://127.0.0.1:8451; }"),
+            also=_PAIRS,
+            proof=(f"! {anonymous}",),
+        ),
+        Case(
+            "no server name, and the default server asks for no certificate",
+            "sni_missing",
+            {"others": _OTHERS % _SAME_PROTOCOLS},
+            {"sni": "off", "verify": "off"},
+            also=_ALSO,
+        ),
+        Case(
+            "a server name, and the default server asks for no certificate",
+            "",
+            {"others": _OTHERS % _SAME_PROTOCOLS},
+            {"verify": "off"},
+            also=_ALSO,
+        ),
+        Case(
+            "an unknown server name, and the default server asks for no certificate",
+            "sni_unknown",
+            {"others": _OTHERS % _SAME_PROTOCOLS},
+            {"name": "x.example.com", "verify": "off"},
+            also=_ALSO,
+        ),
+        # Of the http level.
+        Case(
+            "a CRL of the http level",
+            "trust_inherited",
+            {"http": f"ssl_crl {DIRECTORY}/a/theirs.pem;"},
+            also=_PAIRS,
+            remark=inherited,
+        ),
+        Case(
+            "a CRL of the http level, and one of its own",
+            "",
+            {"http": f"ssl_crl {DIRECTORY}/a/theirs.pem;", "crl": crl("root")},
+            also=_PAIRS,
+        ),
+        Case(
+            "a CRL of the http level, and none of its own",
+            "",
+            {"http": f"ssl_crl {DIRECTORY}/a/theirs.pem;", "server": 'ssl_crl "";'},
+            also=_PAIRS,
+        ),
+        Case(
+            "a depth of the http level",
+            "trust_inherited",
+            {"http": "ssl_verify_depth 0;", "depth": None},
+            chained,
+        ),
+        Case("a depth of the http level, and one of its own", "", {"http": "ssl_verify_depth 0;"}, chained),
+        Case(
+            "a CA of the http level lets in others",
+            "",
+            {"http": f"ssl_trusted_certificate {DIRECTORY}/a/other.pem;"},
+            {"pair": sends(_ALIEN)},
+            also=_PAIRS,
+            remark=inherited,
+        ),
+        Case(
+            "a CA of the http level, closed in the block",
+            "client_ca_not_accepted",
+            {
+                "http": f"ssl_trusted_certificate {DIRECTORY}/a/other.pem;",
+                "server": 'ssl_trusted_certificate "";',
+            },
+            {"pair": sends(_ALIEN)},
+            also=_PAIRS,
+        ),
+        Case(
+            "the trust of the http level",
+            "client_ca_not_accepted",
+            {"http": f"ssl_client_certificate {DIRECTORY}/a/other.pem;", "trust": None},
+            {"pair": sends(CLIENT, "root")},
+            also=_PAIRS,
+        ),
+        Case(
+            "the trust of the http level, and its own",
+            "",
+            {"http": f"ssl_client_certificate {DIRECTORY}/a/other.pem;"},
+            {"pair": sends(CLIENT, "root")},
+            also=_PAIRS,
+        ),
+    ]
+
+
 def cases() -> list[Case]:
-    return [*client_cases(), *server_cases(), *connection_cases(), *file_cases()]
+    return [
+        *client_cases(),
+        *server_cases(),
+        *connection_cases(),
+        *file_cases(),
+        *header_cases(),
+        *leak_cases(),
+    ]

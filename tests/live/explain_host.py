@@ -4,10 +4,10 @@
 """Brings up Server A and Server B of each case on this host, asks, and tells what all modules say.
 
 Cases as JSON on stdin, a list of {"name", "files": {path: base64}, "unit": "a" or "b", "a": text, "b": text,
-"steps": [shell commands between start and question]}, one JSON line for each on stdout: {"name", "tls",
-"asked", "seen", "alone": the log before anybody but B has asked A}. The nginx of *unit* is the system's, so
-that it is known when it does not start; the other one is started by hand. What is asked is what diagnose.yml
-asks of B's location.
+"steps": [shell commands between start and question], "proof": [shell commands at the end]}, one JSON line for
+each on stdout: {"name", "tls", "asked", "seen", "proof": exit codes, "alone": the log before anybody but B
+has asked A}. The nginx of *unit* is the system's, so that it is known when it does not start; the other one
+is started by hand. What is asked is what diagnose.yml asks of B's location.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def start(case: dict) -> None:
 def questions() -> list:
     tls = module("nginx_tls_info", probe=False)
     found = [one for each in tls["instances"] for one in each["locations"]]
+    found.sort(key=lambda one: one["path"] != "/")
     return diagnosis.questions(found[0], tls["files"]) if found else [{"name": "through", **CALLER}]
 
 
@@ -107,6 +108,7 @@ def main() -> None:
             seen = {**more, "probes": [*more.get("probes", []), *seen["probes"]]}
         tls = module("nginx_tls_info", pem=True, log_minutes=10)
         told = {"name": case["name"], "tls": tls, "asked": [*asked, through], "seen": seen, "alone": alone}
+        told["proof"] = [sh(command) for command in case.get("proof", ())]
         print(json.dumps(told), flush=True)
     stop()
 
