@@ -36,7 +36,9 @@ notes:
   - A stopped nginx tests its configuration as C(nginx -t) does, which may leave empty log files and
     directories.
   - An nginx in a container has processes of its own, and is told by this module inside of it only.
-  - Logs that go to syslog or to the journal are not read.
+  - A log that goes to the journal, by C(stderr) of a unit or C(syslog:server=unix:/dev/log), is read with
+    C(journalctl). One that goes to the syslog of another host, or to memory, is not; with O(log_minutes)
+    RV(why) says so.
   - Values that hold a variable are told as they stand. What a C(map) makes of it is known to a request
     only.
 requirements:
@@ -186,6 +188,18 @@ instances:
           description: The file, or V(stderr), V(syslog), V(memory).
           returned: always
           type: str
+        to:
+          description: The socket or host of V(syslog), else empty.
+          returned: always
+          type: str
+          sample: "unix:/dev/log"
+        read_as:
+          description:
+            - What shows it on this host, and what its lines have as RV(log[].file) - the file, or a command.
+              Empty where it is not on this host.
+          returned: always
+          type: str
+          sample: journalctl _SYSTEMD_UNIT=nginx.service
         level:
           description: The most telling level that is asked of it.
           returned: always
@@ -635,7 +649,7 @@ log:
       type: str
       sample: info
     file:
-      description: The log it stands in.
+      description: The log it stands in, as RV(instances[].error_logs[].read_as).
       returned: always
       type: str
     kind:
@@ -771,7 +785,8 @@ def look(params: dict[str, Any], now: datetime) -> dict[str, Any]:
     files = TlsFiles(at, Shelf(Verifier(), (major, minor, patch), HostKeys()))
     names = ("base", "pem", "probe", "timeout_s", "probe_timeout_s", "log_minutes")
     found = Look(Options(**{name: params[name] for name in names}), files).result()
-    return {"changed": False, "at": expiry.rfc3339(at), "why": missing(), **found}
+    why = " ".join(filter(None, [missing(), found["why"]]))
+    return {**found, "changed": False, "at": expiry.rfc3339(at), "why": why}
 
 
 def main() -> None:

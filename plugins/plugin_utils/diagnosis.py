@@ -289,7 +289,7 @@ def _log(end: Mapping[str, Any], instance: Optional[Mapping[str, Any]]) -> Optio
     events = end.get("tls", {}).get("log")
     if events is None or instance is None:
         return None
-    own = [one["path"] for one in instance["error_logs"]]
+    own = [one.get("read_as") or one["path"] for one in instance["error_logs"]]
     return [one for one in events if one["file"] in own]
 
 

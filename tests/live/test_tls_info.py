@@ -446,6 +446,33 @@ def test_an_upstreams_name_and_silence(world: World) -> None:
     assert log["upstream_timeout"]["upstream"] == "127.0.0.1:9009"
 
 
+@pytest.mark.parametrize("to", ["syslog:server=unix:/dev/log,nohostname", "stderr"])
+def test_a_log_that_goes_to_the_journal(world: World, to: str) -> None:
+    main = MAIN.replace("/var/log/nginx/error.log", to)
+    world.serve({"nginx.conf": main.format(a())})
+    assert world.ask()["status"] == 400
+    # journald has the line a moment later than the client its answer
+    world.machine.sh("sleep 1; journalctl --sync || journalctl --flush", check=False)
+    found = world.look(log_minutes=2, probe=False)
+    (log,) = one(found)["error_logs"]
+    assert log["read_as"] == "journalctl _SYSTEMD_UNIT=nginx.service" and found["why"] == ""
+    (event,) = [event for event in found["log"] if event["kind"] == "client_no_certificate"][-1:]
+    assert event["file"] == log["read_as"]
+    assert "client sent no required SSL certificate" in world.machine.sh(log["read_as"])
+    assert world.look(probe=False)["log"] == []
+
+
+def test_a_log_that_is_not_on_this_host_is_told(world: World) -> None:
+    world.serve(
+        {"nginx.conf": MAIN.replace("/var/log/nginx/error.log", "syslog:server=127.0.0.9").format(a())}
+    )
+    found = world.look(log_minutes=2, probe=False)
+    assert "goes to syslog at 127.0.0.9, and is not read here" in found["why"] and found["log"] == []
+    assert world.look(probe=False)["why"] == ""
+    world.serve(a())
+    assert world.look(log_minutes=2, probe=False)["why"] == ""
+
+
 # -- what must not leave the host, and hosts that lack something
 
 SECRETS = f"""\

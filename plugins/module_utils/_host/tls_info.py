@@ -23,7 +23,7 @@ from .._core.nginx_tls.locations import names_of
 from .._core.nginx_tls.resolve import InForce, resolve
 from .._core.nginx_tls.values import Program
 from . import addresses, conf_files, file_state, handshake
-from .error_logs import events
+from .error_logs import events, read_as
 from .handshake import Door, Presented
 from .instances import Instance, Instances, pid_file
 from .named_files import NEWER, Files, NamedFiles, Told, dicts
@@ -73,7 +73,10 @@ class Look:
         read = [(one, *self._configuration(one)) for one in self._instances.found()]
         self._files.read([(found, one.loaded) for one, found, _verdict in read])
         known = self._files.known()
-        log = self._log([path["path"] for _one, found, _verdict in read for path in found.error_logs])
+        for one, found, _verdict in read:
+            for path in found.error_logs:
+                path["read_as"] = read_as(path, one.unit)
+        log, unread = self._log([path for _one, found, _verdict in read for path in found.error_logs])
         elements = [self._element(one, found, verdict, known) for one, found, verdict in read]
         files = self._files.shown(self._options.pem)
         flat = [finding.to_dict() for finding in self._instances.orphans()]
@@ -85,6 +88,7 @@ class Look:
             "instances": elements,
             "files": files,
             "log": log,
+            "why": " ".join(unread),
             "addresses": addresses.own(),
             "names": self._look_up(
                 names_of([place for element in elements for place in element["locations"]])
@@ -92,13 +96,23 @@ class Look:
             "findings": flat,
         }
 
-    def _log(self, paths: Sequence[str]) -> list[Event]:
-        """Before this module's own handshakes get into it."""
+    def _log(self, logs: Sequence[dict[str, str]]) -> tuple[list[Event], list[str]]:
+        """Events, before this module's own handshakes get among them, and what of the logs is not known."""
         if self._options.log_minutes <= 0:
-            return []
+            return [], []
         since = datetime.now(timezone.utc) - timedelta(minutes=self._options.log_minutes)
         # nginx writes the time of the host's own zone, and does not name it.
-        return events(paths, since.astimezone().replace(tzinfo=None))
+        found, failed = events([one["read_as"] for one in logs], since.astimezone().replace(tzinfo=None))
+        unread = []
+        for one in logs:
+            if one["read_as"] in failed:
+                one["read_as"] = ""
+            if not one["read_as"]:
+                to = f" at {one['to']}" if one["to"] else ""
+                unread.append(
+                    f"The error log of {one['place']} goes to {one['path']}{to}, and is not read here."
+                )
+        return found, unread
 
     # -- the configuration
 

@@ -265,13 +265,21 @@ def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
         yield f"The trust, CRL and verify depth of {name} (nginx_tls_info there)."
     if judge.log is None:
         yield f"The error log of {name}."
-    elif not judge.log and (log := _quiet(judge.instance)):
-        yield (
-            f"A line of the error log of {name} at level info: its level is {log['level']}"
-            f" ({log['place'] or 'the default'}). Set `error_log {log['path']} info;`, reload, ask again."
-        )
+    elif not judge.log:
+        yield from _log_of(name, judge.instance)
 
 
-def _quiet(instance: Optional[object]) -> Optional[dict[str, str]]:
+def _log_of(name: str, instance: Optional[object]) -> Iterator[str]:
+    """What would have to be done for a line of the log, where there is none."""
     logs = instance.get("error_logs", ()) if isinstance(instance, dict) else ()
-    return next((one for one in logs if one["level"] not in _TELLS), None)
+    away = next((one for one in logs if not one.get("read_as", one["path"])), None)
+    if away is not None:
+        where = f"{away['path']} at {away['to']}" if away["to"] else away["path"]
+        yield f"The error log of {name} goes to {where} ({away['place']}), and is not read: look there."
+    quiet = next((one for one in logs if one["level"] not in _TELLS), None)
+    if quiet is not None:
+        value = quiet["path"] if quiet["path"].startswith("/") else "…"
+        yield (
+            f"A line of the error log of {name} at level info: its level is {quiet['level']}"
+            f" ({quiet['place'] or 'the default'}). Set `error_log {value} info;`, reload, ask again."
+        )

@@ -9,6 +9,7 @@ Nothing else of it is kept: what is returned holds facts of TLS and places, and 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -106,20 +107,29 @@ def _starts_tls(scope: Scope, module: str) -> bool:
 
 def _error_logs(tree: Sequence[Directive], prefix: str, default_log: str) -> Iterator[dict[str, str]]:
     """Each once, with the most telling of its levels; the compiled-in one where the main level has none."""
-    known: dict[str, dict[str, str]] = {}
+    known: dict[tuple[str, str], dict[str, str]] = {}
     if not any(item.name == "error_log" for item in tree):
         path = posixpath.normpath(posixpath.join(prefix, default_log))
-        known[path] = {"path": path, "level": "error", "place": ""}
+        known[path, ""] = {"path": path, "to": "", "level": "error", "place": ""}
     for item in _everywhere(tree, "error_log"):
-        path = item.args[0]
+        path, to = item.args[0], ""
         if path.startswith(NO_FILE):
+            to = _syslog(path)
             path = path.partition(",")[0].partition(":")[0]
         else:
             path = posixpath.normpath(posixpath.join(prefix, path))
         level = next((word for word in item.args[1:] if word in _LEVELS), "error")
-        if path not in known or _LEVELS.index(level) < _LEVELS.index(known[path]["level"]):
-            known[path] = {"path": path, "level": level, "place": item.place}
+        other = known.get((path, to))
+        if other is None or _LEVELS.index(level) < _LEVELS.index(other["level"]):
+            known[path, to] = {"path": path, "to": to, "level": level, "place": item.place}
     yield from known.values()
+
+
+def _syslog(value: str) -> str:
+    """Whom ``syslog:server=…`` names, a socket or a host."""
+    found = re.match(r"syslog:(?:[^,]*,)*?server=(unix:/[A-Za-z0-9._/-]+|[^,]*)", value)
+    named = found.group(1) if found else ""
+    return named if named.startswith("unix:") else host_text(named)
 
 
 def _everywhere(tree: Sequence[Directive], name: str) -> Iterator[Directive]:

@@ -268,14 +268,61 @@ def test_logs_are_read_from_their_end_and_over_a_rotation(tmp_path: Path) -> Non
     (tmp_path / "error.log.1").write_text(lines(90, 5))
     since = now - timedelta(minutes=10)
     paths = [str(log), str(log), "stderr", str(tmp_path / "gone")]
-    found = error_logs.events(paths, since)
+    found, failed = error_logs.events(paths, since)
+    assert failed == []
     assert [one["time"][11:16] for one in found] == ["12:55", "12:57", "12:59"]
     assert {one["file"] for one in found} == {str(log)}
     log.write_text("x" * 5_000_000 + "\n" + lines(30, 2))
-    assert [one["time"][11:16] for one in error_logs.events([str(log)], since)] == ["12:58"]
+    assert [one["time"][11:16] for one in error_logs.events([str(log)], since)[0]] == ["12:58"]
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    assert error_logs.events([str(fifo)], since) == []
+    assert error_logs.events([str(fifo)], since) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "unit", "read_as"),
+    [
+        ("/var/log/e.log", "", "nginx.service", "/var/log/e.log"),
+        ("stderr", "", "nginx.service", "journalctl _SYSTEMD_UNIT=nginx.service"),
+        ("stderr", "", "", ""),  # somebody's terminal
+        ("syslog", "unix:/dev/log", "web@1.service", "journalctl _SYSTEMD_UNIT=web@1.service"),
+        ("syslog", "unix:/dev/log", "a b.service", "journalctl '_SYSTEMD_UNIT=a b.service'"),
+        ("syslog", "unix:/dev/log", "", "journalctl _COMM=nginx"),
+        ("syslog", "unix:/run/other", "nginx.service", ""),
+        ("syslog", "logs.example.com:514", "nginx.service", ""),
+        ("memory", "", "nginx.service", ""),
+    ],
+)
+def test_what_shows_a_log(path: str, to: str, unit: str, read_as: str) -> None:
+    assert error_logs.read_as({"path": path, "to": to}, unit) == read_as
+
+
+def test_the_journal_is_a_log() -> None:
+    now = datetime(2026, 11, 22, 13, 0, 0)  # noqa: DTZ001 local time, as in the log
+    since = now - timedelta(minutes=10)
+    times = [(now - timedelta(minutes=before)).strftime("%Y/%m/%d %H:%M:%S") for before in (1, 3, 90)]
+    asked: list[Any] = []
+
+    def run(arguments: list[str], timeout_s: float) -> Finished:
+        asked.append(arguments)
+        return Finished(
+            0, "".join(f"{LINE.format(time)}\n" for time in times) + "Started nginx.\n" + "x" * 9999, ""
+        )
+
+    command = "journalctl _SYSTEMD_UNIT=nginx.service"
+    found, failed = error_logs.events([command, command, ""], since, run)
+    assert ([one["time"][11:16] for one in found], failed) == (["12:57", "12:59"], [])
+    assert {one["file"] for one in found} == {command}
+    assert asked == [
+        ["journalctl", "_SYSTEMD_UNIT=nginx.service", "-q", "--no-pager", "-ocat", "-n5000",
+         f"--since=@{since.timestamp():.0f}"]
+    ]  # fmt: skip
+    for answer in (lambda *dummy: Finished(1, "", "No journal files were found."), _absent):
+        assert error_logs.events([command], since, answer) == ([], [command])
+
+
+def _absent(*dummy: Any) -> Finished:
+    raise FileNotFoundError("journalctl")
 
 
 # -- what is served

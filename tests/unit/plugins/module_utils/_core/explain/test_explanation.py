@@ -583,6 +583,23 @@ def test_what_is_missing():
     assert explain(refused([found("crl.revoked")], log=[], instance=QUIET)).missing == ()
 
 
+def test_a_log_that_is_elsewhere_is_missing():
+    def missing(**log):
+        place = {"place": "/etc/nginx.conf:3", "level": "info"}
+        instance = {**RUNNING, "error_logs": [{**place, **log}]}
+        return explain(refused([], log=[], instance=instance)).missing
+
+    syslog = {"path": "syslog", "to": "logs.example.com"}
+    (said,) = missing(**syslog, read_as="")
+    assert said.endswith(
+        "goes to syslog at logs.example.com (/etc/nginx.conf:3), and is not read: look there."
+    )
+    assert missing(**syslog, read_as="journalctl _COMM=nginx") == ()
+    quiet = missing(**syslog, read_as="journalctl _COMM=nginx", level="error")
+    assert "Set `error_log … info;`" in quiet[0]
+    assert missing(path="/e", to="", read_as="/e") == ()
+
+
 @pytest.mark.parametrize(
     ("log", "code"),
     [

@@ -12,11 +12,12 @@ from typing import Any
 import nginx_corpus
 import pytest
 
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Directive, Dump
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_conf import Directive, Dump, parse
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls import judge
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.doors import questions
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.judge import Known
-from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.resolve import InForce
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.resolve import InForce, resolve
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.nginx_tls.values import Program
 from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.configurations import (
     NEW,
     OLD,
@@ -139,6 +140,25 @@ def test_a_distributions_directories() -> None:
         ("/var/log/nginx/api.error.log", "info"),
     ]
     assert found.user == "www-data"
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "to"),
+    [
+        ("stderr", "stderr", ""),
+        ("memory:32m", "memory", ""),
+        ("syslog:server=unix:/dev/log", "syslog", "unix:/dev/log"),
+        ("syslog:server=unix:/dev/log,nohostname,tag=s3cr3t", "syslog", "unix:/dev/log"),
+        ("syslog:facility=local7,server=[2001:db8::1]:514", "syslog", "[2001:db8::1]:514"),
+        ("syslog:tag=a,server=logs.example.com", "syslog", "logs.example.com"),
+        ("syslog:server=s3cr3t$x", "syslog", ""),
+        ("/var/log/syslog:server=x", "/var/log/syslog:server=x", ""),
+    ],
+)
+def test_where_a_log_goes(value: str, path: str, to: str) -> None:
+    tree = parse(f"error_log {value} info;", "/etc/nginx/nginx.conf")
+    (told,) = resolve(tree, Program((1, 26, 3)), "/usr/share/nginx", "error.log").error_logs
+    assert told == {"path": path, "to": to, "level": "info", "place": "/etc/nginx/nginx.conf:1"}
 
 
 def test_certbots() -> None:
