@@ -35,7 +35,9 @@ notes:
     C(stream) nginx opens a connection to its upstream for it.
   - A stopped nginx tests its configuration as C(nginx -t) does, which may leave empty log files and
     directories.
-  - An nginx in a container has processes of its own, and is told by this module inside of it only.
+  - An nginx in a container has processes of its own, and is told by this module inside of it only. Of one in
+    a chroot, or in a container with the host's processes, nothing is told but that it runs.
+  - An nginx of C(master_process off) is not found, for it does not say what it is.
   - A log that goes to the journal, by C(stderr) of a unit or C(syslog:server=unix:/dev/log), is read with
     C(journalctl). One that goes to the syslog of another host, or to memory, is not; with O(log_minutes)
     RV(why) says so.

@@ -46,15 +46,25 @@ def test_a_relative_path_of_an_option_begins_where_the_user_is(play):
             assert "| realpath" in given
 
 
+NO_HOST_OF_OURS = "The inventory has no host in the groups mtls_servers and mtls_proxies"
+
+
 @pytest.mark.parametrize(
-    "playbook",
+    ("playbook", "hosts", "said"),
     [
-        "revoke",
-        *(pytest.param(name, marks=pytest.mark.whole) for name in ("site", "rotate", "rotate_ca")),
+        pytest.param("audit", {}, "The inventory has no host, or could not be read", id="audit"),
+        pytest.param("diagnose", {}, "The inventory has no host, or could not be read", id="diagnose"),
+        *(
+            pytest.param(name, hosts, NO_HOST_OF_OURS, id=f"{name}-{kind}", marks=marks)
+            for kind, hosts in (("no host at all", {}), ("no host of ours", {"x1": {}}))
+            for name, marks in (
+                ("revoke", ()),
+                *((name, pytest.mark.whole) for name in ("site", "rotate", "rotate_ca")),
+            )
+        ),
     ],
 )
-@pytest.mark.parametrize("hosts", [{}, {"x1": {}}], ids=["no host at all", "no host of ours"])
-def test_an_inventory_without_hosts_is_not_taken_for_done(playbook, hosts, tmp_path):
+def test_an_inventory_without_hosts_is_not_taken_for_done(playbook, hosts, said, tmp_path):
     """Ansible itself says `skipping: no hosts matched`, and ends well."""
     (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
     done = subprocess.run(
@@ -69,4 +79,4 @@ def test_an_inventory_without_hosts_is_not_taken_for_done(playbook, hosts, tmp_p
         check=False,
     )
     assert done.returncode != 0, done.stdout
-    assert "The inventory has no host in the groups mtls_servers and mtls_proxies" in done.stdout
+    assert said in done.stdout

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 from .._core.account import Account
@@ -64,9 +64,9 @@ class Instances:
         known: dict[str, Instance] = {}
         for one in running:
             other = known.setdefault(os.path.realpath(one.conf_path), one)
-            if other is not one and masters[one.pid or 0].parent != other.pid:
+            if one.conf_path and other is not one and masters[one.pid or 0].parent != other.pid:
                 said = f"The masters {other.pid} and {one.pid} of nginx read one configuration."
-                one.findings.append(Finding("nginx.many_masters", said, one.conf_path or "nginx"))
+                one.findings.append(Finding("nginx.many_masters", said, one.conf_path))
         yield from running
         installed = self._installed()
         if installed and os.path.realpath(installed.conf_path) not in known:
@@ -85,7 +85,10 @@ class Instances:
         if not os.path.exists(program):
             program = self._locate() or program
         found = Instance(master.pid, program, unit=self._processes.unit(master.pid))
-        self._prepare(found, lambda: (invocation(master.arguments), self._processes.account(master.pid)))
+        if self._processes.has_own_root(master.pid):
+            found.fault = "it runs with a root directory of its own, where its files are"
+        else:
+            self._prepare(found, lambda: (self._invocation(master), self._processes.account(master.pid)))
         serving, _draining = self._processes.workers(master.pid)
         starts = [self._processes.started(pid) for pid in serving]
         found.loaded = min((start for start in starts if start is not None), default=None)
@@ -98,6 +101,13 @@ class Instances:
             )
             found.findings.append(Finding("nginx.upgrade_in_flight", said, found.conf_path or "nginx"))
         return found
+
+    def _invocation(self, master: Process) -> Invocation:
+        """With ``-p`` complete: it may be told from where the master was started."""
+        told = invocation(master.arguments)
+        if not told.prefix or os.path.isabs(told.prefix):
+            return told
+        return replace(told, prefix=os.path.join(self._processes.directory(master.pid), told.prefix))
 
     def _installed(self) -> Optional[Instance]:
         """The one that would be started; None where no nginx is installed."""

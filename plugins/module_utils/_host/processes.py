@@ -168,6 +168,20 @@ class Processes:
         except OSError:
             return ""
 
+    def directory(self, pid: int) -> str:
+        """Where a process is, "/" where that cannot be told."""
+        try:
+            return os.readlink(f"{self._proc}/{pid}/cwd")
+        except OSError:
+            return "/"
+
+    def has_own_root(self, pid: int) -> bool:
+        """Whether its root directory is another one: it is in a chroot, or in a container with our pids."""
+        try:
+            return not os.path.samefile(f"{self._proc}/{pid}/root", "/")
+        except OSError:
+            return False
+
     def unit(self, pid: int) -> str:
         """The service unit of systemd that a process belongs to (proc_pid_cgroup(5)), "" without one."""
         for line in _read(f"{self._proc}/{pid}/cgroup").splitlines():

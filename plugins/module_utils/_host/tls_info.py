@@ -156,7 +156,7 @@ class Look:
             said.append(
                 Finding(
                     "nginx.configuration_refused",
-                    f"nginx -t says: {words.rstrip('.')}.",
+                    f"nginx -t says: {words.rstrip('.')}." if built else f"It was not tested: {words}.",
                     one.conf_path or one.program,
                 )
             )

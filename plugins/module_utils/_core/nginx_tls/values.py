@@ -61,8 +61,13 @@ def file_of(item: Optional[Directive], program: Program) -> Optional[File]:
     if found["variable"]:
         found["text"] = text
     else:
-        found["path"] = posixpath.normpath(posixpath.join(program.directory, text))
+        found["path"] = _plain(posixpath.join(program.directory, text))
     return found
+
+
+def _plain(path: str) -> str:
+    """*path* in one spelling. A ``..`` stays, for behind a link it leads out of where the link leads."""
+    return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
 
 
 def host_text(text: str) -> str:

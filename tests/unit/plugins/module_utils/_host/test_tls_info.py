@@ -90,6 +90,24 @@ def test_each_master_is_told_with_what_it_reads(proc: Proc, tmp_path: Path) -> N
     assert instances(proc, str(program)).orphans() == []
 
 
+def test_a_prefix_begins_where_the_master_was_started(proc: Proc, tmp_path: Path) -> None:
+    for pid, given in ((10, " -p run -c n.conf"), (20, f" -p {tmp_path}/abs -c n.conf"), (30, "")):
+        proc.add(pid, 1, f"nginx: master process nginx{given}")
+        (proc.root / str(pid) / "cwd").symlink_to(tmp_path)
+    found = list(instances(proc, "/nginx").found())
+    assert [one.conf_path for one in found[:2]] == [f"{tmp_path}/run/n.conf", f"{tmp_path}/abs/n.conf"]
+    assert found[0].nginx is not None and found[0].nginx.started.prefix == f"{tmp_path}/run"
+    assert found[2].conf_path == "/etc/nginx/nginx.conf"
+
+
+@pytest.mark.parametrize(("root", "own"), [("/", False), ("..", True), ("nowhere", False)])
+def test_one_in_a_chroot_is_not_taken_for_one_of_the_host(proc: Proc, root: str, own: bool) -> None:
+    proc.add(10, 1, "nginx: master process nginx")
+    (proc.root / "10" / "root").symlink_to(root)
+    found = next(instances(proc, "/nginx").found())
+    assert (found.nginx is None) is own and ("root directory of its own" in found.fault) is own
+
+
 def test_one_that_does_not_run_is_told_once(proc: Proc, tmp_path: Path) -> None:
     (only,) = instances(proc, str(tmp_path / "nginx")).found()
     assert only.pid is None and only.conf_path == "/etc/nginx/nginx.conf"

@@ -336,7 +336,7 @@ def test_ssl_on_of_old_versions() -> None:
     ("value", "told"),
     [
         ("a.pem", {"path": "/etc/nginx/a.pem", "variable": False, "scheme": "", "text": ""}),
-        ("../a/./b.pem", {"path": "/etc/a/b.pem", "variable": False, "scheme": "", "text": ""}),
+        ("../a/.//b.pem", {"path": "/etc/nginx/../a/b.pem", "variable": False, "scheme": "", "text": ""}),
         ('"engine:pkcs11:pin-value=s3cr3t"', {"path": "", "variable": False, "scheme": "engine", "text": ""}),
         ('"store:pkcs11:pin=s3cr3t"', {"path": "", "variable": False, "scheme": "store", "text": ""}),
         (
