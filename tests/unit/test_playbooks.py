@@ -80,3 +80,26 @@ def test_an_inventory_without_hosts_is_not_taken_for_done(playbook, hosts, said,
     )
     assert done.returncode != 0, done.stdout
     assert said in done.stdout
+
+
+def test_two_audits_at_once_do_not_disturb_each_other(tmp_path):
+    """Each writes under a name of its own, before that becomes the file's."""
+    nobody = {"ansible_host": "127.0.0.1", "ansible_port": 1}
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"x1": nobody}}}), encoding="utf-8")
+    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "inventory.json", "mutual_tls.nginx.audit"]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache"), "ANSIBLE_NOCOLOR": "1"}
+    runs = [
+        subprocess.Popen(
+            [*command, "-e", "audit_fail_on=never"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _run in range(3)
+    ]
+    said = [(run.communicate()[0], run.returncode) for run in runs]
+    assert [code for _said, code in said] == [0, 0, 0], said
+    assert sorted(path.name for path in (tmp_path / "audit").iterdir()) == [
+        "audit.html", "audit.json", "mtls.prom",
+    ]  # fmt: skip
