@@ -688,8 +688,10 @@ def file_cases() -> list[Case]:
         Case(
             "a session from before the CRL was renewed",
             "refusal_remembered",
-            {"crl": _OLD_CRL, "server": "ssl_session_cache shared:case:1m;"},
+            # nginx 1.22 makes new keys of tickets with each reload.
+            {"crl": _OLD_CRL, "server": "ssl_session_ticket_key /srv/case/a/ticket.key;"},
             steps=(_ASK, _replaced("/srv/case/a/crl.pem", crl("root")), _RELOAD, _FORGOTTEN),
+            also={"/srv/case/a/ticket.key": bytes(80)},
         ),
         Case(
             "no session from before the CRL was renewed",
@@ -979,6 +981,20 @@ def leak_cases() -> list[Case]:
             {"others": _OTHERS % _SAME_PROTOCOLS},
             {"name": "x.example.com", "verify": "off"},
             also=_ALSO,
+        ),
+        Case(
+            "the server name of another site, of another trust",
+            "client_ca_not_accepted",
+            {"others": _beside(own)},
+            {"name": "elsewhere.example.com", "host": "elsewhere.example.com"},
+            also=_PAIRS,
+        ),
+        Case(
+            "the server name of another site, of the same trust",
+            "",
+            {"others": _beside(own.replace("other.pem", "trust.pem"))},
+            {"name": "elsewhere.example.com", "host": "elsewhere.example.com"},
+            also=_PAIRS,
         ),
         # Of the http level.
         Case(
