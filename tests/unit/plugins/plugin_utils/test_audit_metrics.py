@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited_fleet import AT
 from audited_fleet import report as made_up
 
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit import metrics
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.audit.report import report
 from ansible_collections.mutual_tls.nginx.tests.unit._repository import ROOT, load_yaml
 
 MONITORING = ROOT / "docs" / "monitoring"
@@ -26,6 +28,8 @@ QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["
 #: What follows a name of ours in PromQL.
 NAME = re.compile(r"\b(?:x509|mtls)_[a-z0-9_]+\b")
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(?=\s*(?:=~|!~|!=|=)\s*\")")
+#: Words of PromQL that no parenthesis follows.
+WORDS = frozenset("and or unless bool offset by without on ignoring group_left group_right inf nan".split())
 SAMPLE = re.compile(r'([a-z0-9_]+)(\{(?:[a-zA-Z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?\d+)')
 
 
@@ -78,27 +82,115 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
     assert cases == {rule["alert"]: {True, False} for rule in RULES}
 
 
+def faults(query: str, legend: str = "") -> list[str]:
+    """What promtool cannot see: names of metrics, and labels, that mtls.prom does not have."""
+    labels: dict[str, set[str]] = {name: set() for name in metrics.METRICS}
+    for name, text, dummy in samples(metrics.text(made_up(100))):
+        labels[name].update(LABEL.findall(text))
+    found = []
+    bare = re.sub(r'"[^"]*"', '""', query)
+    for name, selectors in re.findall(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{([^}]*)\}", bare):
+        found += [
+            f"{name}: no label {one}" for one in LABEL.findall(selectors) if one not in labels.get(name, ())
+        ]
+    groups = r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)"
+    grouped = re.findall(r"\w+", " ".join(re.findall(groups, bare)))
+    rest = re.sub(groups, " ", re.sub(r"\{[^}]*\}", " ", bare))
+    names = [one for one in re.findall(r"\b[a-zA-Z_]\w*\b(?!\s*\()", rest) if one not in WORDS]
+    names = [one for one in names if not re.fullmatch(r"\d*[smhdwy]", one)]
+    found += [f"no metric {one}" for one in names if one not in metrics.METRICS]
+    every = set().union(*(labels.get(one, set()) for one in names))
+    told = [*grouped, *re.findall(r"\{\{\s*(\w+)\s*\}\}", legend)]
+    found += [f"no label {one}" for one in told if one not in every]
+    return found if names else ["no metric at all"]
+
+
+def answered(queries: list[str], folder: Path, found: Any = None) -> None:
+    """Fails where promtool cannot read one of the queries, or where it answers nothing of *found*, by default
+    a fleet that has of everything."""
+    series = [
+        # promtool reads U+FFFD in a series as what could not be decoded.
+        {"series": f"{name}{labels}".replace("\ufffd", "?"), "values": str(value)}
+        for name, labels, value in samples(metrics.text(found or made_up(100)))
+    ]
+    asked = [
+        {
+            "expr": f"count({query.replace('$host', '.*')}) > bool 0",
+            "eval_time": "0s",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for query in queries
+    ]
+    path = folder / "queries.yml"
+    path.write_text(
+        json.dumps({"tests": [{"input_series": series, "promql_expr_test": asked}]}), encoding="utf-8"
+    )
+    assert "SUCCESS" in promtool("test", "rules", str(path))
+
+
 @pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
 def test_each_query_names_metrics_and_labels_that_exist(query: str, tmp_path: Path) -> None:
-    names = set(NAME.findall(query))
-    assert names and names <= set(metrics.METRICS)
-    exported = {
-        label
-        for name, text, dummy in samples(metrics.text(made_up(100)))
-        if name in names
-        for label in LABEL.findall(text)
-    }
-    assert set(LABEL.findall(query)) <= exported
+    assert faults(query) == []
     rule = {"record": "a:b:c", "expr": query.replace("$host", "a1")}
     path = tmp_path / "rules.yml"
     path.write_text(json.dumps({"groups": [{"name": "g", "rules": [rule]}]}), encoding="utf-8")
     promtool("check", "rules", str(path))
 
 
-def test_a_query_for_nothing_is_found() -> None:
-    assert set(NAME.findall("sum(mtls_nothing) / x509_cert_not_after")) - set(metrics.METRICS) == {
-        "mtls_nothing"
-    }
+def test_legends_and_the_choice_of_a_host_name_labels_that_exist() -> None:
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            assert faults(target["expr"], target.get("legendFormat", "")) == []
+    (choice,) = [one for one in DASHBOARD["templating"]["list"] if one["type"] == "query"]
+    name, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", choice["definition"]).groups()  # type: ignore[union-attr]
+    assert faults(f'{name}{{{label}="x"}}') == [] and choice["query"]["query"] == choice["definition"]
+
+
+def test_each_query_of_the_dashboard_has_an_answer(tmp_path: Path) -> None:
+    answered(QUERIES, tmp_path)
+
+
+def test_a_number_is_shown_also_where_there_is_nothing_to_count(tmp_path: Path) -> None:
+    """Of a host without TLS, which this collection does not manage."""
+    stats = [one for one in DASHBOARD["panels"] if one["type"] == "stat"]
+    found = report(
+        {"www": {"mtls_audit_tls": {"instances": [], "files": [], "findings": []}}}, {"all": ["www"]}, AT
+    )
+    answered([target["expr"] for one in stats for target in one["targets"]], tmp_path, found)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sum(mtls_findings",  # no PromQL
+        'mtls_findings{severity="eror"}',
+        "mtls_served_differs + on (address) mtls_trust_info",
+        "mtls_nothing",
+        "sum(mtls_findings) + mtl_edges",
+    ],
+)
+def test_a_query_without_an_answer_is_found(query: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        answered([*QUERIES, query], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("query", "legend", "fault"),
+    [
+        ("sum(mtls_nothing) / x509_cert_not_after", "", "no metric mtls_nothing"),
+        ("sum(mtls_findings) or mtl_edges", "", "no metric mtl_edges"),
+        ('mtls_edges{host="a1"} or mtls_findings', "", "mtls_edges: no label host"),
+        ("sum by (hots) (mtls_findings)", "", "no label hots"),
+        ("mtls_edges + on (host) mtls_edges", "", "no label host"),
+        ("sum by (host) (mtls_findings)", "{{ hots }}", "no label hots"),
+        ("time()", "", "no metric at all"),
+        ('sum by (host) (mtls_findings{severity="error", host=~"a|b"}) > bool 8 or vector(0)', "{{host}}",
+         ""),
+        ("mtls_edges[1h] offset 2d", "{{state}}", ""),
+    ],
+)  # fmt: skip
+def test_what_a_query_does_wrong_is_named(query: str, legend: str, fault: str) -> None:
+    assert faults(query, legend) == ([fault] if fault else [])
 
 
 def test_the_dashboard_asks_for_every_metric_of_ours() -> None:
