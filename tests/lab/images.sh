@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Builds host images out of Debian packages (no image registry): tests/lab/images.sh NAME…
-#   bookworm trixie sid   systemd, ssh, nginx, python3 with cryptography, openssl
+#   bookworm trixie sid   systemd, ssh, nginx, python3 with cryptography, openssl; the module stream, not loaded
 #   bare                  bookworm with systemd, ssh, python3 and sudo: no nginx, no cryptography, no openssl
 #   bullseye              only the oldest Python and cryptography that modules run on; no init
 # An image whose recipe (the function `build`) is unchanged is kept. Safe to call twice at once: the second call waits.
@@ -15,7 +15,11 @@ build() {
     local name=$1 suite=$1 packages config=() hooks=() mirror id old
     local host=systemd,systemd-sysv,dbus,iproute2,procps,sudo,openssh-server,python3,python3-apt
     case $name in
-        bookworm | trixie | sid) packages=$host,ca-certificates,openssl,nginx,python3-cryptography ;;
+        bookworm | trixie | sid)
+            packages=$host,ca-certificates,openssl,nginx,libnginx-mod-stream,python3-cryptography
+            # Debian's nginx alone loads no module; who wants this one says load_module.
+            hooks=(--customize-hook='rm "$1"/etc/nginx/modules-enabled/*-mod-stream.conf')
+            ;;
         bare) suite=bookworm packages=$host ;;
         bullseye) packages=python3,python3-cryptography,openssl ;;
         *) echo "images.sh: no recipe for '$name'" >&2; return 2 ;;
@@ -27,7 +31,7 @@ build() {
     if [ "$name" != bullseye ]; then
         config=(-c 'CMD ["/sbin/init"]' -c 'STOPSIGNAL SIGRTMIN+3')
         # For the ssh connection: a user who is not root, with sudo, as real hosts have one.
-        hooks=(--customize-hook='chroot "$1" useradd --create-home --gid operator --shell /bin/bash operator'
+        hooks+=(--customize-hook='chroot "$1" useradd --create-home --gid operator --shell /bin/bash operator'
             --customize-hook='echo "operator ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/operator"')
     fi
     # sid's Release file is valid for 14 days only, a mirror's copy is often older; the option stays in the

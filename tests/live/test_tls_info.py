@@ -375,6 +375,127 @@ def test_a_mode_or_an_owner_that_was_changed_alone(world: World) -> None:
     world.serve(a())
 
 
+# -- stream
+
+STREAM = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n" + MAIN.replace("http {{", "stream {{")
+WHO = 'return "$ssl_client_verify $ssl_client_s_dn";'
+TALK = """
+import socket, ssl, sys
+port, who, name = sys.argv[1:]
+asked = socket.create_connection(("127.0.0.1", int(port)), 5)
+said = b""
+try:
+    if who != "plain":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if who:
+            context.load_cert_chain(f"/etc/nginx/pki/{who}.pem", f"/etc/nginx/pki/{who}.key")
+        asked = context.wrap_socket(asked, server_hostname=name or None)
+    said = asked.recv(999)
+except OSError:
+    pass
+print(said.decode())
+"""
+
+
+def stream_a(lines: str = "", listen: str = "127.0.0.1:5433 ssl", verify: str = "on") -> str:
+    trust = f"ssl_client_certificate {PKI}/clients-ca.pem; ssl_verify_client {verify};"
+    return f"server {{ listen {listen}; {PAIR} {trust} {lines} {WHO} }}\n"
+
+
+def stream_b(lines: str, listen: int = 5434) -> str:
+    return f"server {{ listen 127.0.0.1:{listen}; {lines} }}\n"
+
+
+def talk(world: World, port: int, who: str = "plain", name: str = "") -> str:
+    """What comes back from a stream server; *who*: "plain" speaks no TLS, "" has no certificate."""
+    return world.machine.sh(f"python3 - {port} {who!r} {name!r}", stdin=TALK)
+
+
+def stream(world: World, text: str) -> dict[str, Any]:
+    world.serve({"nginx.conf": STREAM.format(text)})
+    return world.look()
+
+
+def codes_of(found: dict[str, Any]) -> set[str]:
+    return {finding["code"] for finding in found["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("verify", "b", "nobody", "forged"),
+    [
+        ("on", "SUCCESS CN=b", "", ""),
+        ("optional", "SUCCESS CN=b", "NONE", ""),
+        ("off", "NONE", "NONE", "NONE"),
+    ],
+)
+def test_a_stream_server_that_verifies(world: World, verify: str, b: str, nobody: str, forged: str) -> None:
+    found = stream(world, stream_a(verify=verify))
+    (server,) = one(found)["servers"]
+    assert (server["module"], server["verify"], server["tls"]) == ("stream", verify, True)
+    assert server["trust"]["path"] == f"{PKI}/clients-ca.pem"
+    leaf = next(file for file in found["files"] if file["path"] == f"{PKI}/server.pem")["certificates"][0]
+    assert [row["sha256"] for row in server["served"]] == [leaf["sha256"]]
+    assert [talk(world, 5433, who) for who in ("b", "", "forged")] == [b, nobody, forged]
+
+
+def test_the_depth_the_list_and_the_trust_of_a_stream_server(world: World) -> None:
+    found = stream(world, f"ssl_trusted_certificate {PKI}/others-ca.pem;" + stream_a())
+    assert talk(world, 5433, "x") == "SUCCESS CN=x"
+    assert "server.trust_inherited" in codes_of(found)
+    found = stream(
+        world, f"ssl_trusted_certificate {PKI}/others-ca.pem;" + stream_a('ssl_trusted_certificate "";')
+    )
+    assert talk(world, 5433, "x") == ""
+    assert "server.trust_inherited" not in codes_of(found)
+    for name, said in (("revoked", ""), ("clients", "SUCCESS CN=b")):
+        (server,) = one(stream(world, stream_a(f"ssl_crl {PKI}/{name}.crl;")))["servers"]
+        assert server["crl"]["path"] == f"{PKI}/{name}.crl"
+        assert talk(world, 5433, "b") == said
+
+
+def test_a_stream_that_asks_by_tls_with_a_certificate(world: World) -> None:
+    to = "proxy_ssl on; proxy_pass 127.0.0.1:5433;"
+    verified = f"{VERIFIED} proxy_ssl_name api.example.com; proxy_ssl_server_name on;"
+    text = stream_a() + stream_b(f"{to} {AS_B} {verified}")
+    found = stream(world, text)
+    (place,) = one(found)["locations"]
+    assert (place["module"], place["protocol"], place["servers"]) == ("stream", "tls", ["127.0.0.1:5433"])
+    assert (place["certificate"]["path"], place["verify"], place["sni"]) == (f"{PKI}/b.pem", True, True)
+    assert talk(world, 5434) == "SUCCESS CN=b"
+    assert not codes_of(found) & {"proxy.not_verified", "proxy.name_mismatch", "proxy.sni_off"}
+    # Without a certificate, without TLS, by another trust, by an address: each beside the first.
+    found = stream(world, text.replace(AS_B, ""))
+    assert (one(found)["locations"][0]["certificate"], talk(world, 5434)) == (None, "")
+    found = stream(world, text.replace("proxy_ssl on;", ""))
+    assert (one(found)["locations"], talk(world, 5434)) == ([], "")
+    found = stream(world, text.replace("servers-ca", "others-ca"))
+    assert (one(found)["locations"][0]["trust"]["path"], talk(world, 5434)) == (f"{PKI}/others-ca.pem", "")
+    found = stream(world, text.replace("proxy_ssl_name api.example.com;", ""))
+    assert ("proxy.name_mismatch" in codes_of(found), talk(world, 5434)) == (True, "")
+    found = stream(world, text.replace(verified, "").replace("/server.", "/impostor."))
+    assert ("proxy.not_verified" in codes_of(found), talk(world, 5434)) == (True, "SUCCESS CN=b")
+
+
+def test_identities_that_share_a_stream_upstream(world: World) -> None:
+    def both(second: str, more: str = "") -> tuple[set[str], bool]:
+        lines = f"proxy_ssl on; {VERIFIED} {NAMED} {more}"
+        found = stream(
+            world,
+            "upstream one.test { server 127.0.0.1:5433; } upstream two.test { server 127.0.0.1:5433; }"
+            + stream_a()
+            + stream_b(f"{lines} {AS_B} proxy_pass one.test;")
+            + stream_b(f"{lines} {AS_C} proxy_pass {second};", 5435),
+        )
+        said = [talk(world, port) for dummy in range(8) for port in (5434, 5435)]
+        return set(said[1::2]), "proxy.identity_shared" in codes_of(found)
+
+    seen, told = both("one.test")
+    assert "SUCCESS CN=b" in seen and told, "A sees b where c asks"
+    assert both("two.test") == ({"SUCCESS CN=c"}, False)
+    assert both("one.test", "proxy_ssl_session_reuse off;") == ({"SUCCESS CN=c"}, False)
+
+
 # -- logs
 
 
