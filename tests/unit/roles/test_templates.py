@@ -26,6 +26,7 @@ from rendered import play
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core import allowlist
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.blocks import upstream_servers
 from ansible_collections.mutual_tls.nginx.plugins.plugin_utils.sites import mozilla_profiles
+from ansible_collections.mutual_tls.nginx.tests.unit.plugins.module_utils.configurations import http, judged
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADERS = {
@@ -298,6 +299,18 @@ def test_every_identity_header_is_set_or_cleared_where_a_site_proxies(blocks, na
             assert headers[header].startswith("$mtls_server_"), header
         else:
             assert headers[header] == "", header
+
+
+def test_no_way_to_a_backend_is_one_that_nginx_tls_info_warns_of(rendered):
+    trust = "ssl_client_certificate ca.pem;"
+    for version in ("1.22.1", "1.30.6"):
+        texts = [one["content"] for one in rendered[version]["sites"]]
+        sites = "".join(re.sub(r"include @MTLS_RELEASE@\S+tls\.conf;", trust, text) for text in texts)
+        found = http(sites).servers
+        backends = [one for server in found for one in server["backends"]]
+        assert len(backends) >= len(texts)
+        assert any("X-SSL-Client-S-DN" in one["identity"] for one in backends)
+        assert not {"server.identity_lost", "server.backend_unguarded"} & {one.code for one in judged(sites)}
 
 
 def test_identity_is_told_only_of_a_verified_client(blocks):
