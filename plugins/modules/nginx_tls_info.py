@@ -659,7 +659,7 @@ log:
         - What it is about, one of V(client_verify), V(client_no_certificate), V(misdirected),
           V(handshake), V(rejected), V(plain_http), V(upstream_verify), V(upstream_name),
           V(upstream_handshake), V(upstream_connect), V(upstream_timeout), V(upstream_resolve),
-          V(upstream_closed), V(worker_file), V(emerg).
+          V(upstream_closed), V(worker_file), V(access_denied), V(limited), V(exhausted), V(emerg).
       returned: always
       type: str
     code:

@@ -109,13 +109,14 @@ def port_of(server: str) -> Optional[int]:
 
 def block_for(tls: Reading, port: Optional[int], name: str, address: str = "") -> Optional[dict[str, Any]]:
     """The server block that answers to a server name on a port, as nginx chooses: the exact name, the
-    longest wildcard, else the default server (ngx_http_find_virtual_server).
+    longest wildcard, else the default server (ngx_http_find_virtual_server). A dot at the end is no part of
+    it (ngx_http_validate_host).
 
     *address*: the IP address or unix socket that is asked, where it is known: a socket of its own takes all
     that is sent there.
     """
     here = list(_listening(tls, port, address))
-    for wanted in _names(name):
+    for wanted in _names(name.rstrip(".")):
         for dummy, block in here:
             if wanted in block["names"]:
                 return dict(block)

@@ -17,9 +17,11 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.cas
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.explanation import explain
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
+from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
 
-_MISSING = "chain.missing_intermediate"
+_MISSING, _OTHER_KEY = "chain.missing_intermediate", "chain.signature_invalid"
 #: nginx does not start, or not again, with these; which file it is says more than nginx's line.
+_REFUSED = "nginx.configuration_refused"
 _NOT_LOADED = ("endpoint.nginx_down", "endpoint.reload_refused")
 #: Areas of findings about what nginx does not load.
 _LOADED = ("endpoint", "file", "format", "pair", "key", "signature")
@@ -116,7 +118,7 @@ def diagnose(
     *client*: `host`, `tls` (of nginx_tls_info), `location` (its element), `direct` and `through`, each
     ``{asked, seen}`` (options and result of endpoint_info) or None, `clock_s`. *server*: `host`, `tls`,
     `block` (its element, None where it was not found), `clock_s`. Either may be None: then only the other
-    end is known.
+    end is known. `meant` of the client: the host that it asks by name, where somebody else answers.
     """
     ends = _Ends(client or {}, server or {}, at)
     told = explain(ends.case()).to_dict()
@@ -134,7 +136,8 @@ class _Ends:
 
     def case(self) -> Case:
         direct, through = (_seen(self._client.get(way)) for way in ("direct", "through"))
-        return Case(direct, through, self._client_side(), self._server_side(), self._named())
+        meant = self._client.get("meant", "")
+        return Case(direct, through, self._client_side(), self._server_side(), self._named(), meant)
 
     def _named(self) -> Optional[bool]:
         """Is the certificate that the server has for the name one of that name?"""
@@ -194,7 +197,12 @@ class _Ends:
         """Errors about the files of the end whose nginx does not load its configuration."""
         for end in (self._server, self._client):
             if any(not one["ok"] for one in end.get("tls", {}).get("instances", ())):
-                found = [one for one in end["tls"]["findings"] if one["severity"] == "error"]
+                # Its line is among the evidence, and of the cause itself where that is all that is known.
+                found = [
+                    {**one, "message": _with_place(one)}
+                    for one in end["tls"]["findings"]
+                    if one["severity"] == "error" and one["code"] != _REFUSED
+                ]
                 lines = [line for one in end["tls"]["instances"] for line in one["emerg"]]
                 if any(_NO_HOST in line for line in lines):
                     said = "A name of proxy_pass or of an upstream does not resolve."
@@ -256,7 +264,15 @@ class _Ends:
         for one in found:
             if one["code"] == _MISSING:
                 one["issuer"] = self._kind(spec["certificate"])
+            elif one["code"] == _OTHER_KEY and not self._namesakes(spec):
+                one["issuer"] = "replaced"
         return found
+
+    def _namesakes(self, spec: Mapping[str, Any]) -> bool:
+        """Are there two authorities of one name in the trust?"""
+        trust = Shelf().certificates("trust", spec["trust"], "").certificates
+        names = [one.facts.subject_text for one in trust]
+        return len(set(names)) < len(names)
 
     def _kind(self, sent: bytes) -> str:
         """Of the issuer that is missing: `intermediate` or `root`, where any file of the two ends has it."""
@@ -297,6 +313,11 @@ def _served(probe: Optional[Mapping[str, Any]]) -> bytes:
     """The certificates that were sent, PEM."""
     sent = (probe or {}).get("seen", {}).get("served", ())
     return b"".join(one["pem"].encode() for one in sent if "pem" in one)
+
+
+def _with_place(finding: Mapping[str, Any]) -> str:
+    message, place = str(finding["message"]), str(finding["place"])
+    return message if not place or place in message else f"{place}: {message}"
 
 
 def _first(finding: Mapping[str, Any]) -> int:

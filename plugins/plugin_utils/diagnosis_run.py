@@ -24,6 +24,7 @@ NAMES = ("client", "json", "log_minutes", "path", "server")
 _DIRECT = "direct "
 _THROUGH = "through"
 _DAY_MINUTES = 1440
+_NOT_PLAIN_OK = 300
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Edge:
     told: Mapping[str, Any]
     #: Findings of nginx_tls_info about the location and the server block.
     remarks: Sequence[Mapping[str, Any]] = ()
+    #: Of the answer, by the client's nginx where that was asked.
+    status: Optional[int] = None
 
     @property
     def name(self) -> str:
@@ -52,6 +55,7 @@ class Edge:
             "server_name": self.location["name"],
             "target": self.target,
             "server": self.server,
+            "status": self.status,
             "well": not self.told["findings"],
             "remarks": list(self.remarks),
             **self.told,
@@ -125,10 +129,14 @@ def report(
             raise MtlsError(f"{host} is no host of this run.", option, "Name it as the inventory does.")
     edges = [edge for host in readings for edge in _edges(host, readings, at)]
     alone = [line for host in readings for line in _alone(host, readings, edges, at)]
+    asks: list[str] = []
     if client or server:
+        asks = [one.name for one in edges if client == one.host]
         edges = [one for one in edges if client in ("", one.host) and server in ("", one.server)]
-        alone = []
+        alone = [] if edges or client else [*_alone(server, readings, edges, at)]
     unread = [f"UNREAD  {host}: {one['error']}" for host, one in readings.items() if one.get("error")]
+    if not edges and not alone and not (readings[client].get("error") if client else unread):
+        alone = [_nobody(client, server, asks)]
     return {
         "edges": [edge.to_dict() for edge in edges],
         "lines": [*(line for edge in edges for line in lines(edge)), *alone, *unread],
@@ -167,11 +175,13 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
         for target, direct in mine.items():
             server = _server(host, direct, readings, location)
             ways = {"direct": direct, "through": through, "named": asked.get(f"{number} named")}
-            client = {**reading, "host": host, "location": location, **ways}
+            meant = "" if server else _meant(host, direct, readings, location)
+            client = {**reading, "host": host, "location": location, "meant": meant, **ways}
             told = diagnosis.diagnose(client, server, at)
             block = (server or {}).get("block") or {}
             remarks = (*location["findings"], *block.get("findings", ()))
-            yield Edge(host, location, target, server["host"] if server else "", told, remarks)
+            status = (through or direct)["seen"]["status"]
+            yield Edge(host, location, target, server["host"] if server else "", told, remarks, status)
 
 
 def _pairs(reading: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -184,33 +194,75 @@ def _server(
     readings: Mapping[str, Mapping[str, Any]],
     location: Mapping[str, Any],
 ) -> Optional[dict[str, Any]]:
+    """Whose certificate came, or whose address it is where none came. None where that is nobody's, or one of
+    several hosts' that are not told apart by the address."""
     asked, seen = direct["asked"], direct["seen"]
-    leaf = seen["served"][0]["sha256"] if seen["served"] else ""
-    here = [
-        host for host, reading in readings.items() if leaf in _leaves(reading.get("tls", {}), asked["port"])
-    ]
-    socket = asked["host"] if asked["host"].startswith("unix:") else ""
-    if not leaf:
-        target = socket or f"{asked['host']}:{asked['port']}"
-        here = [one.host for one in connections.Fleet(readings).behind(client, target) if one.host]
-    for host in here[:1]:
-        tls = readings[host].get("tls", {})
-        name = location["name"] if location["sni"] else ""
-        block = connections.block_for(tls, asked["port"], name, socket)
-        return {**readings[host], "host": host, "block": block}
+    addressed = _addressed(client, asked, readings)
+    if not seen["served"]:
+        return _end(addressed[0], readings, asked, location) if addressed else None
+    leaf = seen["served"][0]["sha256"]
+    # What stands between the two may listen on another port.
+    for port in (asked["port"], None):
+        found = {
+            host: there
+            for host, reading in readings.items()
+            for there, sha256 in _leaves(reading.get("tls", {}))
+            if sha256 == leaf and port in (there, None)
+        }
+        hosts = [host for host in found if host in addressed] or list(found)
+        if len(hosts) == 1:
+            return _end(hosts[0], readings, {**asked, "port": found[hosts[0]]}, location)
+        if hosts:
+            return None
     return None
 
 
-def _leaves(tls: Mapping[str, Any], port: int) -> Iterator[str]:
-    """SHA-256 of what the server blocks on a port serve, by probe and by file."""
+def _addressed(client: str, asked: Mapping[str, Any], readings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The hosts whom *client* means by the address that was *asked*."""
+    socket = asked["host"].startswith("unix:")
+    target = asked["host"] if socket else f"{asked['host']}:{asked['port']}"
+    return [one.host for one in connections.Fleet(readings).behind(client, target) if one.host]
+
+
+def _end(
+    host: str,
+    readings: Mapping[str, Mapping[str, Any]],
+    asked: Mapping[str, Any],
+    location: Mapping[str, Any],
+) -> dict[str, Any]:
+    name = location["name"] if location["sni"] else ""
+    socket = asked["host"] if asked["host"].startswith("unix:") else ""
+    block = connections.block_for(readings[host].get("tls", {}), asked["port"], name, socket)
+    return {**readings[host], "host": host, "block": block}
+
+
+def _meant(
+    client: str,
+    direct: Mapping[str, Any],
+    readings: Mapping[str, Mapping[str, Any]],
+    location: Mapping[str, Any],
+) -> str:
+    """The host that was asked, where its own nginx serves another certificate there than the one that came;
+    "" where that is not known, and for a name that stands for several."""
+    asked, seen = direct["asked"], direct["seen"]
+    addressed = _addressed(client, asked, readings)
+    if not seen["served"] or len(addressed) != 1:
+        return ""
+    block = _end(addressed[0], readings, asked, location)["block"] or {}
+    served = [one["sha256"] for one in block.get("served", ()) if one["sha256"]]
+    return addressed[0] if served and seen["served"][0]["sha256"] not in served else ""
+
+
+def _leaves(tls: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """(port, SHA-256) of what the server blocks serve, by probe and by file."""
     files = {one["path"]: one for one in tls.get("files", ())}
     for instance in tls.get("instances", ()):
         for block in instance["servers"]:
-            if port in [one["port"] for one in block["listens"]]:
-                yield from (one["sha256"] for one in block["served"] if one["sha256"])
-                for pair in block["certificates"]:
-                    found = files.get(pair["certificate"]["path"], {}).get("certificates", ())
-                    yield from (one["sha256"] for one in found[:1])
+            leaves = [one["sha256"] for one in block["served"] if one["sha256"]]
+            for pair in block["certificates"]:
+                found = files.get(pair["certificate"]["path"], {}).get("certificates", ())
+                leaves += [one["sha256"] for one in found[:1]]
+            yield from ((one["port"], leaf) for one in block["listens"] for leaf in leaves)
 
 
 def _alone(
@@ -233,16 +285,30 @@ def _alone(
                     return
 
 
+def _nobody(client: str, server: str, asks: Sequence[str]) -> str:
+    """Why there is no connection to speak of."""
+    if client and asks:
+        said = f"NONE    {client} does not ask {server}, or it cannot be told that it does. It asks: "
+        return said + "; ".join(asks)
+    if client:
+        return f"NONE    {client} asks nobody by TLS: no location of its nginx has a proxy_pass https://…"
+    whom = server or "anybody"
+    return f"NONE    No nginx of these hosts asks {whom} by TLS, or it cannot be told that it does."
+
+
 def lines(edge: Edge) -> list[str]:
     """One line if all is well, else cause, evidence, remedy; then what the configurations do besides."""
     well = not edge.told["findings"]
-    told = [f"ok      {edge.name}"] if well else _explained(edge.name, edge.told)
     noted = [
         f"        note: {one['place']}: {one['message']} [{one['code']}]"
         for one in edge.remarks
         if not well or one["severity"] != INFO
     ]
-    return [*told, *noted]
+    if not well:
+        return [*_explained(edge.name, edge.told), *noted]
+    other = edge.status is not None and edge.status >= _NOT_PLAIN_OK
+    said = f"ok      {edge.name}" + (f": TLS is well, the answer is {edge.status}" if other else "")
+    return [said, *(f"        to say more: {line}" for line in edge.told["missing"]), *noted]
 
 
 def _explained(name: str, told: Mapping[str, Any]) -> Iterator[str]:

@@ -18,12 +18,24 @@ ROWS = (
       " proxy_pass when it loads its configuration.")),
     ("endpoint.connection_refused", _ERROR, "Nothing listens at the address and port",
      "Start what should listen there, or ask another port; a firewall that rejects looks the same."),
+    ("endpoint.unreachable", _ERROR, "The network has no way to the address",
+     ("Look for a firewall that rejects, a route that is missing, and whether the host is up and the address"
+      " its own.")),
     ("endpoint.nginx_down", _ERROR, "The server's nginx does not run",
      "Start it; where it refuses its configuration, mend what its own line names first."),
     ("endpoint.timed_out", _ERROR, "The server does not answer in time",
      "Look for a firewall that drops packets, and at what stands behind the server."),
     ("endpoint.closed", _ERROR, "The server closes the connection without a word",
      "Look into its error log, and whether something else than an HTTP server listens there."),
+    ("endpoint.another_server", _ERROR, "Another server answers than the one that is meant",
+     ("See to which address the name leads on the host that asks (getent ahosts, /etc/hosts, DNS), and what"
+      " stands between the two: a load balancer that ends TLS takes the client's certificate away.")),
+    ("endpoint.address_kept", _ERROR, "The client's nginx asks another address than a new request does",
+     ("If the name does not lead there any more, reload the client's nginx: it resolves a name when it loads"
+      " its configuration. If it has both addresses, mend the server at the one that nginx asks.")),
+    ("endpoint.exhausted", _ERROR, "An nginx has run out of connections, files, memory or room on a disk",
+     ("Give it more of what its own line names (worker_connections, worker_rlimit_nofile, room on the disk),"
+      " and look who takes all of it.")),
     # Two that do not speak the same.
     ("endpoint.plain_on_tls_port", _ERROR, "TLS was sent to a port that does not speak it",
      "Ask another port, add `ssl` to the listen of the server, or write http:// where that is meant."),
@@ -56,8 +68,10 @@ ROWS = (
      "Read the server's error log at level info: nginx answers 400 to all."),
     ("endpoint.client_ca_not_accepted", _ERROR, "The server does not trust the client's authority",
      "Use a certificate of an authority that it trusts, or add that authority to its trust."),
-    ("endpoint.client_not_allowed", _ERROR, "The server knows the client and does not allow it (403)",
-     "Add it to the site's `allow`, or look at what else answers 403 there."),
+    ("endpoint.client_not_allowed", _ERROR, "The server accepts the client's certificate, and answers 403",
+     "Add it to the site's `allow` (a map of names), or look at what else answers 403 there, or behind it."),
+    ("endpoint.address_denied", _ERROR, "The server denies the client's address or method",
+     "Look at allow, deny and limit_except there: the certificate is accepted."),
     # The server's certificate.
     ("endpoint.server_ca_not_accepted", _ERROR, "The client does not trust the server's authority",
      "Add that authority to the client's trust, or give the server a certificate of one that is there."),
@@ -110,6 +124,8 @@ ROWS = (
       " on.")),
     ("endpoint.backend_down", _ERROR, "The server accepts the client, and what is behind it does not answer",
      "Look at the backend: TLS is well."),
+    ("endpoint.error_answer", _ERROR, "An answer of 429 or of 5xx that is none of TLS",
+     "Look at limits (limit_req, limit_conn), maintenance pages and the application: TLS is well."),
     ("endpoint.bad_gateway", _ERROR, "The client's nginx gets no answer that it accepts (502)",
      "Read its error log: the cause stands there at level error."),
     ("endpoint.worker_cannot_read", _ERROR, "A worker of nginx cannot read what a variable names",

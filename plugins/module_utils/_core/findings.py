@@ -196,7 +196,7 @@ CATALOGUE: dict[str, Entry] = _rows(
     ("file.not_regular", ERROR, "It is not a regular file",
      "Give the path of a regular file; nginx would wait for ever or fail."),
     ("file.unreadable", ERROR, "The file cannot be read",
-     "Look at the permissions of the file and of the directories above it."),
+     "Look at the permissions of the file and of the directories above it, and at its symbolic links."),
     ("file.too_large", ERROR, "The file is larger than any certificate, bundle or CRL",
      "Give the right file."),
     ("server.default_governs", ERROR, "A default server of another configuration governs this address",

@@ -46,6 +46,16 @@ _HANDSHAKE = (
 _TO_UPSTREAM = r".*\bupstream"
 
 
+#: What there is none of any more: connections, open files, memory, room on a disk (errno(3)).
+_EXHAUSTED = re.compile(
+    r"(?P<own>\d+ worker_connections are not enough)(?:,? (?:while|client:) .*)?"
+    r"|(?P<call>[a-z0-9_]+\(\))(?: to)?(?: \"[^\"]*\")? failed"
+    r" \((?P<why>\d+: (?:Too many open files(?: in system)?|No space left on device"
+    r"|Cannot allocate memory))\)(?:,? (?:while|client:) .*)?",
+    re.DOTALL,
+)
+
+
 class _Rule(NamedTuple):
     """*said* is the whole message, *phase* what nginx was doing. *tls*: only where the upstream is asked by
     TLS. *text*: what is told in the place of what a client may have chosen."""
@@ -69,6 +79,9 @@ _RULES = (
         r"client attempted to request the server name different from the one that was negotiated",
     ),
     _rule("plain_http", r"client sent plain HTTP request to HTTPS port"),
+    _rule("access_denied", r"access forbidden by rule"),
+    _rule("limited", r'limiting requests, excess: [\d.]+ by zone "[^"]*"', text="limiting requests"),
+    _rule("limited", r'limiting connections by zone "[^"]*"', text="limiting connections"),
     _rule("rejected", r"handshake rejected", r"SSL handshaking"),
     _rule("handshake", rf"client timed out {_ERRNO}", r"SSL handshaking"),
     _rule("handshake", _HANDSHAKE),
@@ -122,6 +135,8 @@ def event(line: str, file: str = "") -> Optional[Event]:
     plain = {"time": f"{year}-{month}-{day}T{clock}", "level": level, "file": file}
     if level == "emerg" and not connection:
         return {**plain, **_empty("emerg", own_line(message))}
+    if level in ("alert", "crit") and (out := _EXHAUSTED.fullmatch(message)):
+        return {**plain, **_empty("exhausted", out["own"] or f"{out['call']} failed ({out['why']})")}
     whose = _OF_A_CLIENT.fullmatch(message)
     return _of_client(plain, whose.groupdict("")) if connection and whose else None
 

@@ -9,6 +9,7 @@ an explanation says what it would need instead of guessing.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -21,12 +22,22 @@ OTHER = {CLIENT: SERVER, SERVER: CLIENT}
 NAMED = {CLIENT: "the client", SERVER: "the server"}
 
 
+def name_sent(name: str) -> str:
+    """The server name in a handshake: an address is never sent (RFC 6066, 3), by us or by nginx."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name
+    return ""
+
+
 @dataclass(frozen=True)
 class Seen:
     """One request as it was made, and what came back: an element of ``endpoint_info`` and its options.
 
     *sent*: whether a client certificate was given. *asked_for_certificate*, *accepted_names*: whether the
     server asked for one, and by which authorities, as RFC 4514 text; None where that was not seen.
+    *address*: which one of the target's was reached.
     """
 
     target: str = ""
@@ -43,6 +54,7 @@ class Seen:
     served: Sequence[Mapping[str, Any]] = ()
     resumed: bool = False
     asked_for_certificate: Optional[bool] = None
+    address: str = ""
     accepted_names: Optional[Sequence[str]] = None
 
     @classmethod
@@ -51,7 +63,7 @@ class Seen:
         requested = seen.get("requested") or {}
         return cls(
             target=seen["target"],
-            server_name=asked.get("server_name") or "",
+            server_name=name_sent(asked.get("server_name") or ""),
             path=asked.get("path") or "/",
             tls=asked.get("tls") is not False,
             sent=bool(asked.get("certificate_path") or asked.get("certificate_content")),
@@ -63,6 +75,7 @@ class Seen:
             protocol=seen["protocol"],
             served=seen["served"],
             resumed=seen["session_reused"],
+            address=seen.get("address", ""),
             asked_for_certificate=requested.get("certificate"),
             accepted_names=requested.get("names"),
         )
@@ -116,13 +129,15 @@ def host_of(side: Side, which: str) -> str:
 class Case:
     """*direct*: the request that the client's host made with the client's certificate, past its nginx.
     *through*: the one by its nginx, None where there is none. *named*: whether the certificate that the
-    server has for the name fits, where the client sends no name; None where that was not asked."""
+    server has for the name fits, where the client sends no name; None where that was not asked.
+    *meant*: the host that the target names, where the certificate that came is none of its."""
 
     direct: Optional[Seen] = None
     through: Optional[Seen] = None
     client: Side = field(default_factory=Side)
     server: Side = field(default_factory=Side)
     named: Optional[bool] = None
+    meant: str = ""
 
     def side(self, which: str) -> Side:
         return self.client if which == CLIENT else self.server

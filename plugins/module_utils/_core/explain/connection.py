@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Optional
 
 from ..nginx_tls.backends import taking
 from ..nginx_tls.behind import underscored, why_lost
-from .case import CLIENT, SERVER, Case, Cause, Seen, host_of
+from .case import CLIENT, SERVER, Case, Cause, Seen, Side, host_of, name_sent
 from .refusal import logged, seen
 
 #: Alerts of RFC 8446, 6.2.
@@ -18,7 +19,11 @@ _UNAUTHORIZED = 401
 #: What is told of the three by us, by OpenSSL (ssl/ssl_err.c) and by nginx.
 _NOT_TLS = ("the answer is not TLS", "wrong version number", "packet length too long", "http request")
 _LATE = ("no end within", "timed out")
+#: EHOSTUNREACH and ENETUNREACH (errno(3)): a router or a firewall says so, or nobody on the link answers.
+_NO_WAY = ("No route to host", "Network is unreachable")
 _CLOSED = ("closed without a word", "connection was closed", "Connection reset", "closed connection")
+#: What `limit_req_status` and the like are usually set to, and statuses of servers in trouble.
+_LIMITED, _OWN_ERRORS = (429,), 500
 #: Classes of answers that no server of TLS gives.
 _PLAIN = ("tls_to_plain_http", "not_tls")
 #: Classes of answers to plain HTTP that only a server of TLS gives.
@@ -38,17 +43,28 @@ def explain(case: Case, asked: Seen, answers: str = SERVER) -> Iterator[Cause]:
         yield from connection.answered()
 
 
+def is_late(asked: Seen) -> bool:
+    """Was it waited for longer than we do?"""
+    return _says(asked, _LATE)
+
+
+def down(case: Case) -> Cause:
+    """The server's nginx does not run; nobody had to ask for that."""
+    return _Connection(case, None, SERVER).down()
+
+
 def not_sent(case: Case, asked: Seen) -> Cause:
     """The client has sent no certificate, however that was told."""
     return _Connection(case, asked, SERVER).not_sent()
 
 
 class _Connection:
-    def __init__(self, case: Case, asked: Seen, answers: str) -> None:
-        self._case, self._asked, self._side = case, asked, case.side(answers)
+    def __init__(self, case: Case, asked: Optional[Seen], answers: str) -> None:
+        self._case, self._asked, self._side = case, asked or Seen(), case.side(answers)
         self._who = case.called(answers)
         self._on = host_of(self._side, answers)
-        self._evidence = (seen(asked),)
+        self._evidence = (seen(asked),) if asked else ()
+        self._mine = answers == CLIENT
 
     def _cause(self, code: str, message: str, remedy: str = "", confirm: str = "", *more: str) -> Cause:
         return Cause(code, message, (*self._evidence, *more), remedy, confirm)
@@ -68,21 +84,52 @@ class _Connection:
                 "endpoint.timed_out",
                 f"The address {asked.target} does not take the connection: {asked.error}.",
                 "Look for a firewall that drops packets between the two, and whether the host is up.",
+                self._way(),
+                *self._at_home(),
             )
-        if instance is None or instance.get("pid") is not None:
+        if _says(asked, _NO_WAY):
             return self._cause(
-                "endpoint.connection_refused",
-                f"Nothing answers at {asked.target}: {asked.error}.",
-                confirm=f"{self._on}: ss -ltnp",
+                "endpoint.unreachable",
+                f"The network has no way to {asked.target}: {asked.error}.",
+                "",
+                self._way(),
+                *self._at_home(),
             )
-        lines = tuple(instance.get("emerg", ()))
+        if instance is not None and instance.get("pid") is None:
+            return self.down()
+        at_home = tuple(self._at_home())
+        return self._cause(
+            "endpoint.connection_refused",
+            f"Nothing answers at {asked.target}: {asked.error}.",
+            f"Look for a firewall that rejects between the two, whether nginx of {self._on} listens on that"
+            " address (listen), and whether the address is of that host."
+            if at_home
+            else "",
+            f"{self._on}: ss -ltnp",
+            *at_home,
+        )
+
+    def down(self) -> Cause:
+        lines = tuple((self._side.instance or {}).get("emerg", ()))
+        so = f", so nothing answers at {self._asked.target}" if self._asked.target else ""
         return self._cause(
             "endpoint.nginx_down",
-            f"The nginx of {self._who} does not run, so nothing answers at {asked.target}.",
+            f"The nginx of {self._who} does not run{so}.",
             "Mend what nginx says of its configuration, then start it." if lines else "",
             f"{self._on}: nginx -t" if lines else f"{self._on}: systemctl status nginx",
             *lines,
         )
+
+    def _way(self) -> str:
+        address = self._asked.target.rpartition(":")[0].strip("[]")
+        shows = "getent ahosts" if name_sent(address) else "ip route get"
+        return f"{host_of(self._case.client, CLIENT)}: {shows} {address}"
+
+    def _at_home(self) -> Iterator[str]:
+        """What says that the server does answer, on its own host."""
+        served = (self._side.config or {}).get("served", ())
+        for one in [one for one in served if one["sha256"]][:1]:
+            yield f"{self._on} itself gets a certificate there, at {one['address']}"
 
     def broken(self) -> Iterator[Cause]:
         """The connection stands, and no answer came."""
@@ -100,13 +147,30 @@ class _Connection:
         elif asked.body_class in _TLS:
             yield self._tls_wanted()
         elif _says(asked, _LATE):
-            yield self._cause(
-                "endpoint.timed_out",
-                f"The server at {asked.target} is silent in the phase {asked.phase}: {asked.error}.",
-                "Look at what stands behind it, and at the load of the host.",
-            )
+            yield self._silent()
         elif _says(asked, _CLOSED):
             yield self._closed()
+
+    def _silent(self) -> Cause:
+        asked = self._asked
+        who = f"nginx of {self._who}" if self._mine else "server"
+        remedy = "Look at what stands behind it, and at the load of the host."
+        direct = self._case.direct
+        if self._mine and direct is not None and direct.status is not None:
+            remedy = (
+                "Asked directly, the server answers. Look at the other addresses of its name, which nginx"
+                " asks in turn, and at the load of the host."
+            )
+        elif asked.phase == "handshake":
+            remedy = (
+                f"Look whether nginx of {self._on} is stopped, or out of connections or files (its error"
+                " log), and for a path between the two that loses large packets (MTU)."
+            )
+        return self._cause(
+            "endpoint.timed_out",
+            f"The {who} at {asked.target} is silent in the phase {asked.phase}: {asked.error}.",
+            remedy,
+        )
 
     def _by_alert(self, alert: int) -> Iterator[Cause]:
         who, connect = self._who, f"openssl s_client -connect {self._asked.target}"
@@ -180,13 +244,49 @@ class _Connection:
             yield from list(self.not_asked()) or [self.not_sent()]
         elif meaning == "forbidden" or self._asked.status == _UNAUTHORIZED:
             yield from self._unknown_client()
-        if meaning == "forbidden":
-            yield self._cause(
-                "endpoint.client_not_allowed", f"{who} knows the client, and does not allow it."
-            )
+            if meaning == "forbidden":
+                yield self._forbidden()
         elif meaning in ("bad_gateway", "gateway_timeout") and self._asked.tls:
             said = f"{who} accepts the client, and what is behind it does not answer."
             yield self._cause("endpoint.backend_down", said)
+        elif self._asked.status in _LIMITED or (self._asked.status or 0) >= _OWN_ERRORS:
+            yield self._error()
+
+    def _forbidden(self) -> Cause:
+        denied = self._side.events("access_denied")
+        if not denied:
+            said = f"{self._who} accepts the client's certificate, and answers 403 all the same."
+            return self._cause("endpoint.client_not_allowed", said)
+        return self._cause(
+            "endpoint.address_denied",
+            f"{self._who} denies the client's address or method (allow, deny, limit_except), and accepts its"
+            " certificate.",
+            "",
+            f"{self._on}: nginx -T 2>/dev/null | grep -nE '(allow|deny|limit_except) '",
+            logged(self._on, denied[0]),
+        )
+
+    def _error(self) -> Cause:
+        """An error that is none of TLS, the server's own or of what is behind it."""
+        asked, direct = self._asked, self._case.direct
+        side, which = self._side, SERVER
+        said = f"{self._who} accepts the client, and answers {asked.status}, or what is behind it does."
+        remedy = ""
+        limits = any(self._case.server.events("limited"))  # it may have been our own first request
+        if direct is not None and direct is not asked and (direct.status or 999) < 400 and not limits:
+            side, which = self._case.client, CLIENT
+            who = self._case.called(CLIENT)
+            said = f"The nginx of {who} answers {asked.status}. Asked directly, the server answers"
+            said += f" {direct.status}."
+            remedy = (
+                "Read its error log: limits (limit_req, limit_conn), files that its workers cannot read, and"
+                " room on its disk. The server may have a limit as well."
+            )
+        on = host_of(side, which)
+        limited = [logged(on, one) for one in side.events("limited")[:1]]
+        if limited:
+            remedy = f"Raise the limit of {on} (limit_req, limit_conn), or ask less often."
+        return self._cause("endpoint.error_answer", said, remedy, f"{on}: tail {_log_of(side)}", *limited)
 
     def _unknown_client(self) -> Iterator[Cause]:
         """What is behind the server may refuse a client only because nobody tells who it is."""
@@ -264,6 +364,11 @@ class _Connection:
 
 def _says(asked: Seen, words: Sequence[str]) -> bool:
     return any(one in asked.error for one in words)
+
+
+def _log_of(side: Side) -> str:
+    logs = (side.instance or {}).get("error_logs", ())
+    return next((str(one["path"]) for one in logs), "the error log")
 
 
 def _words(value: object) -> str:

@@ -11,7 +11,13 @@ from collections.abc import Iterator, Sequence
 from . import vocabulary as codes
 from .case import CLIENT, SERVER, Case, Cause, Side, host_of
 
-_VERIFIES = "on"
+#: Of these nginx itself answers 400 to a certificate that it does not accept, whoever is let in without one.
+_VERIFIES = ("on", "optional")
+#: Finding of nginx_tls_info about a part of the configuration.
+_LOAD = (
+    "Reload nginx if that change is wanted, else take it back: until then nginx does what stood there before."
+)
+_CHANGED = "tls.file_newer_than_loaded"
 
 
 def refused(case: Case, whose: str, evidence: Sequence[str]) -> Iterator[Cause]:
@@ -58,11 +64,13 @@ def admitted(case: Case, evidence: Sequence[str]) -> Iterator[Cause]:
     # How weak is too weak is said by the security level of its OpenSSL, which is not known here.
     judged = codes.of_judged(server.judged or (), CLIENT)
     wrong = [one for one in judged if one[0] not in (codes.WEAK_KEY, codes.WEAK_DIGEST)]
-    verify = str((server.config or {}).get("verify", _VERIFIES))
+    verify = str((server.config or {}).get("verify", "on"))
     name, on = case.called(SERVER), host_of(server, SERVER)
     asked = case.direct or case.through
     sends = bool((case.client.config or {}).get("certificate")) or bool(asked and asked.sent)
-    if verify != _VERIFIES and sends:
+    if verify not in _VERIFIES and sends and (verify == "off" or wrong):
+        if any(configuration_changed(server, SERVER, evidence)):  # what is in force is not known
+            return
         yield Cause(
             "endpoint.not_verified",
             f"{name} lets in clients that it has not verified (ssl_verify_client {verify}).",
@@ -124,3 +132,16 @@ def not_reloaded(side: Side, which: str, evidence: Sequence[str]) -> Iterator[Ca
             ),
             place=str(newer[0]["path"]), confirm=f"{name}: nginx -t && nginx -s reload",
         )  # fmt: skip
+        return
+    yield from configuration_changed(side, which, evidence)
+
+
+def configuration_changed(side: Side, which: str, evidence: Sequence[str]) -> Iterator[Cause]:
+    """What lies there is not what is in force: it was changed after nginx had read it."""
+    name, instance = host_of(side, which), side.instance or {}
+    changed = [one for one in instance.get("findings", ()) if one["code"] == _CHANGED]
+    if changed and instance.get("pid") is not None:
+        place = str(changed[0]["place"])
+        said = f"The configuration in {place} was changed after nginx of {name} had read it."
+        told = (*evidence, f"nginx has read it at {instance.get('loaded')}")
+        yield Cause("endpoint.not_reloaded", said, told, _LOAD, f"{name}: nginx -t && nginx -s reload", place)

@@ -12,7 +12,7 @@ from typing import Optional
 
 from . import connection, doubts, refusal
 from . import vocabulary as codes
-from .case import CLIENT, SERVER, Case, Cause, Explanation, Seen, host_of
+from .case import CLIENT, SERVER, Case, Cause, Explanation, Seen, host_of, name_sent
 from .refusal import seen
 
 #: Alerts by which a server speaks of the client's certificate (RFC 8446, 6.2).
@@ -30,11 +30,84 @@ _OWN_PAGES = ("forbidden", "other")
 
 def explain(case: Case) -> Explanation:
     """Findings for one connection, none where all is well. Raises nothing."""
-    found = list(_causes(case))
+    found = _in_order(case, list(_causes(case)))
     unique = {(one.code, one.place): one for one in reversed(found)}
     ordered = [one for one in found if unique.get((one.code, one.place)) is one]
     placed = tuple(one if one.place else replace(one, place=case.target) for one in ordered)
     return Explanation(placed, tuple(_missing(case, ordered)))
+
+
+#: What may be for want of connections, files, memory or room.
+_MAY_BE_EXHAUSTED = ("timed_out", "closed", "error_answer", "bad_gateway", "connection_refused")
+
+
+def _in_order(case: Case, found: list[Cause]) -> list[Cause]:
+    """What is behind the causes that were *found*, before them; none where all is well."""
+    if not found:
+        return []
+    evidence, first = found[0].evidence[:1], found[0].code.partition(".")[2]
+    behind: list[Cause] = [_another(case, evidence)] if case.meant else []
+    behind += _address_kept(case, evidence)
+    beside: list[Cause] = []
+    if not any(one.code in ("endpoint.not_reloaded", "endpoint.reload_refused") for one in found):
+        for which in (SERVER, CLIENT):
+            beside += doubts.configuration_changed(case.side(which), which, evidence)
+        if beside and _contradicted(case, first):
+            behind, beside = [*behind, *beside], []
+    if first in _MAY_BE_EXHAUSTED:
+        behind += _exhausted(case, evidence)
+    return [*behind, *found, *beside]
+
+
+def _contradicted(case: Case, code: str) -> bool:
+    """Does the server's configuration on disk say that this cannot be?"""
+    config = case.server.config or {}
+    if code == "sni_unknown":
+        name = case.direct.server_name if case.direct else ""
+        return name.lower() in config.get("names", ())
+    served = config.get("served", ())
+    return code == "connection_refused" and bool(served) and not any(one["sha256"] for one in served)
+
+
+def _exhausted(case: Case, evidence: tuple[str, ...]) -> Iterator[Cause]:
+    for which in (SERVER, CLIENT):
+        side, name = case.side(which), host_of(case.side(which), which)
+        for event in side.events("exhausted")[:1]:
+            said = f"The nginx of {name} has run out of what it needs: {event['text']}."
+            yield Cause("endpoint.exhausted", said, (*evidence, refusal.logged(name, event)))
+
+
+def _another(case: Case, evidence: tuple[str, ...]) -> Cause:
+    asked = case.direct or Seen()
+    subject = (asked.served[0].get("subject") or "unknown") if asked.served else "unknown"
+    on, host = host_of(case.client, CLIENT), asked.target.rpartition(":")[0].strip("[]")
+    return Cause(
+        "endpoint.another_server",
+        f"Who answers at {asked.target} is not the nginx of {case.meant}: it has another certificate,"
+        f' "{subject}".',
+        (*evidence, f"the connection went to {asked.address}") if asked.address else evidence,
+        confirm=f"{on}: getent ahosts {host}",
+    )
+
+
+def _address_kept(case: Case, evidence: tuple[str, ...]) -> Iterator[Cause]:
+    """The client's nginx has asked another address than the one that answers us well."""
+    event = next(iter(case.client.events(*_PHASES, "upstream_verify", "upstream_name")), None)
+    direct = case.direct
+    if event is None or case.through is None or case.through.status not in (None, 502, 504):
+        return
+    if direct is None or (direct.status or 999) >= 400 or not direct.address:
+        return
+    if event["upstream"] in ("", direct.address) or event["upstream"].startswith("unix:"):
+        return
+    on, host = host_of(case.client, CLIENT), direct.target.rpartition(":")[0].strip("[]")
+    yield Cause(
+        "endpoint.address_kept",
+        f"The nginx of {case.called(CLIENT)} asks {event['upstream']}; {direct.target} leads to"
+        f" {direct.address}, which answers well.",
+        (*evidence, refusal.logged(on, event)),
+        confirm=f"{on}: getent ahosts {host}",
+    )
 
 
 def _causes(case: Case) -> Iterator[Cause]:
@@ -50,7 +123,7 @@ def _overheard(case: Case) -> Iterator[Cause]:
     """Nobody asked: what the server itself knows of those who did."""
     instance = case.server.instance or {}
     if instance and instance.get("pid") is None:
-        yield from connection.explain(case, Seen(phase="connect", error="it does not run"))
+        yield connection.down(case)
     elif (asked := _answered(case)) is not None:
         yield from _direct(case, asked)
 
@@ -87,7 +160,11 @@ def _answered(case: Case) -> Optional[Seen]:
 
 def _through(case: Case, asked: Seen) -> Iterator[Cause]:
     """By the client's own nginx."""
-    if asked.status is None:
+    silent = case.direct if case.direct is not None and case.direct.status in (None, 504) else None
+    if asked.status is None and connection.is_late(asked) and silent is not None:
+        # It still waits for the server, and for longer than we do.
+        yield from _direct(case, silent)
+    elif asked.status is None:
         yield from connection.explain(case, asked, CLIENT)
     elif asked.status == 502:
         yield from _no_upstream(case, asked)
@@ -222,7 +299,7 @@ def _heard(case: Case) -> Optional[Seen]:
     for event in case.client.events(*_PHASES):
         target = event["upstream"] or (case.direct.target if case.direct else "")
         sni = bool((case.client.config or {}).get("sni", True))
-        name = str((case.client.config or {}).get("name", "")) if sni else ""
+        name = name_sent(str((case.client.config or {}).get("name", ""))) if sni else ""
         phase = _PHASES[event["kind"]]
         sent = bool((case.client.config or {}).get("certificate"))
         return Seen(target, name, sent=sent, phase=phase, error=event["text"], alert=event["alert"])
@@ -252,6 +329,10 @@ def _unreadable(case: Case, asked: Seen) -> Cause:
 
 
 def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
+    changed = next(doubts.configuration_changed(case.server, SERVER, ()), None)
+    if changed is not None and not found:
+        name = case.called(SERVER)
+        yield f"What is in force at {name}: {changed.place} was changed and is not loaded."
     if not found or found[0].code not in (
         "endpoint.client_refused",
         "endpoint.bad_gateway",

@@ -115,7 +115,10 @@ def _inherited(case: Case, whose: str, cause: Cause) -> Iterator[Cause]:
 
 def _issuer(case: Case, whose: str, code: str, finding: Mapping[str, Any]) -> str:
     """A missing issuer is an intermediate that was forgotten, or an authority that is not trusted: told where
-    its certificate is known from elsewhere (``issuer`` of the finding), else it stays open."""
+    its certificate is known from elsewhere (``issuer`` of the finding), else it stays open. One that is there
+    with another key, and only with that (`replaced`), is another authority."""
+    if code == codes.SIGNATURE and finding.get("issuer") == "replaced":
+        return codes.CA_NOT_ACCEPTED[whose]
     if code in (codes.ISSUER_UNKNOWN, codes.CA_NOT_ACCEPTED[whose]) and _is_in_trust(case, whose):
         return codes.LEAF_TRUSTED
     if code != codes.ISSUER_UNKNOWN:

@@ -261,6 +261,7 @@ def test_which_block_answers():
     assert connections.block_for(tls, 443, "x.y.example.com") == wild
     assert connections.block_for(tls, 443, "example.org") == default
     assert connections.block_for(tls, 443, "") == default
+    assert connections.block_for(tls, 443, f"{NAME}.") == exact
     assert connections.block_for(tls, 8443, NAME) is None
 
 
@@ -321,6 +322,59 @@ def test_only_some_connections():
         assert len(diagnosis_run.report(every, AT, client, server)["edges"]) == count
 
 
+def test_no_connection_is_a_line_too():
+    """Silence would seem to be well."""
+    every = {**readings(probe()), "d": {"error": "no route"}}
+    said = {
+        ("a", ""): "NONE    a asks nobody by TLS: no location of its nginx has a proxy_pass https://…",
+        (
+            "b",
+            "b",
+        ): "NONE    b does not ask b, or it cannot be told that it does. It asks: b / → a (192.0.2.1:443)",
+    }
+    for (client, server), line in said.items():
+        assert diagnosis_run.report(every, AT, client, server)["lines"][0] == line
+    assert diagnosis_run.report(every, AT, "d")["lines"] == ["UNREAD  d: no route"]
+
+
+def test_an_answer_that_is_no_matter_of_tls():
+    asked = readings(probe())
+    asked["b"]["probes"][1].update(status=404, body_class="other")
+    told = diagnosis_run.report(asked, AT)
+    assert told["lines"] == ["ok      b / → a (192.0.2.1:443): TLS is well, the answer is 404"]
+    assert told["edges"][0]["status"] == 404
+
+
+def test_whose_certificate_came():
+    """By another port, as through a load balancer; of two hosts with one certificate, by the address."""
+    moved = readings(probe())
+    moved["a"]["tls"]["instances"][0]["servers"][0]["listens"][0]["port"] = 8443
+    assert diagnosis_run.report(moved, AT)["edges"][0]["server"] == "a"
+    both = {**readings(probe()), "c": {"tls": host_a()["tls"]}}
+    assert diagnosis_run.report(both, AT)["edges"][0]["server"] == ""
+    both["c"]["addresses"] = ["192.0.2.1"]
+    assert diagnosis_run.report(both, AT)["edges"][0]["server"] == "c"
+
+
+def test_the_name_leads_to_somebody_else():
+    """Its host serves another certificate there; where that is not known, nothing is said of it."""
+    wrong = builders.server(OTHER)
+    for served, code in (([{"sha256": "ab"}], "endpoint.another_server"), ([], "endpoint.issuer_unknown")):
+        told = readings(probe(served=(wrong,)))
+        told["b"]["probes"][1].update(status=502, body_class="bad_gateway")
+        told["a"]["addresses"] = ["192.0.2.1"]
+        told["a"]["tls"]["instances"][0]["servers"][0]["served"] = served
+        (edge,) = diagnosis_run.report(told, AT)["edges"]
+        assert (edge["findings"][0]["code"], edge["server"]) == (code, "")
+
+
+def test_an_authority_of_the_same_name_and_another_key():
+    namesake = builders.root()
+    assert codes(host_b(direct=probe(**REFUSED)), host_a(state("/a/trust.pem", namesake))) == [
+        "endpoint.client_ca_not_accepted"
+    ]
+
+
 def test_a_host_that_is_not_there():
     with pytest.raises(MtlsError, match="x is no host of this run"):
         diagnosis_run.report(readings(probe()), AT, "x", "")
@@ -341,11 +395,12 @@ def test_values_of_options(option, good, bad):
 
 def test_a_server_whom_nobody_here_asks():
     alone = {"a": {"tls": host_a()["tls"]}}
-    assert diagnosis_run.report(alone, AT)["lines"] == []
+    assert [line[:7] for line in diagnosis_run.report(alone, AT)["lines"]] == ["NONE   "]
     event = {"time": "t", "kind": "client_verify", "code": 23, "alert": None, "text": "x", "upstream": "",
              "file": "/var/log/e.log"}  # fmt: skip
     alone["a"]["tls"]["before"] = [event]
     assert "[endpoint.revoked]" in diagnosis_run.report(alone, AT)["lines"][0]
+    assert "[endpoint.revoked]" in diagnosis_run.report(alone, AT, server="a")["lines"][0]
 
 
 def test_what_the_playbook_has_registered():

@@ -79,6 +79,9 @@ CASES: list[tuple[str, str, Optional[int], Optional[int]]] = [
     (f"peer closed connection in SSL handshake {SHAKING}", "handshake", None, None),
     (f"handshake rejected {SHAKING}", "rejected", None, None),
     (f"client sent plain HTTP request to HTTPS port {READING}", "plain_http", None, None),
+    ("access forbidden by rule", "access_denied", None, None),
+    (f'limiting requests, excess: 0.950 by zone "{SECRET}"', "limited", None, None),
+    (f'limiting connections by zone "{SECRET}"', "limited", None, None),
     (f'upstream SSL certificate does not match "{SECRET}.example.com" {UP}', "upstream_name", None, None),
     (f"{SSL}0A00010B:SSL routines::wrong version number) {UP}", "upstream_handshake", None, None),
     (
@@ -127,8 +130,32 @@ def test_each_kind_is_told_with_whose_it_is(
         "upstream": ADDRESS if kind.startswith("upstream_") else "",
     }
     assert SECRET not in str(found)
-    if kind != "upstream_name":
-        assert found["text"] == said[: said.index(" while ")]
+    if kind not in ("upstream_name", "limited"):
+        assert found["text"] == said.partition(" while ")[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("accept4() failed (24: Too many open files)", "accept4() failed (24: Too many open files)"),
+        ("*7 768 worker_connections are not enough while connecting to upstream, client: 10.0.0.9, server: x",
+         "768 worker_connections are not enough"),
+        (f'*7 open() "/var/{SECRET}" failed (24: Too many open files), client: 10.0.0.9, server: x',
+         "open() failed (24: Too many open files)"),
+        (f'*7 open() "/var/{SECRET}" failed (24: Too many open files) while reading client request body',
+         "open() failed (24: Too many open files)"),
+        (f'*7 write() to "/var/{SECRET}" failed (28: No space left on device) while logging request',
+         "write() failed (28: No space left on device)"),
+        # Nothing that it has none of, and what a client may have written.
+        (f'open() "/var/{SECRET}" failed (13: Permission denied)', None),
+        (f'*7 open() "/x" {SECRET}() failed (28: No space left on device)" failed (36: x)', None),
+    ],
+)  # fmt: skip
+def test_what_nginx_has_run_out_of(said: str, text: Optional[str]) -> None:
+    found = event(f"2026/11/22 13:00:00 [crit] 1#1: {said}")
+    assert (found and (found["kind"], found["text"])) == (text and ("exhausted", text))
+    # A line that is only a warning has helped itself.
+    assert event(f"2026/11/22 13:00:00 [warn] 1#1: {said}") is None
 
 
 WORKER = (

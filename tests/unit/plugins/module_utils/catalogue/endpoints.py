@@ -78,6 +78,8 @@ _NEWER = {"path": "/etc/a.pem", "newer_than_loaded": True, "changed": "2026-11-2
 _REVOKED = [_found("crl.revoked")]
 _CLOSED = "the connection was closed without a word of TLS"
 _NOBODY = replace(GOOD, status=None, phase="connect", error="Connection refused")
+_AT = replace(GOOD, address="192.0.2.1:443")
+_MUTE = replace(GOOD, status=None, phase="handshake", error="no end within 5 s")
 _ON = {"verify": "on"}
 
 # fmt: off
@@ -86,6 +88,21 @@ _PAIRS = {
         _silence(phase="resolve", error="No address"), _silence(phase="connect", error="Connection refused")),
     "endpoint.connection_refused": ("nobody at the address | somebody",
         _silence(phase="connect", error="Connection refused"), _answer()),
+    "endpoint.unreachable": ("no way there | nobody at the address",
+        _silence(phase="connect", error="No route to host"),
+        _silence(phase="connect", error="Connection refused")),
+    "endpoint.another_server": ("the host that is meant serves another certificate | nobody is meant",
+        Case(REFUSED, None, Side("b"), Side(), meant="a"), Case(REFUSED, None, Side("b"), Side())),
+    "endpoint.address_kept": ("nginx asks another address than we | the same",
+        Case(_AT, GATEWAY, Side("b", log=_event("upstream_verify", code=18, upstream="192.0.2.9:443"))),
+        Case(_AT, GATEWAY, Side("b", log=_event("upstream_verify", code=18, upstream="192.0.2.1:443")))),
+    "endpoint.exhausted": ("silent, and the log has it | silent, and the log has not",
+        _server(_MUTE, log=_event("exhausted")), _server(_MUTE, log=[])),
+    "endpoint.address_denied": ("403, and the log says by rule | 403, and it does not",
+        _server(replace(GOOD, status=403, body_class="forbidden"), log=_event("access_denied")),
+        _server(replace(GOOD, status=403, body_class="forbidden"), log=[])),
+    "endpoint.error_answer": ("503 | 404",
+        _answer(status=503, body_class="other"), _answer(status=404, body_class="other")),
     "endpoint.nginx_down": ("nginx does not run | it does",
         _server(_NOBODY, instance={"pid": None}),
         _server(_NOBODY, instance=RUNNING)),
@@ -191,8 +208,8 @@ _PAIRS = {
     "endpoint.refusal_remembered": ("the client gets in by itself | it does not",
         _server(GOOD, replace(GATEWAY, status=400, body_class="certificate_error"), judged=[]),
         _server(REFUSED, replace(GATEWAY, status=400, body_class="certificate_error"), judged=[])),
-    "endpoint.not_verified": ("verify is optional | it is on",
-        _server(config={"verify": "optional"}), _server(config=_ON)),
+    "endpoint.not_verified": ("verify is off | it is on",
+        _server(config={"verify": "off"}), _server(config=_ON)),
     "endpoint.session_outlives_trust": ("a resumed session of one who is revoked | of one who is not",
         _server(replace(GOOD, resumed=True), config=_ON, judged=_REVOKED),
         _server(replace(GOOD, resumed=True), config=_ON, judged=[])),

@@ -265,6 +265,8 @@ UNREACHED = [
     ({"phase": "connect", "error": "Connection refused"}, RUNNING, "endpoint.connection_refused"),
     ({"phase": "connect", "error": "Connection refused"}, {"pid": None, "emerg": []}, "endpoint.nginx_down"),
     ({"phase": "connect", "error": "no end within 5 s"}, None, "endpoint.timed_out"),
+    ({"phase": "connect", "error": "No route to host"}, RUNNING, "endpoint.unreachable"),
+    ({"phase": "connect", "error": "Network is unreachable"}, {"pid": None}, "endpoint.unreachable"),
     ({"phase": "response", "error": "no end within 5 s"}, None, "endpoint.timed_out"),
     ({"phase": "handshake", "error": "the answer is not TLS"}, None, "endpoint.plain_on_tls_port"),
     (
@@ -293,6 +295,62 @@ def test_nobody_answers(got, instance, code):
     asked = replace(GOOD, status=None, **got)
     assert codes(Case(asked, None, Side("b"), Side("a", instance=instance))) == [code]
     assert codes(gateway([], [], asked, Side("a", instance=instance))) == [code]
+
+
+SERVED = {"places": {}, "served": [{"address": "127.0.0.1:443", "sha256": "ab"}]}
+
+
+def test_a_server_that_answers_on_its_own_host():
+    """So what stands between the two is to be looked at, not the server."""
+    refused_ = replace(GOOD, status=None, phase="connect", error="Connection refused")
+    home = Side("a", instance=RUNNING, config=SERVED)
+    (told,) = explain(Case(refused_, None, Side("b"), home)).to_dict()["findings"]
+    assert "firewall that rejects" in told["remedy"] and any(
+        "127.0.0.1:443" in one for one in told["evidence"]
+    )
+    mute = Side("a", instance=RUNNING, config={**SERVED, "served": [{"address": "x", "sha256": None}]})
+    (told,) = explain(Case(refused_, None, Side("b"), mute)).to_dict()["findings"]
+    assert told["remedy"] == CATALOGUE["endpoint.connection_refused"].remedy
+    lost = replace(refused_, error="no end within 5 s")
+    (told,) = explain(Case(lost, None, Side("b"), home)).to_dict()["findings"]
+    assert "drops" in told["remedy"] and any("127.0.0.1:443" in one for one in told["evidence"])
+
+
+WAITS = replace(THROUGH, status=None, phase="response", error="no end within 5 s")
+
+
+def test_the_clients_nginx_still_waits_for_the_server():
+    """Its own time is a minute, so what a direct request says is the cause."""
+    lost = replace(GOOD, status=None, phase="connect", error="no end within 5 s")
+    (told,) = explain(Case(lost, WAITS, Side("b"), Side("a"))).to_dict()["findings"]
+    assert told["code"] == "endpoint.timed_out" and "a:443 does not take the connection" in told["message"]
+    mute = replace(lost, phase="handshake")
+    (told,) = explain(Case(mute, WAITS, Side("b"), Side("a"))).to_dict()["findings"]
+    assert "server at a:443 is silent in the phase handshake" in told["message"]
+    assert "out of connections" in told["remedy"]
+    # The server answers: so it is the client's own nginx.
+    (told,) = explain(Case(GOOD, WAITS, Side("b"), Side("a"))).to_dict()["findings"]
+    assert "nginx of the client b at 127.0.0.1:8080 is silent" in told["message"]
+    assert "other addresses" in told["remedy"]
+    # It is not late, it is down: the server's fault is another one.
+    gone = replace(THROUGH, status=None, phase="connect", error="Connection refused")
+    (told,) = explain(Case(lost, gone, Side("b"), Side("a"))).to_dict()["findings"]
+    assert "Nothing answers at 127.0.0.1:8080" in told["message"]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "[2001:db8::1]"])
+def test_an_address_is_no_server_name(address):
+    """Neither nginx nor we send it, so none was sent."""
+    config = {"sni": True, "name": address, "places": {}}
+    assert codes(gateway([], [event("upstream_handshake", alert=112)], config=config)) == [
+        "endpoint.sni_missing"
+    ]
+    got = {
+        "target": "a:443", "phase": "handshake", "status": None, "body_class": "", "error": "x",
+        "alert": 112, "protocol": "", "served": [], "session_reused": False,
+    }  # fmt: skip
+    assert codes(Case(Seen.of({"server_name": address}, got))) == ["endpoint.sni_missing"]
+    assert codes(Case(Seen.of({"server_name": "x.example.com"}, got))) == ["endpoint.sni_unknown"]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +384,115 @@ ANSWERS = [
 def test_answers(meaning, status, code):
     assert codes(Case(replace(GOOD, status=status, body_class=meaning))) == [code]
     # The application's own page is nobody's fault here.
-    assert codes(Case(replace(GOOD, status=404, body_class="other"))) == []
+    for status in (301, 401, 404, 413):
+        assert codes(Case(replace(GOOD, status=status, body_class="other"))) == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_error_that_is_none_of_tls(status):
+    """Nobody calls that well; whose it is, is told by asking past the client's nginx."""
+    own = replace(GOOD, status=status, body_class="other")
+    (told,) = explain(Case(own)).to_dict()["findings"]
+    assert (told["code"], "accepts the client" in told["message"]) == ("endpoint.error_answer", True)
+    passed_on = replace(THROUGH, status=status, body_class="other")
+    (told,) = explain(Case(own, passed_on, Side("b"), Side("a"))).to_dict()["findings"]
+    assert told["message"].startswith(f"The server a accepts the client, and answers {status}")
+    (told,) = explain(Case(GOOD, passed_on, Side("b"), Side("a"))).to_dict()["findings"]
+    assert told["message"].startswith(f"The nginx of the client b answers {status}")
+    limited = Side("a", log=[event("limited", text="limiting requests")])
+    (told,) = explain(Case(own, passed_on, Side("b"), limited)).to_dict()["findings"]
+    assert "Raise the limit of a" in told["remedy"] and "limiting requests" in told["evidence"][-1]
+    # Of two requests the first one was within it.
+    (told,) = explain(Case(GOOD, passed_on, Side("b"), limited)).to_dict()["findings"]
+    assert "Raise the limit of a" in told["remedy"] and told["message"].startswith("The server a ")
+
+
+def test_403_of_an_address_and_of_a_certificate():
+    no = replace(GOOD, status=403, body_class="forbidden")
+    denied = Side("a", log=[event("access_denied", text="access forbidden by rule")])
+    assert codes(Case(no, None, Side("b"), denied)) == ["endpoint.address_denied"]
+    assert codes(Case(no, None, Side("b"), Side("a", log=[]))) == ["endpoint.client_not_allowed"]
+
+
+CHANGED = {
+    **RUNNING,
+    "findings": [{"code": "tls.file_newer_than_loaded", "place": "/etc/nginx/a.conf"}],
+}
+
+
+def test_a_configuration_that_is_not_loaded():
+    """What lies on the disk is not what is in force."""
+    (told,) = explain(refused([], [], instance=CHANGED)).to_dict()["findings"]
+    assert (told["code"], told["place"]) == ("endpoint.not_reloaded", "/etc/nginx/a.conf")
+    # It works, and whether anybody verifies is not known: to reload might break it.
+    off = explain(Case(GOOD, THROUGH, Side("b"), Side("a", config={"verify": "off"}, instance=CHANGED)))
+    assert off.to_dict() == {
+        "findings": [],
+        "missing": ["What is in force at the server a: /etc/nginx/a.conf was changed and is not loaded."],
+    }
+    # Nothing is wrong, so that is nobody's question.
+    assert codes(Case(GOOD, THROUGH, Side("b"), Side("a", config={"verify": "on"}, instance=CHANGED))) == []
+    # The name stands there, and is not in force; another one is not there either.
+    unknown = replace(GOOD, status=None, alert=112, phase="handshake")
+    named = {"names": [GOOD.server_name], "places": {}}
+    case = Case(unknown, None, Side("b"), Side("a", config=named, instance=CHANGED))
+    assert codes(case) == ["endpoint.not_reloaded", "endpoint.sni_unknown"]
+    case = Case(unknown, None, Side("b"), Side("a", config={**named, "names": ["x"]}, instance=CHANGED))
+    assert codes(case) == ["endpoint.sni_unknown", "endpoint.not_reloaded"]
+    # The listen stands there, and nobody listens, on its own host either.
+    nobody = replace(GOOD, status=None, phase="connect", error="Connection refused")
+    mute = {"places": {}, "served": [{"address": "127.0.0.1:443", "sha256": None}]}
+    case = Case(nobody, None, Side("b"), Side("a", config=mute, instance=CHANGED))
+    assert codes(case) == ["endpoint.not_reloaded", "endpoint.connection_refused"]
+    case = Case(nobody, None, Side("b"), Side("a", config=SERVED, instance=CHANGED))
+    assert codes(case)[0] == "endpoint.connection_refused"
+
+
+def test_somebody_else_answers():
+    """The host that is meant serves another certificate than the one that came."""
+    served = [{"subject": "CN=elsewhere"}]
+    asked = replace(GOOD, served=served, address="192.0.2.9:443")
+    case = Case(asked, GATEWAY, Side("b", judged=[found("chain.self_signed")]), Side(), meant="a.example.com")
+    told = explain(case).to_dict()["findings"]
+    assert [one["code"] for one in told] == ["endpoint.another_server", "endpoint.self_signed"]
+    assert "is not the nginx of a.example.com" in told[0]["message"] and "CN=elsewhere" in told[0]["message"]
+    assert "the connection went to 192.0.2.9:443" in told[0]["evidence"]
+    # It works: so that is meant.
+    assert codes(Case(asked, THROUGH, Side("b", judged=[]), Side(), meant="a.example.com")) == []
+
+
+@pytest.mark.parametrize(
+    ("upstream", "first"),
+    [
+        ("192.0.2.9:443", "endpoint.address_kept"),
+        ("192.0.2.1:443", "endpoint.self_signed"),
+        ("", "endpoint.self_signed"),
+    ],
+)
+def test_nginx_asks_another_address_than_we_do(upstream, first):
+    log = [event("upstream_verify", 18, upstream=upstream)]
+    case = gateway([], log, replace(GOOD, address="192.0.2.1:443"))
+    assert codes(case)[0] == first
+    # Where we fare no better, it is not the address.
+    worse = replace(GOOD, address="192.0.2.1:443", status=None, phase="connect", error="Connection refused")
+    assert codes(gateway(None, log, worse))[0] == "endpoint.self_signed"
+
+
+def test_an_nginx_that_has_run_out():
+    out = Side("a", log=[event("exhausted", text="accept4() failed (24: Too many open files)")])
+    mute = replace(GOOD, status=None, phase="handshake", error="no end within 5 s")
+    told = explain(Case(mute, None, Side("b"), out)).to_dict()["findings"]
+    assert [one["code"] for one in told] == ["endpoint.exhausted", "endpoint.timed_out"]
+    assert "accept4() failed" in told[0]["message"]
+    # It is of no account where something else is wrong, or nothing.
+    assert codes(refused([found("crl.revoked")], out.log)) == ["endpoint.revoked"]
+    assert codes(Case(GOOD, None, Side("b"), out)) == []
+
+
+def test_an_authority_that_was_replaced_by_one_of_the_same_name():
+    assert codes(refused([found("chain.signature_invalid", issuer="replaced")])) == [
+        "endpoint.client_ca_not_accepted"
+    ]
 
 
 def test_502_of_the_servers_own_backend():
@@ -354,7 +520,7 @@ def test_a_variable_certificate_that_the_worker_cannot_read():
     asked = replace(THROUGH, status=500, body_class="other")
     line = event("worker_file", text="cannot load certificate key")
     assert codes(Case(GOOD, asked, Side("b", log=[line]), Side("a"))) == ["endpoint.worker_cannot_read"]
-    assert codes(Case(GOOD, asked, Side("b", log=[]), Side("a"))) == []
+    assert codes(Case(GOOD, asked, Side("b", log=[]), Side("a"))) == ["endpoint.error_answer"]
 
 
 def test_a_variable_certificate_that_the_servers_worker_cannot_read():
@@ -541,6 +707,9 @@ ADMITTED = [
     ({"verify": "on"}, {}, [found("key.weak"), found("signature.weak")], None),
     ({"verify": "off"}, {}, [], "endpoint.not_verified"),
     ({"verify": "optional_no_ca"}, {}, [found("crl.revoked")], "endpoint.not_verified"),
+    ({"verify": "optional_no_ca"}, {}, [], None),
+    ({"verify": "optional"}, {}, [], None),
+    ({"verify": "optional"}, {}, [found("crl.revoked")], "endpoint.admitted"),
     ({"verify": "on"}, {}, [], None),
     ({"verify": "on"}, {}, [found("crl.revoked", "warning")], None),
     ({"verify": "on"}, {}, [found("crl.revoked")], "endpoint.admitted"),
@@ -620,7 +789,9 @@ def test_what_the_server_alone_knows(log, code):
 
 
 def test_what_the_server_alone_knows_of_itself():
-    assert codes(Case(server=Side("a", instance={"pid": None}))) == ["endpoint.nginx_down"]
+    (told,) = explain(Case(server=Side("a", instance={"pid": None}))).to_dict()["findings"]
+    assert (told["code"], told["evidence"]) == ("endpoint.nginx_down", [])
+    assert told["message"] == "The nginx of the server a does not run."
     # Most sites verify nobody, and who asked is not known.
     assert codes(Case(server=Side("a", instance=RUNNING, config={"verify": "off"}))) == []
 
