@@ -239,6 +239,9 @@ _S1, _S2 = leaf("server", "int1"), leaf("server", "int2")
 _OLD_CRL = crl("root", start=-9, end=-1)
 
 
+_ASKS_FOR_IT = 'if ($ssl_client_verify != SUCCESS) { return 403; } return 200 "OK";'
+
+
 def client_cases() -> list[Case]:
     """Server A refuses the client, and its twins."""
     bare = {"pair": sends(leaf("client", "other"))}
@@ -421,6 +424,20 @@ def client_cases() -> list[Case]:
         ),
         Case("not allowed", "client_not_allowed", {"answer": "return 403;"}),
         Case("not found", "", {"answer": "return 404;"}),
+        Case(
+            "verify optional, and asked for in the site", "", {"verify": "optional", "answer": _ASKS_FOR_IT}
+        ),
+        Case(
+            "denied by its address", "address_denied", {"answer": "deny all; proxy_pass http://127.0.0.1:1;"}
+        ),
+        Case("maintenance", "error_answer", {"answer": "return 503;"}),
+        Case("a redirect", "", {"answer": "return 301 https://elsewhere.example.com/;"}),
+        Case(
+            "another CA of the same name",
+            "client_ca_not_accepted",
+            {"trust": pems("nokid-a")},
+            {"pair": sends(leaf("client", "nokid-b"))},
+        ),
     ]
 
 
@@ -573,6 +590,12 @@ def connection_cases() -> list[Case]:
         Case(
             "A expects the PROXY protocol", "proxy_protocol", {"listen": "127.0.0.1:8443 ssl proxy_protocol"}
         ),
+        Case(
+            "an address for a server name",
+            "sni_missing",
+            {"others": _REJECTS},
+            {"name": "127.0.0.1"},
+        ),
         Case("A's name does not resolve", "name_unresolved", unit="b", b={"to": "nobody.invalid:8443"}),
         Case(
             "a key that the worker cannot read",
@@ -678,6 +701,17 @@ def file_cases() -> list[Case]:
                 "echo 'server { listen 127.0.0.1:8447; }' >>/etc/nginx/conf.d/case.conf",
                 "systemctl reload nginx; sleep 3.5",
             ),
+        ),
+        Case(
+            "a server name that is not loaded",
+            "not_reloaded",
+            {"names": "x.example.com", "others": _REJECTS},
+            steps=(f"sleep 1.1; sed -i 's/x.example.com/{NAME}/' /etc/nginx/conf.d/case.conf",),
+        ),
+        Case(
+            "a configuration that is not loaded, and all is well",
+            "",
+            steps=("sleep 1.1; sed -i 's/verify_client on/verify_client off/' /etc/nginx/conf.d/case.conf",),
         ),
         Case(
             "a session from before the revocation",

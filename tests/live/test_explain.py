@@ -24,13 +24,15 @@ from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connection
 
 #: These say that the cause is not known.
 OPEN = ("endpoint.client_refused", "endpoint.bad_gateway", "endpoint.issuer_unknown", "endpoint.nginx_down")
-#: What B alone sees of what only A knows; a file that A's nginx does not load is one of these, too.
+#: What one end alone sees of what only the other knows; a file that A's nginx does not load is one, too.
 LESS = {
     "endpoint.connection_refused": ("endpoint.nginx_down",),
     "endpoint.closed": ("endpoint.proxy_protocol",),
     "endpoint.expired": ("endpoint.not_reloaded",),
-    "endpoint.client_not_allowed": ("endpoint.identity_lost",),
+    "endpoint.client_not_allowed": ("endpoint.identity_lost", "endpoint.address_denied"),
     "endpoint.handshake_failed": ("endpoint.worker_cannot_read",),
+    "endpoint.sni_unknown": ("endpoint.not_reloaded",),
+    "endpoint.signature": ("endpoint.client_ca_not_accepted",),
 }
 #: What a configuration does besides, while all requests succeed.
 REMARKS = (
@@ -119,7 +121,7 @@ def verdict(code: str, found: list[str], view: str) -> str:
         return RIGHT
     if view == "a" and first == "endpoint.client_cert_not_sent" and code.startswith("endpoint.sni_"):
         return SILENT  # what came of it
-    if view == "b" and first in LESS and (code in LESS[first] or not code.startswith("endpoint.")):
+    if view != "both" and first in LESS and (code in LESS[first] or not code.startswith("endpoint.")):
         return SILENT
     return SILENT if first in ("", *OPEN) and code else WRONG
 

@@ -48,9 +48,9 @@ def is_late(asked: Seen) -> bool:
     return _says(asked, _LATE)
 
 
-def down(case: Case) -> Cause:
-    """The server's nginx does not run; nobody had to ask for that."""
-    return _Connection(case, None, SERVER).down()
+def down(case: Case, which: str = SERVER, asked: Optional[Seen] = None) -> Cause:
+    """The nginx of one side does not run; whoever *asked* all the same got an answer of something else."""
+    return _Connection(case, asked, which).down()
 
 
 def not_sent(case: Case, asked: Seen) -> Cause:
@@ -111,7 +111,8 @@ class _Connection:
 
     def down(self) -> Cause:
         lines = tuple((self._side.instance or {}).get("emerg", ()))
-        so = f", so nothing answers at {self._asked.target}" if self._asked.target else ""
+        who = "nothing" if self._asked.status is None else "something else"
+        so = f", so {who} answers at {self._asked.target}" if self._asked.target else ""
         return self._cause(
             "endpoint.nginx_down",
             f"The nginx of {self._who} does not run{so}.",

@@ -161,7 +161,9 @@ def _answered(case: Case) -> Optional[Seen]:
 def _through(case: Case, asked: Seen) -> Iterator[Cause]:
     """By the client's own nginx."""
     silent = case.direct if case.direct is not None and case.direct.status in (None, 504) else None
-    if asked.status is None and connection.is_late(asked) and silent is not None:
+    if asked.status is not None and (case.client.instance or {"pid": 0})["pid"] is None:
+        yield connection.down(case, CLIENT, asked)
+    elif asked.status is None and connection.is_late(asked) and silent is not None:
         # It still waits for the server, and for longer than we do.
         yield from _direct(case, silent)
     elif asked.status is None:

@@ -80,8 +80,9 @@ WORDS = {
         "Raise {depth_named} to the number of intermediates.", "{sender}: " + _CHAIN),
     codes.SIGNATURE: Words(
         "a signature does not fit the key of the authority of that name",
-        "Have it issued anew with key identifiers: without them, of two authorities of one name only the"
-        " first in {trust_named} is tried.", "{judge}: " + _TRUSTED),
+        "If the authority that signed it is not in {trust_named}, put it there. If it is, have it issued anew"
+        " with key identifiers: without them, of two authorities of one name only the first is tried.",
+        "{judge}: " + _TRUSTED),
     codes.CHAIN: Words(
         "its chain does not verify",
         "Have the certificate that is named issued again.", "{sender}: " + _CHAIN),

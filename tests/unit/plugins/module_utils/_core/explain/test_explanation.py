@@ -338,6 +338,14 @@ def test_the_clients_nginx_still_waits_for_the_server():
     assert "Nothing answers at 127.0.0.1:8080" in told["message"]
 
 
+def test_something_else_answers_in_the_place_of_nginx():
+    stopped = Side("b", instance={"pid": None, "emerg": []})
+    (told,) = explain(Case(GOOD, THROUGH, stopped, Side("a"))).to_dict()["findings"]
+    assert told["code"] == "endpoint.nginx_down"
+    assert "client b does not run, so something else answers at 127.0.0.1:8080" in told["message"]
+    assert codes(Case(GOOD, THROUGH, Side("b", instance=RUNNING), Side("a"))) == []
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "[2001:db8::1]"])
 def test_an_address_is_no_server_name(address):
     """Neither nginx nor we send it, so none was sent."""
