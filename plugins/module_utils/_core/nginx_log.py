@@ -97,10 +97,10 @@ _RULES = (
     _rule("upstream_connect", r"no live upstreams", _TO_UPSTREAM, True),
     _rule(
         "upstream_connect",
-        rf"connect\(\) to \S+ failed {_ERRNO}",
+        rf"connect\(\) to \S+ failed (?P<why>{_ERRNO})",
         _TO_UPSTREAM,
         True,
-        text="connect() to a unix socket failed",
+        text="connect() failed {why}",
     ),
     _rule("upstream_timeout", rf"upstream timed out {_ERRNO}", _TO_UPSTREAM, True),
     _rule("upstream_closed", r"upstream prematurely closed connection", _TO_UPSTREAM, True),
@@ -152,7 +152,9 @@ def _of_client(plain: Mapping[str, str], whose: Mapping[str, str]) -> Optional[E
     for rule in _RULES:
         said = rule.said.fullmatch(whose["said"])
         if said and rule.phase.fullmatch(whose["phase"]) and not (rule.tls and scheme not in _TLS):
-            text = rule.text or own_line(_FOPEN.sub("calling fopen()", said.group()), paths=False)
+            text = rule.text.format(**said.groupdict()) or own_line(
+                _FOPEN.sub("calling fopen()", said.group()), paths=False
+            )
             code, alert = said.groupdict().get("code"), _ALERT.search(said.group())
             return {
                 **plain,

@@ -129,7 +129,7 @@ def _issuer(case: Case, whose: str, code: str, finding: Mapping[str, Any]) -> st
 
 def _is_in_trust(case: Case, whose: str) -> bool:
     """Is the certificate that is refused itself among those that the other side trusts?"""
-    sent = case.client.chain if whose == CLIENT else case.direct.served if case.direct else ()
+    sent = _sent(case, whose)
     judge = case.side(OTHER[whose])
     files = [(judge.config or {}).get(name) for name in ("trust", "trusted")]
     paths = [file["path"] for file in files if file]
@@ -151,10 +151,26 @@ def _cause(
         code=code,
         message=f"{case.called(OTHER[whose])} refuses the certificate of {case.called(whose)}: {said}.",
         evidence=(*evidence, *more),
-        remedy=words.remedy.format(**known),
+        remedy=_remedy(case, whose, code, finding, words.remedy).format(**known),
         confirm=words.confirm.format(**known),
         place=str(finding["place"]) if finding else "",
     )
+
+
+def _remedy(case: Case, whose: str, code: str, finding: Optional[Mapping[str, Any]], usual: str) -> str:
+    """Whoever renews a leaf renews no authority above it."""
+    leaf = next((one.get("subject") for one in _sent(case, whose)), None)
+    if code != codes.EXPIRED or finding is None or not leaf or f'"{leaf}"' in finding["message"]:
+        return usual
+    return (
+        "It is an authority's: put a valid certificate of that authority in its place, or have one issued by"
+        " another authority (rotate_ca.yml replaces that of the private CA), then reload nginx."
+    )
+
+
+def _sent(case: Case, whose: str) -> Sequence[Mapping[str, Any]]:
+    """What is known of the certificates that *whose* sends, the leaf first."""
+    return case.client.chain if whose == CLIENT else case.direct.served if case.direct else ()
 
 
 def _clocked(case: Case, whose: str, cause: Cause) -> Cause:

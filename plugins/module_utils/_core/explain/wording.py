@@ -38,7 +38,8 @@ class Words(NamedTuple):
 
 
 _ISSUER = "openssl x509 -in {file} -noout -subject -issuer"
-_DATES = "openssl x509 -in {file} -noout -dates"
+#: Of the whole chain: what has ended may be an intermediate.
+_DATES = "openssl storeutl -noout -text -certs {file} | grep -E 'Subject:|Not Before|Not After'"
 _CHAIN = "openssl storeutl -noout -text -certs {file} | grep -E 'Subject:|Issuer:|Not After'"
 _TRUSTED = "openssl storeutl -noout -text -certs {trust} | grep -E 'Subject:|Not After'"
 _LISTS = "openssl storeutl -noout -text -crls {crl} | grep -E 'Issuer:|Last Update|Next Update'"
@@ -96,7 +97,7 @@ WORDS = {
     codes.PURPOSE: Words(
         "it may not be used by a TLS {whose}",
         "Have it issued with the extended key usage {usage}.",
-        "{sender}: openssl x509 -in {file} -noout -text | grep -A1 'Key Usage'"),
+        "{sender}: openssl storeutl -noout -text -certs {file} | grep -E -A1 'Subject:|Key Usage'"),
     codes.WEAK_KEY: Words(
         "a key of it is too short for the security level",
         "Have it issued anew for P-256, or RSA of 2048 bits or more.",

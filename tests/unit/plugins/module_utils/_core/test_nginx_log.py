@@ -134,6 +134,14 @@ def test_each_kind_is_told_with_whose_it_is(
         assert found["text"] == said.partition(" while ")[0]
 
 
+@pytest.mark.parametrize("where", ["[fd00::99]:443", f"unix:/run/{SECRET}", "10.0.0.1:443"])
+@pytest.mark.parametrize("why", ["(101: Network is unreachable)", "(2: No such file or directory)"])
+def test_a_connection_that_was_not_made(where: str, why: str) -> None:
+    found = event(line(f"connect() to {where} failed {why} while connecting to upstream"))
+    assert found is not None and found["kind"] == "upstream_connect"
+    assert found["text"] == f"connect() failed {why}"
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [

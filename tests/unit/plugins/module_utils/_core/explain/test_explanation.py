@@ -120,6 +120,17 @@ def test_the_log_chooses_among_what_is_judged():
     assert codes(refused(only_said, [event("client_verify", 23)])) == ["endpoint.revoked"]
 
 
+@pytest.mark.parametrize(("subject", "words"), [("CN=b", "rotate.yml"), ("CN=Issuing", "an authority's")])
+def test_whose_date_it_is(subject, words):
+    """Whoever renews the leaf renews no intermediate."""
+    client = Side("b", chain=[{"subject": "CN=b", "issuer": "CN=Issuing", "sha256": "ab"}])
+    expired = {**found("expiry.expired"), "message": f'"{subject}" expired at 2026-11-01T00:00:00Z.'}
+    (told,) = explain(refused([expired], [], client=client)).to_dict()["findings"]
+    assert (told["code"], words in told["remedy"]) == ("endpoint.expired", True)
+    (told,) = explain(refused([expired], [])).to_dict()["findings"]
+    assert "rotate.yml" in told["remedy"]
+
+
 def test_the_newest_line_counts():
     log = [event("client_verify", 10), event("client_verify", 23), event("client_no_certificate")]
     assert codes(refused(log=log)) == ["endpoint.revoked"]
