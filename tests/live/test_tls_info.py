@@ -281,6 +281,37 @@ def test_a_default_server_of_another_trust(world: World) -> None:
         assert "server.other_trust_admitted" not in world.codes()
 
 
+def behind(lines: str = "", more: str = "") -> str:
+    """A, with a backend that says who it thinks the client is."""
+    backend = 'server { listen 127.0.0.1:9000; return 200 "for $http_x_dn"; }'
+    passes = f"location / {{ {more} proxy_pass http://127.0.0.1:9000; }}"
+    site = a(lines=f"{lines} {passes}").replace(f"location / {{ {SAID} }}", "")
+    return f"{backend} {site}"
+
+
+def test_a_backend_that_is_reached_past_the_site(world: World) -> None:
+    def beside(lines: str) -> str:
+        block = a("first.example.com", lines, ca="").replace(SAID, "proxy_pass http://127.0.0.1:9000;")
+        return block + behind()
+
+    asked = {"sni": None, "host": "nobody.example.com", "headers": [["X-DN", "CN=forged"]]}
+    world.serve(beside("server_name _;"))
+    assert world.ask(**asked)["body"] == "for CN=forged"
+    assert "server.backend_unguarded" in world.codes()
+    for lines in ("return 421;", "ssl_reject_handshake on;"):
+        world.serve(beside(lines))
+        assert world.ask(**asked).get("status") != 200
+        assert "server.backend_unguarded" not in world.codes()
+
+
+def test_a_header_of_identity_that_gets_lost(world: World) -> None:
+    told, asked = "proxy_set_header X-DN $ssl_client_s_dn;", {"who": "b", "headers": [["X-DN", "CN=forged"]]}
+    for more, seen in (("proxy_set_header X-More 1;", "CN=forged"), (told, "CN=b"), ("", "CN=b")):
+        world.serve(behind(told, more))
+        assert world.ask(**asked)["body"] == f"for {seen}"
+        assert ("server.identity_lost" in world.codes()) == (seen == "CN=forged")
+
+
 def test_sessions_that_outlive_a_revocation(world: World) -> None:
     revoke = (
         f"cp {PKI}/revoked.crl {PKI}/n && mv {PKI}/n {PKI}/clients.crl && systemctl reload nginx && sleep 1.5"
