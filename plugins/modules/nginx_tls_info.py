@@ -41,6 +41,7 @@ notes:
   - A log that goes to the journal, by C(stderr) of a unit or C(syslog:server=unix:/dev/log), is read with
     C(journalctl). One that goes to the syslog of another host, or to memory, is not; with O(log_minutes)
     RV(why) says so.
+  - The paths of locations are told, as are names of servers and files, so none of them may be a secret.
   - Values that hold a variable are told as they stand. What a C(map) makes of it is known to a request
     only.
 requirements:

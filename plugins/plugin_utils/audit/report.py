@@ -99,9 +99,17 @@ def _connected(
 
 
 def _reading(variables: Mapping[str, Any]) -> dict[str, Any]:
-    tls = variables.get(hosts.TLS)
+    tls = _plain(variables.get(hosts.TLS))
     told = {"tls": tls} if isinstance(tls, Mapping) and "instances" in tls else {}
     return {**told, "addresses": [str(one) for one in [variables.get("ansible_host")] if one]}
+
+
+def _plain(value: Any) -> Any:
+    """Lists and dicts of Python's own: those of hostvars look for templates at each access, and the blocks
+    of a host are looked through for each location that leads there."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _edge(one: Mapping[str, Any]) -> dict[str, Any]:

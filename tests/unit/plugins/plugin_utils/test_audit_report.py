@@ -262,3 +262,17 @@ def test_the_report_is_not_changed_by_what_is_made_of_it() -> None:
     summary.lines(found)
     timeline.lanes(found)
     assert found == before
+
+
+def test_the_blocks_of_a_host_are_taken_out_of_hostvars_once() -> None:
+    """Measured with 5,000 blocks on one host: two and a half minutes, and more than six before."""
+
+    class Slow(dict[str, Any]):
+        """As ansible-core's, that look for templates."""
+
+    told = Slow(instances=[Slow(servers=[Slow(names=["a"])])])
+    reading = report._reading({"mtls_audit_tls": told})["tls"]
+    assert reading == told
+    assert {type(reading), type(reading["instances"][0]), type(reading["instances"][0]["servers"][0])} == {
+        dict
+    }
