@@ -64,6 +64,9 @@ ROWS = (
     # The client's certificate.
     ("endpoint.client_cert_not_sent", _ERROR, "The client sends no certificate, and the server requires one",
      "Set proxy_ssl_certificate and proxy_ssl_certificate_key in that location, and reload nginx."),
+    ("endpoint.tls_ends_before", _ERROR, "TLS ends before the server that wants the client's certificate",
+     ("Pass TCP on there (stream, without ssl), or verify the client there and give what is behind it a"
+      " certificate of its own.")),
     ("endpoint.client_refused", _ERROR, "The server refuses the client's certificate, and nobody says why",
      "Read the server's error log at level info: nginx answers 400 to all."),
     ("endpoint.client_ca_not_accepted", _ERROR, "The server does not trust the client's authority",

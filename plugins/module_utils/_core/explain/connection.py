@@ -317,15 +317,32 @@ class _Connection:
         """The name of the handshake has chosen a server block that asks for no certificate, and the Host one
         that wants it. That is the default server: by another one's name it would be 421."""
         direct = self._case.direct
-        if direct is None or direct.asked_for_certificate is not False or not self._has_certificate():
+        if direct is None or not self._has_certificate():
             return
-        name = direct.server_name
+        name, config = direct.server_name, self._side.config
+        off = config is not None and config.get("verify") == "off"
+        # Where that was not seen, its configuration says whether it asks.
+        if direct.asked_for_certificate or (
+            direct.asked_for_certificate is None and not (off and direct.sent)
+        ):
+            return
+        if config is not None and off and name and name.lower() in config.get("names", ()):
+            yield self._ends_here(str(config.get("place", "")))
+            return
         code = "endpoint.sni_unknown" if name else "endpoint.sni_missing"
         what = f"{self._who} has no server block for the name {name}" if name else "no server name was sent"
         said = f"{what}, so its default server answered in the handshake, which asks for no certificate."
+        if config is None:
+            said += " Or TLS ends there, and who wants the certificate is behind it."
         place = self._case.client.place("proxy_ssl_name" if name else "proxy_ssl_server_name")
         evidence = (*self._evidence, "no certificate was asked for in the handshake")
         yield Cause(code, said, evidence, place=place)
+
+    def _ends_here(self, place: str) -> Cause:
+        said = f"TLS ends at {self._who}, which asks for no certificate and passes on to one that wants it."
+        evidence = (*self._evidence, f"the server block at {place} has ssl_verify_client off")
+        confirm = f"{self._on}: nginx -T 2>/dev/null | grep -nE 'ssl_verify_client|_pass'"
+        return Cause("endpoint.tls_ends_before", said, evidence, "", confirm, place)
 
     def _has_certificate(self) -> bool:
         config, direct = self._case.client.config or {}, self._case.direct

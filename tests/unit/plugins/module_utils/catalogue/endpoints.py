@@ -80,6 +80,7 @@ _CLOSED = "the connection was closed without a word of TLS"
 _NOBODY = replace(GOOD, status=None, phase="connect", error="Connection refused")
 _AT = replace(GOOD, address="192.0.2.1:443")
 _MUTE = replace(GOOD, status=None, phase="handshake", error="no end within 5 s")
+_UNASKED = replace(GOOD, status=400, body_class="no_certificate")
 _ON = {"verify": "on"}
 
 # fmt: off
@@ -103,6 +104,9 @@ _PAIRS = {
         _server(replace(GOOD, status=403, body_class="forbidden"), log=[])),
     "endpoint.error_answer": ("503 | 404",
         _answer(status=503, body_class="other"), _answer(status=404, body_class="other")),
+    "endpoint.tls_ends_before": ("the block of that name does not verify | it does",
+        _server(_UNASKED, config={"verify": "off", "names": [GOOD.server_name], "places": {}}),
+        _server(_UNASKED, config={"verify": "on", "names": [GOOD.server_name], "places": {}})),
     "endpoint.nginx_down": ("nginx does not run | it does",
         _server(_NOBODY, instance={"pid": None}),
         _server(_NOBODY, instance=RUNNING)),

@@ -467,6 +467,31 @@ def test_a_configuration_that_is_not_loaded():
     assert codes(case)[0] == "endpoint.connection_refused"
 
 
+@pytest.mark.parametrize(
+    ("block", "asked", "code"),
+    [
+        ({"verify": "off", "names": [GOOD.server_name]}, None, "endpoint.tls_ends_before"),
+        ({"verify": "off", "names": [GOOD.server_name]}, False, "endpoint.tls_ends_before"),
+        ({"verify": "off", "names": ["_"]}, None, "endpoint.sni_unknown"),
+        ({"verify": "on", "names": [GOOD.server_name]}, False, "endpoint.sni_unknown"),
+        ({"verify": "on", "names": [GOOD.server_name]}, None, "endpoint.client_cert_not_sent"),
+        (None, False, "endpoint.sni_unknown"),
+    ],
+)
+def test_a_certificate_that_nobody_asks_for(block, asked, code):
+    """It was there to be sent, and the page says that none was."""
+    direct = replace(GOOD, status=400, body_class="no_certificate", asked_for_certificate=asked)
+    passed_on = replace(PASSED_ON, body_class="no_certificate")
+    config = block and {**block, "place": "/etc/nginx/lb.conf:3", "places": {}}
+    case = Case(direct, passed_on, Side("b", config={"certificate": {"path": "/b.pem"}, "places": {}}),
+                Side("a", config=config))  # fmt: skip
+    (told,) = explain(case).to_dict()["findings"]
+    assert (told["code"], "Or TLS ends there" in told["message"]) == (code, block is None)
+    # Our own request had none to send: so it is the client's.
+    (told,) = explain(replace(case, direct=replace(direct, sent=False, asked_for_certificate=True))).causes
+    assert told.code == "endpoint.client_cert_not_sent"
+
+
 def test_somebody_else_answers():
     """The host that is meant serves another certificate than the one that came."""
     served = [{"subject": "CN=elsewhere"}]
