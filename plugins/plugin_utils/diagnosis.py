@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Optional
 
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.case import Case, Seen, Side
@@ -18,6 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.exp
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import Finding
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509 import credential
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._x509.shelf import Shelf
+from ansible_collections.mutual_tls.nginx.plugins.plugin_utils import connections
 
 _MISSING, _OTHER_KEY = "chain.missing_intermediate", "chain.signature_invalid"
 #: nginx does not start, or not again, with these; which file it is says more than nginx's line.
@@ -28,17 +30,22 @@ _LOADED = ("endpoint", "file", "format", "pair", "key", "signature")
 #: ngx_http_upstream_init_round_robin and ngx_parse_url, when the configuration is read.
 _NO_HOST, _UNRESOLVED = "host not found in upstream", "endpoint.name_unresolved"
 _PROBE_TIMEOUT_S = 5.0
+#: For one location; a silent one takes the time limit.
+MOST_TARGETS = 16
 
 
 def questions(
-    location: Mapping[str, Any], files: Sequence[Mapping[str, Any]], path: str = "/"
+    location: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    path: str = "/",
+    names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """What ``endpoint_info`` is asked on the client's host about one of its locations: `direct`, the server
-    with the location's certificate, for each of its servers; `named`, the same with the server name that
+    with the location's certificate, for each of its ``targets``; `named`, the same with the server name that
     nginx does not send; and `through`, nginx's own listener.
 
     A certificate or key that cannot be used is left out (*files*: those of the host), so that the rest is
-    asked.
+    asked. *names*: what names stand for on that host.
     """
     name = location["name"] if location["sni"] and not location["name_variable"] else ""
     asked = {
@@ -56,7 +63,8 @@ def questions(
     if not all(pair) or any(one["path"] in pair and _faulty(one) for one in files):
         asked.update(certificate_path="", private_key_path="")
     found = [
-        {"name": f"direct {server}", **_address(server), **asked} for server in location["servers"][:_MOST]
+        {"name": f"direct {target}", **address, **asked}
+        for target, address in targets(location, names)[:MOST_TARGETS]
     ]
     if not location["sni"] and not location["name_variable"] and location["servers"]:
         found.append({**found[0], "name": "named", "server_name": location["name"]})
@@ -79,7 +87,20 @@ def questions(
     return found
 
 
-_MOST = 4
+def targets(
+    location: Mapping[str, Any], names: Mapping[str, Sequence[str]]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Whom nginx asks in turn (ngx_http_upstream_init_round_robin), with `host` and `port`: each server, and
+    each address where a name stands for several."""
+    found = []
+    for server in location["servers"]:
+        address = _address(server)
+        several = names.get(connections.host_of(server), ())
+        if len(several) > 1:
+            found += [(f"{server} at {one}", {**address, "host": one}) for one in several]
+        else:
+            found.append((server, address))
+    return found
 
 
 def _path(file: Optional[Mapping[str, Any]]) -> str:

@@ -24,7 +24,7 @@ NAMES = ("client", "json", "log_minutes", "path", "server")
 _DIRECT = "direct "
 _THROUGH = "through"
 _DAY_MINUTES = 1440
-_NOT_PLAIN_OK = 300
+_NOT_PLAIN_OK, _REFUSES = 300, 400
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def questions(tls: Mapping[str, Any], path: str = "/") -> list[dict[str, Any]]:
     return [
         {"name": f"{number} {one['name']}", **{key: value for key, value in one.items() if key != "name"}}
         for number, location in enumerate(connections.locations(tls))
-        for one in diagnosis.questions(location, tls["files"], path)
+        for one in diagnosis.questions(location, tls["files"], path, tls.get("names") or {})
     ]
 
 
@@ -172,16 +172,25 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
             for name, one in asked.items()
             if name.startswith(f"{number} {_DIRECT}")
         }
+        if len({_passed(one) for one in mine.values()}) > 1:
+            through = None  # by one of them, and nobody knows by which
+        left = len(diagnosis.targets(location, reading.get("tls", {}).get("names") or {})) - len(mine)
         for target, direct in mine.items():
             server = _server(host, direct, readings, location)
             ways = {"direct": direct, "through": through, "named": asked.get(f"{number} named")}
             meant = "" if server else _meant(host, direct, readings, location)
             client = {**reading, "host": host, "location": location, "meant": meant, **ways}
             told = diagnosis.diagnose(client, server, at)
+            if left > 0 and target == next(reversed(mine)):
+                told["missing"] = [*told["missing"], f"Of whom it asks in turn {left} more were not asked."]
             block = (server or {}).get("block") or {}
             remarks = (*location["findings"], *block.get("findings", ()))
             status = (through or direct)["seen"]["status"]
             yield Edge(host, location, target, server["host"] if server else "", told, remarks, status)
+
+
+def _passed(probe: Mapping[str, Any]) -> bool:
+    return (probe["seen"]["status"] or _REFUSES) < _REFUSES
 
 
 def _pairs(reading: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -30,6 +30,17 @@ server {
                  proxy_ssl_server_name on; proxy_ssl_name orders.example.com; }
 }
 """
+OF_B = "/etc/nginx/mtls/current/proxy/credentials/client"
+#: One by a name that stands for Server A and for a host where nobody listens.
+PAIR = f"""
+server {{
+    listen 127.0.0.1:8098;
+    location / {{ proxy_pass https://pair.example.com; proxy_set_header Host orders.example.com;
+                 proxy_ssl_server_name on; proxy_ssl_name orders.example.com; proxy_ssl_verify on;
+                 proxy_ssl_trusted_certificate {OF_B}/trust.pem;
+                 proxy_ssl_certificate {OF_B}/fullchain.pem; proxy_ssl_certificate_key {OF_B}/privkey.pem; }}
+}}
+"""
 
 
 def diagnosed(scene: Scene, tmp_path: Path, *arguments: str) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -42,8 +53,8 @@ def diagnosed(scene: Scene, tmp_path: Path, *arguments: str) -> tuple[str, dict[
 
 
 @contextlib.contextmanager
-def another_location(scene: Scene) -> Iterator[None]:
-    scene.write("b", "/etc/nginx/conf.d/old.conf", OLD)
+def another_location(scene: Scene, text: str = OLD) -> Iterator[None]:
+    scene.write("b", "/etc/nginx/conf.d/old.conf", text)
     reload_nginx(scene.hosts["b"])
     try:
         yield
@@ -101,6 +112,29 @@ def test_a_server_that_is_down_and_a_location_of_somebody_else(scene, tmp_path):
             scene.run("a", "systemctl start nginx")
     assert edges
     assert {each["code"] for one in edges.values() for each in one["findings"][:1]} == {"endpoint.nginx_down"}
+
+
+@pytest.mark.whole
+def test_one_of_two_addresses_of_a_name(scene, tmp_path):
+    """nginx goes on with the other one, so that every request is answered."""
+    right, wrong = (scene.run(host, "hostname -I").split()[0] for host in "ab")
+    known = scene.run("b", "cat /etc/hosts")
+    lines = [known, *(f"{address} pair.example.com" for address in (right, wrong)), ""]
+    scene.write("b", "/etc/hosts", "\n".join(lines))
+    try:
+        with another_location(scene, PAIR):
+            assert scene.run("b", "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8098/") == "200"
+            given = PAGE.words("diagnose -e diagnose_client=b.example.com")
+            output, edges = diagnosed(scene, tmp_path, *given)
+    finally:
+        scene.write("b", "/etc/hosts", f"{known}\n")
+    pair = {one["target"]: one for one in edges.values() if "old.conf" in one["place"]}
+    assert {target: one["well"] for target, one in pair.items()} == {
+        f"pair.example.com:443 at {right}": True,
+        f"pair.example.com:443 at {wrong}": False,
+    }, output
+    (cause, *dummy) = pair[f"pair.example.com:443 at {wrong}"]["findings"]
+    assert cause["code"] == "endpoint.connection_refused"
 
 
 @pytest.mark.whole

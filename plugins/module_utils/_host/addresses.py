@@ -57,6 +57,8 @@ def looked_up(
 
 def _look_up(name: str, ask: Callable[..., Iterable[Any]], found: dict[str, list[str]]) -> None:
     try:
-        found[name] = sorted({str(one[4][0]) for one in ask(name, None, type=socket.SOCK_STREAM)})
+        # No address of a family that this host has none of, as nginx has it.
+        told = ask(name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found[name] = sorted({str(one[4][0]) for one in told})
     except (OSError, UnicodeError):  # no such name, or none that DNS could have
         return

@@ -278,6 +278,60 @@ def test_one_line_where_all_is_well():
     assert (told["broken"], told["edges"][0]["server"], told["edges"][0]["well"]) == (0, "a", True)
 
 
+TWO = ["192.0.2.1:443", "192.0.2.2:443"]
+
+
+def in_turn(first: Any, second: Any, through: Any) -> list[str]:
+    """The lines of a location that asks two servers."""
+    client, server = host_b(where=location(servers=TWO)), host_a()
+    asked = [{**one, "name": f"0 {one['name']}"} for one in diagnosis.questions(client["location"], [])]
+    seen = [one["seen"] for one in (first, second, through)]
+    given = {"b": {"tls": client["tls"], "asked": asked, "probes": seen}, "a": {"tls": server["tls"]}}
+    return [line for line in diagnosis_run.report(given, AT)["lines"] if not line.startswith(" ")]
+
+
+def test_one_of_two_servers():
+    """nginx goes on with the other one, or it is chance which one it asks."""
+    down = probe(status=None, served=(), phase="connect", error="Connection refused", target=TWO[1])
+    assert in_turn(probe(), probe(), probe()) == [
+        "ok      b / → a (192.0.2.1:443)",
+        "ok      b / → a (192.0.2.2:443)",
+    ]
+    for through in (probe(), probe(**REFUSED)):
+        well, broken = in_turn(probe(), down, through)
+        assert well == "ok      b / → a (192.0.2.1:443)"
+        assert broken.startswith(f"BROKEN  b / → {TWO[1]}: ") and "[endpoint.connection_refused]" in broken
+    # Where none is well, what nginx itself got says most.
+    gateway = probe(status=502, body_class="bad_gateway", served=(), target="127.0.0.1:8080")
+    assert all("BROKEN" in line for line in in_turn(down, down, gateway))
+    assert all("BROKEN" in line for line in in_turn(probe(), probe(), gateway))
+
+
+def test_a_name_that_stands_for_several_addresses():
+    where = location(servers=["a.example.com:443"])
+    for addresses, targets in (
+        ((), {"a.example.com:443": "a.example.com"}),
+        (["192.0.2.1"], {"a.example.com:443": "a.example.com"}),
+        (["192.0.2.1", "2001:db8::1"], {"a.example.com:443 at 192.0.2.1": "192.0.2.1",
+                                        "a.example.com:443 at 2001:db8::1": "2001:db8::1"}),
+    ):  # fmt: skip
+        asked = diagnosis.questions(where, [], "/", {"a.example.com": addresses, "x.example.com": TWO})
+        direct = {one["name"].partition("direct ")[2]: one for one in asked if "direct" in one["name"]}
+        assert {target: one["host"] for target, one in direct.items()} == targets
+        assert {(one["port"], one["server_name"]) for one in direct.values()} == {(443, NAME)}
+
+
+def test_more_servers_than_are_asked():
+    for count in (diagnosis.MOST_TARGETS, diagnosis.MOST_TARGETS + 3):
+        where = location(servers=[f"192.0.2.{number}:443" for number in range(count)])
+        asked = [{**one, "name": f"0 {one['name']}"} for one in diagnosis.questions(where, [])]
+        given = {"tls": host_b(where=where)["tls"], "asked": asked, "probes": [probe()["seen"]] * len(asked)}
+        edges = diagnosis_run.report({"b": given, "a": {"tls": host_a()["tls"]}}, AT)["edges"]
+        assert len(edges) == diagnosis.MOST_TARGETS
+        more = "Of whom it asks in turn 3 more were not asked." in edges[-1]["missing"]
+        assert more is (count > diagnosis.MOST_TARGETS)
+
+
 def test_what_the_configurations_do_besides_is_noted():
     said = {
         "code": "server.trust_inherited",
