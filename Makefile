@@ -128,7 +128,7 @@ bench: ## speed beside the alternatives, as ratios
 bench-fleet: ## how long rotate.yml takes for 2, 10 and 30 hosts, and with how many tasks: a table (about ten minutes)
 	@$(STEP) 'bench: fleet' .venv/bin/python tests/benchmarks/fleet.py
 
-bench-audit: ## how long audit.yml takes for 10 and 100 hosts, beside the same by hand: a table (half an hour)
+bench-audit: ## how long audit.yml takes for 10 and 100 hosts, beside the same by hand: a table (about a quarter of an hour)
 	@$(STEP) 'bench: audit' .venv/bin/python tests/benchmarks/audit.py
 
 # In parts: BENCH_ROTATION='--images sid --steps rotations --rotations 3'
