@@ -41,6 +41,7 @@ server {{
                  proxy_ssl_certificate {OF_B}/fullchain.pem; proxy_ssl_certificate_key {OF_B}/privkey.pem; }}
 }}
 """
+ASK = 'import urllib.request as r; r.urlopen("http://127.0.0.1:8098/").read()'
 
 
 def diagnosed(scene: Scene, tmp_path: Path, *arguments: str) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -123,7 +124,8 @@ def test_one_of_two_addresses_of_a_name(scene, tmp_path):
     scene.write("b", "/etc/hosts", "\n".join(lines))
     try:
         with another_location(scene, PAIR):
-            assert scene.run("b", "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8098/") == "200"
+            for dummy in range(2):  # each of the two comes first once
+                scene.run("b", f"python3 -c '{ASK}'")
             given = PAGE.words("diagnose -e diagnose_client=b.example.com")
             output, edges = diagnosed(scene, tmp_path, *given)
     finally:
