@@ -181,7 +181,7 @@ def _edges(host: str, readings: Mapping[str, Mapping[str, Any]], at: datetime) -
             meant = "" if server else _meant(host, direct, readings, location)
             client = {**reading, "host": host, "location": location, "meant": meant, **ways}
             told = diagnosis.diagnose(client, server, at)
-            if left > 0 and target == next(reversed(mine)):
+            if left > 0 and target == list(mine)[-1]:
                 told["missing"] = [*told["missing"], f"Of whom it asks in turn {left} more were not asked."]
             block = (server or {}).get("block") or {}
             remarks = (*location["findings"], *block.get("findings", ()))

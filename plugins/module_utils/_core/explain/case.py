@@ -50,7 +50,6 @@ class Seen:
     body_class: str = ""
     error: str = ""
     alert: Optional[int] = None
-    protocol: str = ""
     served: Sequence[Mapping[str, Any]] = ()
     resumed: bool = False
     asked_for_certificate: Optional[bool] = None
@@ -72,7 +71,6 @@ class Seen:
             body_class=seen["body_class"],
             error=seen["error"],
             alert=seen["alert"],
-            protocol=seen["protocol"],
             served=seen["served"],
             resumed=seen["session_reused"],
             address=seen.get("address", ""),

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Optional
 
-from . import connection, doubts, refusal
+from . import answer, connection, doubts, heard, refusal
 from . import vocabulary as codes
-from .case import CLIENT, SERVER, Case, Cause, Explanation, Seen, host_of, name_sent
+from .case import CLIENT, SERVER, Case, Cause, Explanation, Seen, host_of
+from .missing import missing
 from .refusal import seen
 
 #: Alerts by which a server speaks of the client's certificate (RFC 8446, 6.2).
@@ -20,8 +20,6 @@ _CLIENT_ALERTS = (42, 43, 44, 45, 46, 48)
 _NO_CERTIFICATE_ALERTS = (41, 116)
 #: What ``endpoint_info`` says where it verifies the server, with OpenSSL's number.
 _NOT_ACCEPTED = re.compile(r"certificate is not accepted: .*\((\d+)\)$")
-#: Levels of error_log at which the cause of a 400 is written.
-_TELLS = ("info", "debug")
 #: Statuses by which a server, or what is behind it, refuses somebody.
 _REFUSED = (400, 401, 403)
 #: Classes of answers that `error_page` may have put in the place of nginx's own.
@@ -34,7 +32,7 @@ def explain(case: Case) -> Explanation:
     unique = {(one.code, one.place): one for one in reversed(found)}
     ordered = [one for one in found if unique.get((one.code, one.place)) is one]
     placed = tuple(one if one.place else replace(one, place=case.target) for one in ordered)
-    return Explanation(placed, tuple(_missing(case, ordered)))
+    return Explanation(placed, tuple(missing(case, ordered)))
 
 
 #: What may be for want of connections, files, memory or room.
@@ -92,11 +90,12 @@ def _another(case: Case, evidence: tuple[str, ...]) -> Cause:
 
 def _address_kept(case: Case, evidence: tuple[str, ...]) -> Iterator[Cause]:
     """The client's nginx has asked another address than the one that answers us well."""
-    event = next(iter(case.client.events(*_PHASES, "upstream_verify", "upstream_name")), None)
+    event = next(iter(case.client.events(*heard.PHASES, "upstream_verify", "upstream_name")), None)
     direct = case.direct
     if event is None or case.through is None or case.through.status not in (None, 502, 504):
         return
-    if direct is None or (direct.status or 999) >= 400 or not direct.address:
+    # An address that was asked as such leads to itself.
+    if direct is None or (direct.status or 999) >= 400 or direct.address in ("", direct.target):
         return
     if event["upstream"] in ("", direct.address) or event["upstream"].startswith("unix:"):
         return
@@ -124,38 +123,8 @@ def _overheard(case: Case) -> Iterator[Cause]:
     instance = case.server.instance or {}
     if instance and instance.get("pid") is None:
         yield connection.down(case)
-    elif (asked := _answered(case)) is not None:
+    elif (asked := heard.by_server(case)) is not None:
         yield from _direct(case, asked)
-
-
-#: What a client got whom the server's log speaks of.
-_TOLD = {
-    "client_verify": Seen(status=400, body_class="certificate_error", sent=True),
-    "client_no_certificate": Seen(status=400, body_class="no_certificate"),
-    "misdirected": Seen(status=421, body_class="misdirected"),
-    "plain_http": Seen(status=400, body_class="plain_http_to_tls", tls=False),
-}
-#: OpenSSL's words for a fault that it answers by an alert (ssl/statem/statem_srvr.c, statem_lib.c).
-_ALERTED = {
-    "unsupported protocol": connection.PROTOCOL_VERSION,
-    "no shared cipher": connection.HANDSHAKE_FAILURE,
-    "no suitable signature algorithm": connection.HANDSHAKE_FAILURE,
-}
-
-
-def _answered(case: Case) -> Optional[Seen]:
-    for event in case.server.events(*_TOLD, "handshake", "worker_file"):
-        client = event.get("client") or "a client"
-        if event["kind"] == "worker_file":
-            return Seen(
-                target=f"by {client}", phase="handshake", error=event["text"], alert=connection.INTERNAL_ERROR
-            )
-        if event["kind"] in _TOLD:
-            return replace(_TOLD[event["kind"]], target=f"by {client}")
-        alert = next((number for words, number in _ALERTED.items() if words in event["text"]), None)
-        if alert is not None:
-            return Seen(target=f"by {client}", phase="handshake", error=event["text"], alert=alert)
-    return None
 
 
 def _through(case: Case, asked: Seen) -> Iterator[Cause]:
@@ -205,7 +174,7 @@ def _direct(case: Case, asked: Seen) -> Iterator[Cause]:
     if asked.status is None and asked.alert in _CLIENT_ALERTS:
         yield from _client_refused(case, asked, codes.of_alert(asked.alert, CLIENT))
     elif asked.status is None and asked.alert in _NO_CERTIFICATE_ALERTS:
-        yield connection.not_sent(case, asked)
+        yield answer.not_sent(case, asked)
     elif asked.status is None and (told := _NOT_ACCEPTED.search(asked.error)):
         narrowed = codes.of_number(int(told.group(1)), SERVER)
         # Whoever asks here allows any depth.
@@ -223,7 +192,7 @@ def _by_answer(case: Case, asked: Seen) -> Iterator[Cause]:
         yield from _client_refused(case, asked, ())
     elif asked.body_class in _OWN_PAGES and (why := _behind(case)):
         yield from (
-            _client_refused(case, asked, ()) if why == "client_verify" else [connection.not_sent(case, asked)]
+            _client_refused(case, asked, ()) if why == "client_verify" else [answer.not_sent(case, asked)]
         )
     elif asked.status is not None and asked.status < 400:
         yield from doubts.admitted(case, (seen(asked),))
@@ -276,7 +245,7 @@ def _no_upstream(case: Case, asked: Seen) -> Iterator[Cause]:
     """502 of the client's nginx: its log and its files, then what a direct request says."""
     evidence = (seen(asked),)
     found = list(_server_refused(case, evidence))
-    if not found and (event := _heard(case)) is not None:
+    if not found and (event := heard.by_client(case)) is not None:
         found += connection.explain(case, event)
     if not found and case.direct is not None and case.direct.status in (None, 502, 504):
         found += connection.explain(case, case.direct)
@@ -285,27 +254,6 @@ def _no_upstream(case: Case, asked: Seen) -> Iterator[Cause]:
     if not found:
         said = f"The nginx of {case.called(CLIENT)} gets no answer that it accepts."
         yield Cause("endpoint.bad_gateway", said, evidence)
-
-
-_PHASES = {
-    "upstream_handshake": "handshake",
-    "upstream_connect": "connect",
-    "upstream_resolve": "resolve",
-    "upstream_timeout": "response",
-    "upstream_closed": "response",
-}
-
-
-def _heard(case: Case) -> Optional[Seen]:
-    """What the client's nginx has logged of its request, as if that had been one of ours."""
-    for event in case.client.events(*_PHASES):
-        target = event["upstream"] or (case.direct.target if case.direct else "")
-        sni = bool((case.client.config or {}).get("sni", True))
-        name = name_sent(str((case.client.config or {}).get("name", ""))) if sni else ""
-        phase = _PHASES[event["kind"]]
-        sent = bool((case.client.config or {}).get("certificate"))
-        return Seen(target, name, sent=sent, phase=phase, error=event["text"], alert=event["alert"])
-    return None
 
 
 def _silent(case: Case, asked: Seen) -> Cause:
@@ -328,41 +276,3 @@ def _unreadable(case: Case, asked: Seen) -> Cause:
         (seen(asked), *(refusal.logged(name, one) for one in case.client.events("worker_file")[:1])),
         place=case.client.place("proxy_ssl_certificate_key"),
     )
-
-
-def _missing(case: Case, found: list[Cause]) -> Iterator[str]:
-    changed = next(doubts.configuration_changed(case.server, SERVER, ()), None)
-    if changed is not None and not found:
-        name = case.called(SERVER)
-        yield f"What is in force at {name}: {changed.place} was changed and is not loaded."
-    if not found or found[0].code not in (
-        "endpoint.client_refused",
-        "endpoint.bad_gateway",
-        codes.ISSUER_UNKNOWN,
-    ):
-        return
-    # By 502 it is the client that refuses the server.
-    which = CLIENT if case.through is not None and case.through.status == 502 else SERVER
-    judge, name = case.side(which), case.called(which)
-    if judge.judged is None:
-        yield f"The trust, CRL and verify depth of {name} (nginx_tls_info there)."
-    if judge.log is None:
-        yield f"The error log of {name}."
-    elif not judge.log:
-        yield from _log_of(name, judge.instance)
-
-
-def _log_of(name: str, instance: Optional[object]) -> Iterator[str]:
-    """What would have to be done for a line of the log, where there is none."""
-    logs = instance.get("error_logs", ()) if isinstance(instance, dict) else ()
-    away = next((one for one in logs if not one.get("read_as", one["path"])), None)
-    if away is not None:
-        where = f"{away['path']} at {away['to']}" if away["to"] else away["path"]
-        yield f"The error log of {name} goes to {where} ({away['place']}), and is not read: look there."
-    quiet = next((one for one in logs if one["level"] not in _TELLS), None)
-    if quiet is not None:
-        value = quiet["path"] if quiet["path"].startswith("/") else "…"
-        yield (
-            f"A line of the error log of {name} at level info: its level is {quiet['level']}"
-            f" ({quiet['place'] or 'the default'}). Set `error_log {value} info;`, reload, ask again."
-        )

@@ -19,7 +19,7 @@ from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.cas
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.explain.explanation import explain
 from ansible_collections.mutual_tls.nginx.plugins.module_utils._core.findings import CATALOGUE
 
-GOOD = Seen(target="a:443", server_name="orders.example.com", sent=True, status=200, protocol="TLSv1.3")
+GOOD = Seen(target="a:443", server_name="orders.example.com", sent=True, status=200)
 REFUSED = replace(GOOD, status=400, body_class="certificate_error")
 THROUGH = Seen(target="127.0.0.1:8080", tls=False, status=200)
 GATEWAY = replace(THROUGH, status=502, body_class="bad_gateway")
@@ -517,6 +517,9 @@ def test_nginx_asks_another_address_than_we_do(upstream, first):
     log = [event("upstream_verify", 18, upstream=upstream)]
     case = gateway([], log, replace(GOOD, address="192.0.2.1:443"))
     assert codes(case)[0] == first
+    # An address that was asked as such, one of several that nginx asks in turn, leads nowhere else.
+    itself = replace(GOOD, target="192.0.2.1:443", address="192.0.2.1:443")
+    assert codes(gateway([], log, itself))[0] == "endpoint.self_signed"
     # Where we fare no better, it is not the address.
     worse = replace(GOOD, address="192.0.2.1:443", status=None, phase="connect", error="Connection refused")
     assert codes(gateway(None, log, worse))[0] == "endpoint.self_signed"
