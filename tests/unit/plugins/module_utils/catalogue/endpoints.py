@@ -78,7 +78,7 @@ _NEWER = {"path": "/etc/a.pem", "newer_than_loaded": True, "changed": "2026-11-2
 _REVOKED = [_found("crl.revoked")]
 _CLOSED = "the connection was closed without a word of TLS"
 _NOBODY = replace(GOOD, status=None, phase="connect", error="Connection refused")
-_AT = replace(GOOD, address="192.0.2.1:443")
+_AT = replace(GOOD, target="a.example.com:443", address="192.0.2.1:443")
 _MUTE = replace(GOOD, status=None, phase="handshake", error="no end within 5 s")
 _UNASKED = replace(GOOD, status=400, body_class="no_certificate")
 _ON = {"verify": "on"}
