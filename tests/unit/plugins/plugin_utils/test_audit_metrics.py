@@ -142,7 +142,7 @@ def test_legends_and_the_choice_of_a_host_name_labels_that_exist() -> None:
         for target in panel["targets"]:
             assert faults(target["expr"], target.get("legendFormat", "")) == []
     (choice,) = [one for one in DASHBOARD["templating"]["list"] if one["type"] == "query"]
-    name, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", choice["definition"]).groups()  # type: ignore[union-attr]
+    [(name, label)] = re.findall(r"^label_values\((\w+), (\w+)\)$", choice["definition"])
     assert faults(f'{name}{{{label}="x"}}') == [] and choice["query"]["query"] == choice["definition"]
 
 
