@@ -28,7 +28,8 @@ _WITH_VARIABLES = re.compile(r"(?:[A-Za-z0-9._*:\[\]-]|\$\w+|\$\{\w+\})*")
 #: A name, with wildcards or without, or a regular expression.
 _NAME = re.compile(r"~\S+|\.?[\w*-][\w.*-]*|\$hostname|\[[0-9A-Fa-f:.]+\]")
 _NO_NAME = re.compile(
-    r"(?:add|auth|error|fastcgi|grpc|lua|memcached|more|proxy|rewrite|scgi|secure|ssl|uwsgi)_[a-z_]+|return"
+    r"(?:add|auth|error|fastcgi|grpc|js|lua|memcached|more|perl|proxy|rewrite|scgi|secure|ssl|sub|uwsgi)_[a-z_]+"
+    r"|return"
 )
 _SECURE = re.compile(r"(?i:https)(?:://|\Z)")
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")

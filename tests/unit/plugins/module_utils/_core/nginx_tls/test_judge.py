@@ -369,6 +369,9 @@ def test_what_a_file_is_told_as(value: str, told: dict[str, object]) -> None:
         ("a.test\nset $token s3cr3t", ["a.test", "set"]),
         ('a.test\nroot "/srv/s3 cr3t"', ["a.test", "root"]),
         ("proxy_pass.example.com add-header", None),
+        ("a.test sub_filter 'x' 's3cr3t'", ["a.test"]),
+        ("a.test js_var $x s3cr3t", ["a.test"]),
+        ("a.test shop_sub", None),
     ],
 )
 def test_names_end_where_a_semicolon_is_missing(said: str, names: Optional[list[str]]) -> None:
